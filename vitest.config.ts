@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: [
+      "packages/*/src/**/*.test.{ts,tsx}",
+      "packages/*/test/**/*.test.ts",
+      "examples/*/{src,test}/**/*.test.ts",
+    ],
+    exclude: ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"],
+    testTimeout: 20_000,
+  },
+});
