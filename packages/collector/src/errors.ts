@@ -1,0 +1,32 @@
+import { TocsinError } from "@tocsin/model";
+
+/** Every error code of the collector, by part. */
+export type CollectorErrorCode =
+  // otlp: bytes that are not what they claim to be
+  | "OTLP_MALFORMED"
+  | "OTLP_TOO_DEEP"
+  // receive
+  | "RECEIVE_REFUSED"
+  | "RECEIVE_LISTEN_FAILED"
+  // spool
+  | "SPOOL_CLOSED"
+  | "SPOOL_CONSUMER_UNKNOWN"
+  | "SPOOL_FULL"
+  | "SPOOL_RECORD_TOO_LARGE"
+  | "SPOOL_WRITE_FAILED"
+  // export
+  | "EXPORT_REJECTED"
+  | "EXPORT_UNREACHABLE";
+
+/** What the collector throws on purpose; branch on `code`. */
+export class CollectorError extends TocsinError {
+  declare readonly code: CollectorErrorCode;
+
+  constructor(
+    code: CollectorErrorCode,
+    message: string,
+    options: { cause?: unknown; retryable?: boolean } = {},
+  ) {
+    super(code, message, options);
+  }
+}
