@@ -1,0 +1,10 @@
+export { duration, ratio, Secret, secret, size } from "./fields.js";
+export { formatProblem, formatProblemLine, type Problem, sortProblems } from "./problem.js";
+export {
+  type ConfigDocument,
+  type ConfigSource,
+  type Path,
+  type ProblemText,
+  readYaml,
+} from "./source.js";
+export { formatPath, type Validated, validate } from "./validate.js";
