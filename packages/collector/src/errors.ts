@@ -2,6 +2,9 @@ import { TocsinError } from "@tocsin/model";
 
 /** Every error code of the collector, by part. */
 export type CollectorErrorCode =
+  // config
+  | "CONFIG_INVALID"
+  | "CONFIG_UNREADABLE"
   // otlp: bytes that are not what they claim to be
   | "OTLP_MALFORMED"
   | "OTLP_TOO_DEEP"

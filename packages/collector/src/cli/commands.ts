@@ -1,0 +1,5 @@
+import type { Command } from "./command.js";
+import { up } from "./up.js";
+
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [up];

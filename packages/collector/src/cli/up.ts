@@ -1,0 +1,98 @@
+import { resolve } from "node:path";
+import { systemClock } from "@tocsin/model";
+import { startCollector } from "../collector.js";
+import { configError, loadConfig } from "../config/load.js";
+import { type CollectorConfig, Mode } from "../config/schema.js";
+import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
+import { parseFlags, portFlag } from "./flags.js";
+import { createLogger } from "./logger.js";
+import { VERSION } from "./version.js";
+
+const FLAGS = {
+  config: { type: "string", short: "c" },
+  mode: { type: "string" },
+  data: { type: "string" },
+  "otlp-http-port": { type: "string" },
+  "otlp-grpc-port": { type: "string" },
+  port: { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+export const up: Command = {
+  name: "up",
+  summary: "run the collector: intake, page and APIs",
+  help: `tocsin up [flags]
+
+Runs the collector until it is told to end (Ctrl-C, SIGTERM).
+
+  -c, --config FILE       tocsin.yaml; without it the defaults serve
+  --mode MODE             standalone (default), sidecar or gateway
+  --data DIR              where data is kept (default ./.tocsin)
+  --otlp-http-port N      OTLP/HTTP (default 4318)
+  --otlp-grpc-port N      OTLP/gRPC (default 4317)
+  --port N                page and APIs (default 4319)
+  --json                  print what was bound as one line of JSON
+
+Port 0 takes any free one.`,
+  async run(args, io) {
+    const { flags, positionals } = parseFlags(FLAGS, args);
+    if (positionals.length > 0) throw new UsageError(`Unexpected "${positionals[0]}".`);
+    const loaded = await loadConfig(flags.config && resolve(io.cwd, flags.config), io.env);
+    if (!loaded.ok) throw configError(loaded);
+    const config = withFlags(loaded.config, flags);
+    const dataDir = resolve(io.cwd, flags.data ?? ".tocsin");
+    const logger = createLogger(io);
+    const collector = await startCollector({ config, dataDir, clock: systemClock, logger });
+    announce(collector.bound, { dataDir, json: flags.json === true }, io);
+    await aborted(io.signal);
+    await collector.close();
+    return ExitCode.good;
+  },
+};
+
+type UpFlags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
+
+/** Flags win over the file. */
+function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {
+  const mode = flags.mode === undefined ? config.mode : readMode(flags.mode);
+  const { listen } = config;
+  const port = (name: "otlp-http-port" | "otlp-grpc-port" | "port", configured: number) =>
+    portFlag(name, flags[name]) ?? configured;
+  return {
+    ...config,
+    mode,
+    listen: {
+      ...listen,
+      otlp_http: { ...listen.otlp_http, port: port("otlp-http-port", listen.otlp_http.port) },
+      otlp_grpc: { ...listen.otlp_grpc, port: port("otlp-grpc-port", listen.otlp_grpc.port) },
+      api: { ...listen.api, port: port("port", listen.api.port) },
+    },
+  };
+}
+
+function readMode(text: string): Mode {
+  const mode = Mode.safeParse(text);
+  if (mode.success) return mode.data;
+  throw new UsageError(`--mode ${text} is not a mode. Write one of: ${Mode.options.join(", ")}.`);
+}
+
+function announce(
+  bound: Awaited<ReturnType<typeof startCollector>>["bound"],
+  options: { dataDir: string; json: boolean },
+  io: CommandIo,
+): void {
+  const urlOf = ({ host, port }: { host: string; port: number }) =>
+    `http://${host.includes(":") ? `[${host}]` : host === "127.0.0.1" ? "localhost" : host}:${port}`;
+  if (options.json) {
+    io.out(
+      `${JSON.stringify({ version: VERSION, pid: process.pid, data: options.dataDir, api: bound.api, url: urlOf(bound.api) })}\n`,
+    );
+    return;
+  }
+  io.out(`Tocsin ${VERSION} · page ${urlOf(bound.api)} · store ${options.dataDir}\n`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

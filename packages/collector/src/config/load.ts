@@ -1,0 +1,85 @@
+import { readFile } from "node:fs/promises";
+import { messageOf } from "@tocsin/model";
+import {
+  type ConfigDocument,
+  type ConfigSource,
+  formatProblem,
+  type Problem,
+  readYaml,
+  sortProblems,
+  validate,
+} from "@tocsin/model/config";
+import { CollectorError } from "../errors.js";
+import { CollectorConfig } from "./schema.js";
+
+/** A configuration that was read and found whole, or every reason why it is not. */
+export type LoadedConfig =
+  | {
+      ok: true;
+      config: CollectorConfig;
+      document: ConfigDocument | undefined;
+      source: ConfigSource | undefined;
+    }
+  | { ok: false; problems: Problem[]; source: ConfigSource };
+
+/**
+ * Reads and checks `tocsin.yaml`.
+ *
+ * @param file undefined gives the defaults
+ * @throws {CollectorError} CONFIG_UNREADABLE when the file cannot be read at all
+ */
+export async function loadConfig(
+  file: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<LoadedConfig> {
+  if (file === undefined)
+    return { ok: true, config: CollectorConfig.parse({}), document: undefined, source: undefined };
+  const source = { file, text: await readConfigText(file) };
+  return parseConfig(source, env);
+}
+
+/** The same for a text that was read already. */
+export function parseConfig(
+  source: ConfigSource,
+  env: Readonly<Record<string, string | undefined>>,
+): LoadedConfig {
+  const { documents, problems } = readYaml(source, { env });
+  const [document, second] = documents;
+  if (second) {
+    problems.push(
+      second.problemAt([], {
+        code: "config/several-documents",
+        message: "A configuration is one YAML document; this file has several.",
+      }),
+    );
+  }
+  if (problems.length > 0) return { ok: false, problems: sortProblems(problems), source };
+  if (!document || document.value === undefined || document.value === null) {
+    return { ok: true, config: CollectorConfig.parse({}), document: undefined, source };
+  }
+  const result = validate(CollectorConfig, document);
+  if (!result.ok) return { ok: false, problems: sortProblems(result.problems), source };
+  return { ok: true, config: result.value, document, source };
+}
+
+/** What `up` prints when it refuses a configuration. */
+export function configError(loaded: { problems: readonly Problem[]; source: ConfigSource }): CollectorError {
+  const count = loaded.problems.length;
+  const list = loaded.problems.map((problem) => formatProblem(problem, loaded.source)).join("\n");
+  return new CollectorError(
+    "CONFIG_INVALID",
+    `${loaded.source.file} has ${count === 1 ? "a fault" : `${count} faults`}:\n${list}`,
+  );
+}
+
+async function readConfigText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const reason =
+      (error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : messageOf(error);
+    throw new CollectorError("CONFIG_UNREADABLE", `Cannot read the configuration ${file}: ${reason}.`, {
+      cause: error,
+    });
+  }
+}
