@@ -1,1 +1,7 @@
-export {};
+export {
+  type Journal,
+  type JournalCompaction,
+  type JournalRecord,
+  MemoryJournal,
+  readPart,
+} from "./journal.js";

@@ -17,6 +17,9 @@ export type CollectorErrorCode =
   | "SPOOL_FULL"
   | "SPOOL_RECORD_TOO_LARGE"
   | "SPOOL_WRITE_FAILED"
+  // journal
+  | "JOURNAL_CLOSED"
+  | "JOURNAL_WRITE_FAILED"
   // export
   | "EXPORT_REJECTED"
   | "EXPORT_UNREACHABLE";

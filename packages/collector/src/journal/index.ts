@@ -1,0 +1,1 @@
+export { FileJournal, type FileJournalOptions, type FileJournalStats } from "./file-journal.js";
