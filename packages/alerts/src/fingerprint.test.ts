@@ -1,8 +1,9 @@
+import type { Labels } from "@tocsin/model";
 import { expect, test } from "vitest";
 import { fingerprint } from "./fingerprint.js";
 
 /** The same sum with big integers, straight from the definition of 64-bit FNV-1a. */
-function reference(labels: Record<string, string>): string {
+function reference(labels: Labels): string {
   let sum = 0xcbf29ce484222325n;
   const bytes = Object.keys(labels)
     .sort()
@@ -11,7 +12,7 @@ function reference(labels: Record<string, string>): string {
   return sum.toString(16).padStart(16, "0");
 }
 
-test.each([
+test.each<{ name: string; labels: Labels }>([
   { name: "no labels give the offset basis", labels: {} },
   { name: "one label", labels: { alertname: "HighErrors" } },
   { name: "several labels in any order", labels: { severity: "page", alertname: "x", instance: "a:9090" } },

@@ -123,7 +123,7 @@ function parseClassic(text: string): Matcher[] | undefined {
     const isQuoted = raw.length >= 2 && raw.startsWith('"') && raw.endsWith('"');
     const inner = isQuoted ? raw.slice(1, -1) : raw;
     if (/(?<!\\)(?:\\\\)*"/.test(inner)) return undefined;
-    matchers.push(createMatcher(name, operator as MatchOperator, unescape(inner)));
+    matchers.push(createMatcher(name, operator as MatchOperator, unescapeClassic(inner)));
   }
   return matchers;
 }
@@ -144,7 +144,7 @@ function splitOutsideQuotes(text: string): string[] {
   return [...parts, text.slice(start)];
 }
 
-function unescape(text: string): string {
+function unescapeClassic(text: string): string {
   return text.replace(/\\([n"\\])/g, (_, char: string) => (char === "n" ? "\n" : char));
 }
 
