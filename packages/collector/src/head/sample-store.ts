@@ -62,7 +62,13 @@ export class SampleStore {
    *
    * @param value NaN for a staleness marker, with `isStale`
    */
-  append(series: HeadSeries, timeMs: number, value: number, isStale: boolean, oldestMs: number): AppendOutcome {
+  append(
+    series: HeadSeries,
+    timeMs: number,
+    value: number,
+    isStale: boolean,
+    oldestMs: number,
+  ): AppendOutcome {
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     const count = series.tailCount;
@@ -138,13 +144,7 @@ export class SampleStore {
     return (page.times[base + series.tailCount - 1] as number) >= horizonMs;
   }
 
-  #readChunks(
-    series: HeadSeries,
-    startMs: number,
-    endMs: number,
-    into: SampleColumns,
-    row: number,
-  ): number {
+  #readChunks(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
     let end = row;
     for (let index = this.#firstChunk(series, startMs); index < series.chunks.length; index++) {
       const chunk = series.chunks[index] as number;
@@ -194,7 +194,8 @@ export class SampleStore {
   ): AppendOutcome {
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
-    if (timeMs < (page.times[base] as number)) return this.#insertInChunks(series, timeMs, value, isStale, oldestMs);
+    if (timeMs < (page.times[base] as number))
+      return this.#insertInChunks(series, timeMs, value, isStale, oldestMs);
     const row = lowerBound(page.times, base, base + series.tailCount, timeMs);
     if (page.times[row] === timeMs) return holds(page, row, value, isStale) ? "repeat" : "conflict";
     if (timeMs < oldestMs) return "too_old";
