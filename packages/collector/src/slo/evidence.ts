@@ -1,0 +1,85 @@
+/**
+ * Is there enough evidence that the true error ratio is over a limit? With few events one failure is a large ratio
+ * and small evidence. The gate asks for the exact (Clopper–Pearson) one-sided lower bound of the ratio to exceed the
+ * limit too.
+ */
+
+/** How sure the gate must be. */
+export const CONFIDENCE = 0.95;
+
+/**
+ * Probability of seeing at least `bad` bad events among `total` when each is bad with probability `ratio`.
+ * This is the regularised incomplete beta function I_ratio(bad, total − bad + 1).
+ */
+export function probabilityOfAtLeast(bad: number, total: number, ratio: number): number {
+  if (bad <= 0) return 1;
+  if (bad > total || ratio <= 0) return 0;
+  if (ratio >= 1) return 1;
+  return incompleteBeta(ratio, bad, total - bad + 1);
+}
+
+/** Whether the exact lower bound of the error ratio, at 95 %, is over `limit`. Costs one tail probability. */
+export function isEvident(bad: number, total: number, limit: number): boolean {
+  return bad > 0 && probabilityOfAtLeast(bad, total, limit) < 1 - CONFIDENCE;
+}
+
+/** The exact one-sided 95 % lower bound of the error ratio, 0–1; for people, since the gate needs no inversion. */
+export function lowerBound(bad: number, total: number): number {
+  if (bad <= 0 || total <= 0) return 0;
+  let low = 0;
+  let high = Math.min(1, bad / total);
+  for (let step = 0; step < 60; step++) {
+    const middle = (low + high) / 2;
+    if (probabilityOfAtLeast(bad, total, middle) < 1 - CONFIDENCE) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** I_x(a, b) by Lentz's continued fraction, on the side where it converges fast. */
+function incompleteBeta(x: number, a: number, b: number): number {
+  const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
+  return x < (a + 1) / (a + b + 2)
+    ? (Math.exp(logFront) * betaFraction(x, a, b)) / a
+    : 1 - (Math.exp(logFront) * betaFraction(1 - x, b, a)) / b;
+}
+
+function betaFraction(x: number, a: number, b: number): number {
+  const tiny = 1e-300;
+  let c = 1;
+  let d = 1 / nonZero(1 - ((a + b) * x) / (a + 1));
+  let result = d;
+  // Needs about sqrt(max(a, b)) steps; the bound only guards against a loop without end.
+  for (let m = 1; m <= 200_000; m++) {
+    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / nonZero(1 + even * d);
+    c = nonZero(1 + even / c);
+    result *= d * c;
+    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / nonZero(1 + odd * d);
+    c = nonZero(1 + odd / c);
+    const step = d * c;
+    result *= step;
+    if (Math.abs(step - 1) < 1e-15) break;
+  }
+  return result;
+
+  function nonZero(value: number): number {
+    return Math.abs(value) < tiny ? tiny : value;
+  }
+}
+
+/** ln Γ(x) for x > 0 by Stirling's series, after moving x where the series is exact to the last bits. */
+function logGamma(x: number): number {
+  let shift = 0;
+  let z = x;
+  while (z < 12) {
+    shift -= Math.log(z);
+    z += 1;
+  }
+  const inverse = 1 / z;
+  const square = inverse * inverse;
+  const series =
+    inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1_260 - square * (1 / 1_680 - square / 1_188))));
+  return shift + (z - 0.5) * Math.log(z) - z + 0.5 * Math.log(2 * Math.PI) + series;
+}
