@@ -13,14 +13,14 @@ import { readVarint, varintEnd, writeVarint } from "./varint.js";
 function roundTrip(samples: readonly (readonly [number, number])[]) {
   const columns = sampleColumns(samples.length);
   samples.forEach(([time, value], index) => {
-    columns.times[index] = time;
+    columns.timestamps[index] = time;
     columns.values[index] = value;
   });
   const bytes = new Uint8Array(chunkCapacity(samples.length));
   const length = encodeChunk(columns, 0, samples.length, bytes);
   const out = sampleColumns(samples.length + 3);
   expect(decodeChunk(bytes, 0, out, 3)).toBe(samples.length);
-  expect(out.times.subarray(3)).toEqual(columns.times);
+  expect(out.timestamps.subarray(3)).toEqual(columns.timestamps);
   expect(out.bits.subarray(6)).toEqual(columns.bits);
   expect(chunkMinTime(bytes, 0)).toBe(samples[0]![0]);
   expect(chunkMaxTime(bytes, 0)).toBe(samples.at(-1)![0]);
@@ -68,7 +68,7 @@ test("every double comes back bit for bit, whatever its time", () => {
 
 test("a staleness marker keeps its bits", () => {
   const columns = sampleColumns(2);
-  columns.times.set([1_000, 2_000]);
+  columns.timestamps.set([1_000, 2_000]);
   columns.values[0] = 4.5;
   columns.bits[2] = 2;
   columns.bits[3] = 0x7ff00000;

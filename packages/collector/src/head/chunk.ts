@@ -10,6 +10,7 @@
  * plain number. Values therefore travel as 32-bit halves wherever a NaN could be among them.
  */
 
+import { bitsOf } from "@tocsin/promql";
 import { readUint48, readVarint, unzigzag, varintEnd, writeUint48, writeVarint, zigzag } from "./varint.js";
 
 /** Most samples that one chunk can hold. */
@@ -27,9 +28,9 @@ const VALUES_XOR = 2 << 1;
 
 const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const;
 
-/** Times and values in columns; `bits` is a view of the same buffer as `values`. */
+/** Times and values in columns; `bits` is `bitsOf(values)`. promql's `SampleBuffer` is one. */
 export interface SampleColumns {
-  readonly times: Float64Array;
+  readonly timestamps: Float64Array;
   readonly values: Float64Array;
   readonly bits: Uint32Array;
 }
@@ -37,28 +38,28 @@ export interface SampleColumns {
 /** Columns for `count` samples. */
 export function sampleColumns(count: number): SampleColumns {
   const values = new Float64Array(count);
-  return { times: new Float64Array(count), values, bits: new Uint32Array(values.buffer) };
+  return { timestamps: new Float64Array(count), values, bits: bitsOf(values) };
 }
 
 /**
  * Writes samples `from … from + count − 1` of `columns` at the start of `out`.
  *
- * @param columns times must rise strictly
+ * @param columns timestamps must rise strictly
  * @param out at least `chunkCapacity(count)` bytes
  * @returns the number of bytes written
  */
 export function encodeChunk(columns: SampleColumns, from: number, count: number, out: Uint8Array): number {
-  const { times } = columns;
-  const first = times[from] as number;
-  const span = (times[from + count - 1] as number) - first;
+  const { timestamps } = columns;
+  const first = timestamps[from] as number;
+  const span = (timestamps[from + count - 1] as number) - first;
   out[1] = count;
   writeUint48(out, 2, first);
   let end = writeVarint(out, 8, span);
-  const even = isEven(times, from, count, span);
+  const even = isEven(timestamps, from, count, span);
   if (!even) {
     let step = 0;
     for (let index = from + 1; index < from + count; index++) {
-      const next = (times[index] as number) - (times[index - 1] as number);
+      const next = (timestamps[index] as number) - (timestamps[index - 1] as number);
       end = writeVarint(out, end, zigzag(next - step));
       step = next;
     }
@@ -124,21 +125,21 @@ export function chunkCount(bytes: Uint8Array, at: number): number {
 export function decodeChunk(bytes: Uint8Array, at: number, into: SampleColumns, row: number): number {
   const flags = bytes[at] as number;
   const count = bytes[at + 1] as number;
-  const { times } = into;
+  const { timestamps } = into;
   let time = readUint48(bytes, at + 2);
   const span = readVarint(bytes, at + 8);
   let end = varintEnd();
-  times[row] = time;
+  timestamps[row] = time;
   if ((flags & EVEN_TIMES) !== 0) {
     const step = count > 1 ? span / (count - 1) : 0;
-    for (let index = 1; index < count; index++) times[row + index] = time + index * step;
+    for (let index = 1; index < count; index++) timestamps[row + index] = time + index * step;
   } else {
     let step = 0;
     for (let index = 1; index < count; index++) {
       step += unzigzag(readVarint(bytes, end));
       end = varintEnd();
       time += step;
-      times[row + index] = time;
+      timestamps[row + index] = time;
     }
   }
   decodeValues(bytes, end, flags & 6, count, into, row);
@@ -176,12 +177,12 @@ function decodeValues(
   }
 }
 
-function isEven(times: Float64Array, from: number, count: number, span: number): boolean {
+function isEven(timestamps: Float64Array, from: number, count: number, span: number): boolean {
   if (count < 2) return true;
-  const step = (times[from + 1] as number) - (times[from] as number);
+  const step = (timestamps[from + 1] as number) - (timestamps[from] as number);
   if (step * (count - 1) !== span) return false;
   for (let index = from + 2; index < from + count; index++) {
-    if ((times[index] as number) - (times[index - 1] as number) !== step) return false;
+    if ((timestamps[index] as number) - (timestamps[index - 1] as number) !== step) return false;
   }
   return true;
 }

@@ -1,3 +1,4 @@
+import { isStaleAt, setStaleAt } from "@tocsin/promql";
 import { ByteArena } from "./arena.js";
 import {
   chunkCapacity,
@@ -14,10 +15,6 @@ import { type HeadSeries, TAIL_SAMPLES } from "./series.js";
 
 const PAGE_BITS = 10;
 const PAGE_ROWS = 1 << PAGE_BITS;
-
-/** Low and high half of Prometheus's staleness marker, a NaN with bits of its own. */
-const STALE_LOW = 2;
-const STALE_HIGH = 0x7ff00000;
 
 /**
  * What came of one sample: stored, an exact repeat of a stored one, another value for a time that is taken, or
@@ -58,7 +55,7 @@ export class SampleStore {
   }
 
   /**
-   * Adds a sample; one older than the newest is put in its place among the others.
+   * Adds a sample; one older than the newest is put in its place among the others, if it is not before `oldestMs`.
    *
    * @param value NaN for a staleness marker, with `isStale`
    */
@@ -72,23 +69,22 @@ export class SampleStore {
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     const count = series.tailCount;
-    if (count > 0 && timeMs <= (page.times[base + count - 1] as number)) {
+    if (count > 0 && timeMs <= (page.timestamps[base + count - 1] as number)) {
       return this.#insert(series, timeMs, value, isStale, oldestMs);
     }
-    if (timeMs < oldestMs) return "too_old";
     let row = base + count;
     if (count === TAIL_SAMPLES) {
       this.#seal(series, page, base);
       row = base;
     }
-    page.times[row] = timeMs;
+    page.timestamps[row] = timeMs;
     write(page, row, value, isStale);
     series.tailCount++;
     if (timeMs > series.lastMs) series.lastMs = timeMs;
     return "stored";
   }
 
-  /** The most samples that `read` may give for these times. */
+  /** The most samples that `read` may give for these timestamps. */
   countAtMost(series: HeadSeries, startMs: number, endMs: number): number {
     let count = series.tailCount;
     for (let index = this.#firstChunk(series, startMs); index < series.chunks.length; index++) {
@@ -111,21 +107,47 @@ export class SampleStore {
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     let end = row;
-    if (series.chunks.length > 0 && !(series.tailCount > 0 && (page.times[base] as number) <= startMs)) {
+    if (series.chunks.length > 0 && !(series.tailCount > 0 && (page.timestamps[base] as number) <= startMs)) {
       end = this.#readChunks(series, startMs, endMs, into, row);
     }
     const last = base + series.tailCount;
     let from = base;
-    while (from < last && (page.times[from] as number) < startMs) from++;
+    while (from < last && (page.timestamps[from] as number) < startMs) from++;
     for (let index = from; index < last; index++) {
-      const time = page.times[index] as number;
+      const time = page.timestamps[index] as number;
       if (time > endMs) break;
-      into.times[end] = time;
+      into.timestamps[end] = time;
       into.bits[end * 2] = page.bits[index * 2] as number;
       into.bits[end * 2 + 1] = page.bits[index * 2 + 1] as number;
       end++;
     }
     return end - row;
+  }
+
+  /** Copies the newest sample with startMs ≤ time ≤ endMs to row `row` of `into`; returns 1, or 0 when there is none. */
+  readLatest(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
+    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
+    for (let index = base + series.tailCount - 1; index >= base; index--) {
+      const time = page.timestamps[index] as number;
+      if (time > endMs) continue;
+      if (time < startMs) return 0;
+      copyRow(page, index, into, row);
+      return 1;
+    }
+    for (let index = series.chunks.length - 1; index >= 0; index--) {
+      const chunk = series.chunks[index] as number;
+      const bytes = this.arena.bytesOf(chunk);
+      const at = this.arena.offsetOf(chunk);
+      if (chunkMinTime(bytes, at) > endMs) continue;
+      if (chunkMaxTime(bytes, at) < startMs) return 0;
+      let last = decodeChunk(bytes, at, this.#merge, 0) - 1;
+      while (last > 0 && (this.#merge.timestamps[last] as number) > endMs) last--;
+      if ((this.#merge.timestamps[last] as number) < startMs) return 0;
+      copyRow(this.#merge, last, into, row);
+      return 1;
+    }
+    return 0;
   }
 
   /** Drops chunks that end before `horizonMs`. True when the series has float samples left that are not older. */
@@ -141,7 +163,7 @@ export class SampleStore {
     if (series.tailCount === 0) return false;
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
-    return (page.times[base + series.tailCount - 1] as number) >= horizonMs;
+    return (page.timestamps[base + series.tailCount - 1] as number) >= horizonMs;
   }
 
   #readChunks(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
@@ -154,18 +176,18 @@ export class SampleStore {
       const first = end;
       end += decodeChunk(bytes, at, into, end);
       let skip = first;
-      while (skip < end && (into.times[skip] as number) < startMs) skip++;
+      while (skip < end && (into.timestamps[skip] as number) < startMs) skip++;
       if (skip > first) {
-        into.times.copyWithin(first, skip, end);
+        into.timestamps.copyWithin(first, skip, end);
         into.bits.copyWithin(first * 2, skip * 2, end * 2);
         end -= skip - first;
       }
-      while (end > first && (into.times[end - 1] as number) > endMs) end--;
+      while (end > first && (into.timestamps[end - 1] as number) > endMs) end--;
     }
     return end;
   }
 
-  /** Index of the first chunk that ends at or after `startMs`, searched from the newest: queries ask for recent times. */
+  /** Index of the first chunk that ends at or after `startMs`, searched from the newest: queries ask for recent timestamps. */
   #firstChunk(series: HeadSeries, startMs: number): number {
     let index = series.chunks.length;
     while (index > 0) {
@@ -194,10 +216,10 @@ export class SampleStore {
   ): AppendOutcome {
     const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
-    if (timeMs < (page.times[base] as number))
+    if (timeMs < (page.timestamps[base] as number))
       return this.#insertInChunks(series, timeMs, value, isStale, oldestMs);
-    const row = lowerBound(page.times, base, base + series.tailCount, timeMs);
-    if (page.times[row] === timeMs) return holds(page, row, value, isStale) ? "repeat" : "conflict";
+    const row = lowerBound(page.timestamps, base, base + series.tailCount, timeMs);
+    if (page.timestamps[row] === timeMs) return holds(page, row, value, isStale) ? "repeat" : "conflict";
     if (timeMs < oldestMs) return "too_old";
     if (series.tailCount === TAIL_SAMPLES) {
       this.#seal(series, page, base);
@@ -211,9 +233,9 @@ export class SampleStore {
       return "stored";
     }
     const last = base + series.tailCount;
-    page.times.copyWithin(row + 1, row, last);
+    page.timestamps.copyWithin(row + 1, row, last);
     page.bits.copyWithin(row * 2 + 2, row * 2, last * 2);
-    page.times[row] = timeMs;
+    page.timestamps[row] = timeMs;
     write(page, row, value, isStale);
     series.tailCount++;
     return "stored";
@@ -229,7 +251,7 @@ export class SampleStore {
     const index = Math.min(this.#firstChunk(series, timeMs), series.chunks.length - 1);
     if (index < 0) {
       if (timeMs < oldestMs) return "too_old";
-      this.#merge.times[0] = timeMs;
+      this.#merge.timestamps[0] = timeMs;
       write(this.#merge, 0, value, isStale);
       series.chunks.push(this.#place(this.#merge, 0, 1));
       return "stored";
@@ -255,50 +277,42 @@ export class SampleStore {
   #mergeInto(chunk: number, timeMs: number, value: number, isStale: boolean): number {
     const merge = this.#merge;
     const count = decodeChunk(this.arena.bytesOf(chunk), this.arena.offsetOf(chunk), merge, 0);
-    const row = lowerBound(merge.times, 0, count, timeMs);
-    if (row < count && merge.times[row] === timeMs) {
+    const row = lowerBound(merge.timestamps, 0, count, timeMs);
+    if (row < count && merge.timestamps[row] === timeMs) {
       this.#sameAsStored = holds(merge, row, value, isStale);
       return count;
     }
-    merge.times.copyWithin(row + 1, row, count);
+    merge.timestamps.copyWithin(row + 1, row, count);
     merge.bits.copyWithin(row * 2 + 2, row * 2, count * 2);
-    merge.times[row] = timeMs;
+    merge.timestamps[row] = timeMs;
     write(merge, row, value, isStale);
     return count + 1;
   }
 }
 
 function write(columns: SampleColumns, row: number, value: number, isStale: boolean): void {
-  if (isStale) {
-    columns.bits[row * 2] = STALE_LOW;
-    columns.bits[row * 2 + 1] = STALE_HIGH;
-  } else {
-    columns.values[row] = value;
-  }
+  if (isStale) setStaleAt(columns.bits, row);
+  else columns.values[row] = value;
 }
 
 function holds(columns: SampleColumns, row: number, value: number, isStale: boolean): boolean {
-  if (isStaleAt(columns, row) || isStale) return isStaleAt(columns, row) === isStale;
+  const hasMarker = isStaleAt(columns.bits, row);
+  if (hasMarker || isStale) return hasMarker === isStale;
   return Object.is(columns.values[row], value);
 }
 
-/** Whether the sample in `row` is a staleness marker. */
-export function isStaleAt(columns: SampleColumns, row: number): boolean {
-  return columns.bits[row * 2] === STALE_LOW && columns.bits[row * 2 + 1] === STALE_HIGH;
-}
-
 function copyRow(from: SampleColumns, row: number, to: SampleColumns, toRow: number): void {
-  to.times[toRow] = from.times[row] as number;
+  to.timestamps[toRow] = from.timestamps[row] as number;
   to.bits[toRow * 2] = from.bits[row * 2] as number;
   to.bits[toRow * 2 + 1] = from.bits[row * 2 + 1] as number;
 }
 
-function lowerBound(times: Float64Array, from: number, to: number, timeMs: number): number {
+function lowerBound(timestamps: Float64Array, from: number, to: number, timeMs: number): number {
   let low = from;
   let high = to;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((times[middle] as number) < timeMs) low = middle + 1;
+    if ((timestamps[middle] as number) < timeMs) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -1,4 +1,5 @@
 import type { Labels, UnixMs } from "@tocsin/model";
+import type { Histogram } from "@tocsin/promql";
 
 /** Samples that a series keeps uncompressed before they become a chunk. */
 export const TAIL_SAMPLES = 32;
@@ -10,14 +11,18 @@ export interface HeadSeries {
   readonly ordinal: number;
   /** Which row of the tail pages is this series'; used again after the series is gone. */
   readonly slot: number;
-  /** Samples in the tail. They are newer than every chunk. */
+  /** Float samples in the tail. They are newer than every chunk. */
   tailCount: number;
   /** Chunks in the arena, oldest first; they do not overlap. */
   chunks: number[];
   /** Time of the newest sample of either kind; −Infinity before the first. */
   lastMs: UnixMs;
-  /** Native histogram samples, oldest first; undefined for series that never had one. */
+  /** Whether the newest sample is a staleness marker. */
+  isStale: boolean;
+  /** Native histogram samples; undefined for series that never had one. */
   histograms: HistogramPieces | undefined;
+  /** When the counter began, by sample times; undefined where no sender said so. */
+  starts: StartTimes | undefined;
   /** Whether the series left the head (retention); who holds it must look it up again. */
   isGone: boolean;
 }
@@ -26,4 +31,30 @@ export interface HeadSeries {
 export interface HistogramPieces {
   readonly timesMs: number[];
   readonly pieces: number[];
+  /** Lists of custom bounds that the pieces refer to by index. */
+  readonly bounds: (readonly number[])[];
+  /** The newest, decoded, to tell a counter reset. */
+  last: Histogram | undefined;
+}
+
+/** From sample time `fromMs[i]` on the counter is the one that began at `startMs[i]`. */
+export interface StartTimes {
+  readonly fromMs: number[];
+  readonly startMs: number[];
+}
+
+/** A series without samples. */
+export function newSeries(labels: Labels, ordinal: number, slot: number): HeadSeries {
+  return {
+    labels,
+    ordinal,
+    slot,
+    tailCount: 0,
+    chunks: [],
+    lastMs: Number.NEGATIVE_INFINITY,
+    isStale: false,
+    histograms: undefined,
+    starts: undefined,
+    isGone: false,
+  };
 }

@@ -1,0 +1,237 @@
+import { type Cancel, type Clock, every, type Labels, labelsKey, type UnixMs } from "@tocsin/model";
+import {
+  type Histogram,
+  type Matcher,
+  type Querier,
+  type SampleValue,
+  STALE_MARKER,
+  type Storage,
+} from "@tocsin/promql";
+import { Registry } from "prom-client";
+import { type Exemplar, ExemplarStore } from "./exemplar-store.js";
+import { type DropReason, type HeadMetrics, headMetrics } from "./head-metrics.js";
+import { appendHistogram, truncateHistograms } from "./histogram-pieces.js";
+import { LabelIndex } from "./label-index.js";
+import { MetadataStore } from "./metadata.js";
+import { SampleStore } from "./sample-store.js";
+import { SelectedSeries } from "./selected-series.js";
+import { type HeadSeries, newSeries } from "./series.js";
+
+export interface HeadOptions {
+  /** How long samples are kept. */
+  readonly retentionMs: number;
+  /** How far behind now a sample may be when its series has newer ones. */
+  readonly outOfOrderMs: number;
+  readonly maxSeries: number;
+  readonly maxLabels: number;
+}
+
+export interface HeadDeps {
+  readonly clock: Clock;
+  /** Takes `tocsin_head_*`. */
+  readonly registry?: Registry;
+}
+
+/** A sample for `appendSamples`. */
+export interface HeadSample {
+  /** With `__name__`; empty values count as absent. */
+  readonly labels: Labels;
+  readonly timeMs: UnixMs;
+  readonly value: SampleValue;
+  /** When the counter behind the sample began; 0 or absent where unknown. */
+  readonly startMs?: UnixMs;
+}
+
+/** What became of one sample. */
+export type AppendResult = "stored" | "repeat" | DropReason;
+
+/** How far ahead of the clock a sample may be. */
+const MAX_AHEAD_MS = 600_000;
+const TRUNCATE_EVERY_MS = 60_000;
+/** Restarts of one counter that are remembered. */
+const MAX_STARTS = 64;
+
+/**
+ * The recent past of all series in memory.
+ *
+ * A sample counts once however often it is appended: an exact repeat changes nothing, so a spool may be replayed into
+ * it. One process, one thread: a query sees what was appended before it began to read each series.
+ */
+export class Head implements Storage {
+  readonly exemplars = new ExemplarStore();
+  readonly metadata = new MetadataStore();
+  readonly index = new LabelIndex();
+  readonly samples = new SampleStore();
+  readonly options: HeadOptions;
+  readonly #clock: Clock;
+  readonly #metrics: HeadMetrics;
+  readonly #byKey = new Map<string, HeadSeries>();
+  #nextOrdinal = 0;
+  #completeFromMs: UnixMs;
+  #stop: Cancel | undefined;
+
+  constructor(options: HeadOptions, { clock, registry = new Registry() }: HeadDeps) {
+    this.options = options;
+    this.#clock = clock;
+    this.#completeFromMs = clock.now();
+    this.#metrics = headMetrics(registry, {
+      series: () => this.index.size,
+      sizeBytes: () => this.samples.sizeBytes,
+      oldestMs: () => this.completeFromMs,
+    });
+  }
+
+  /** Begins to drop what is older than the retention, once a minute. */
+  start(): void {
+    this.#stop ??= every(this.#clock, TRUNCATE_EVERY_MS, () => this.truncate());
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  /** From here on the head knows everything that was received; earlier times are the store's. */
+  get completeFromMs(): UnixMs {
+    return Math.max(this.#completeFromMs, this.#clock.now() - this.options.retentionMs);
+  }
+
+  /** Says that everything since `timeMs` is in the head, after a snapshot was loaded. */
+  setCompleteFrom(timeMs: UnixMs): void {
+    this.#completeFromMs = timeMs;
+  }
+
+  /**
+   * The series with these labels, made when it is new. Keep it to append without a look-up, until `isGone`.
+   *
+   * @returns why not, when labels or limits forbid it; the caller reports the samples it could not append
+   */
+  series(labels: Labels): HeadSeries | "series_limit" | "invalid_labels" {
+    const key = labelsKey(labels);
+    const known = this.#byKey.get(key);
+    if (known !== undefined) return known;
+    const shared = this.index.intern(labels);
+    const names = Object.keys(shared);
+    if (names.length === 0 || names.length > this.options.maxLabels) return "invalid_labels";
+    const canonical = labelsKey(shared);
+    const same = canonical === key ? undefined : this.#byKey.get(canonical);
+    if (same !== undefined) return same;
+    if (this.index.size >= this.options.maxSeries) return "series_limit";
+    const series = newSeries(shared, this.#nextOrdinal++, this.samples.takeSlot());
+    this.#byKey.set(canonical, series);
+    this.index.add(series);
+    this.#metrics.seriesMade.inc();
+    return series;
+  }
+
+  /** Adds one sample to a series that `series()` gave. Counted, whatever comes of it. */
+  append(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs = 0): AppendResult {
+    const result = this.#append(series, timeMs, value, startMs);
+    if (result === "stored") this.#metrics.appended.inc();
+    else if (result === "repeat") this.#metrics.repeated.inc();
+    else this.countDropped(result);
+    return result;
+  }
+
+  /** Adds samples by their labels; returns how many were refused, by reason. */
+  appendSamples(samples: Iterable<HeadSample>): ReadonlyMap<DropReason, number> {
+    const dropped = new Map<DropReason, number>();
+    for (const { labels, timeMs, value, startMs } of samples) {
+      const series = this.series(labels);
+      let result: AppendResult;
+      if (typeof series === "string") {
+        result = series;
+        this.countDropped(series);
+      } else {
+        result = this.append(series, timeMs, value, startMs);
+      }
+      if (result !== "stored" && result !== "repeat") dropped.set(result, (dropped.get(result) ?? 0) + 1);
+    }
+    return dropped;
+  }
+
+  /** Adds an exemplar to a series. */
+  appendExemplar(series: HeadSeries, exemplar: Exemplar): boolean {
+    return this.exemplars.add(series, exemplar);
+  }
+
+  countDropped(reason: DropReason, count = 1): void {
+    this.#metrics.dropped.inc({ reason }, count);
+  }
+
+  querier(minMs: UnixMs, maxMs: UnixMs): Querier {
+    return {
+      select: (matchers, hints) => {
+        const cut =
+          hints.startMs >= minMs && hints.endMs <= maxMs
+            ? hints
+            : { ...hints, startMs: Math.max(minMs, hints.startMs), endMs: Math.min(maxMs, hints.endMs) };
+        return this.index.select(matchers).map((series) => new SelectedSeries(series, this.samples, cut));
+      },
+    };
+  }
+
+  /** The series that fulfil all conditions and may have samples in the range; for the label APIs. */
+  find(matchers: readonly Matcher[], startMs: UnixMs): readonly HeadSeries[] {
+    return this.index.select(matchers).filter((series) => series.lastMs >= startMs);
+  }
+
+  /** Drops what is older than the retention, and series without samples left. */
+  truncate(): void {
+    const horizonMs = this.#clock.now() - this.options.retentionMs;
+    const gone: HeadSeries[] = [];
+    for (const series of this.index.all()) {
+      const hasFloats = this.samples.truncate(series, horizonMs);
+      const hasHistograms = truncateHistograms(series, this.samples.arena, horizonMs);
+      if (hasFloats || hasHistograms) continue;
+      series.isGone = true;
+      gone.push(series);
+      this.#byKey.delete(labelsKey(series.labels));
+      this.samples.release(series);
+    }
+    this.index.sweep(gone);
+    this.exemplars.forget(gone);
+    this.#metrics.seriesGone.inc(gone.length);
+  }
+
+  #append(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs): AppendResult {
+    const nowMs = this.#clock.now();
+    if (!Number.isSafeInteger(timeMs)) return "invalid_time";
+    if (timeMs > nowMs + MAX_AHEAD_MS) return "too_far_ahead";
+    if (timeMs < nowMs - this.options.retentionMs) return "too_old";
+    if (startMs !== 0) this.#noteStart(series, timeMs, value, startMs);
+    return this.#store(series, timeMs, value, nowMs - this.options.outOfOrderMs);
+  }
+
+  #store(series: HeadSeries, timeMs: UnixMs, value: SampleValue, oldestMs: UnixMs): AppendResult {
+    const isNewest = timeMs > series.lastMs;
+    const isStale = value === STALE_MARKER;
+    const result =
+      typeof value === "number" || isStale
+        ? this.samples.append(series, timeMs, isStale ? Number.NaN : value, isStale, oldestMs)
+        : appendHistogram(series, this.samples.arena, timeMs, value as Histogram);
+    if (isNewest && result === "stored") series.isStale = isStale;
+    return result;
+  }
+
+  /**
+   * A counter that began at a known time was zero then: saying so lets `rate` see its first increments, and a restart
+   * between two samples.
+   */
+  #noteStart(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs): void {
+    const starts = series.starts;
+    if (startMs >= timeMs || starts?.startMs.at(-1) === startMs || timeMs <= series.lastMs) return;
+    if (starts === undefined) series.starts = { fromMs: [timeMs], startMs: [startMs] };
+    else {
+      starts.fromMs.push(timeMs);
+      starts.startMs.push(startMs);
+      if (starts.fromMs.length > MAX_STARTS) {
+        starts.fromMs.shift();
+        starts.startMs.shift();
+      }
+    }
+    const horizonMs = this.#clock.now() - this.options.retentionMs;
+    if (typeof value !== "number" || !Number.isSafeInteger(startMs)) return;
+    if (startMs > series.lastMs && startMs >= horizonMs) this.#store(series, startMs, 0, horizonMs);
+  }
+}
