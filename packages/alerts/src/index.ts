@@ -1,3 +1,21 @@
+export {
+  type ActionCall,
+  type ActionDefinition,
+  type ActionDeps,
+  ActionPlan,
+  type ActionResult,
+  type ActionSpec,
+  type ActionTarget,
+  type BoundAction,
+  defineAction,
+} from "./act/action.js";
+export { type ActionConfig, actionsSchema, unknownActionNames } from "./act/config.js";
+export { ActionError, type ActionErrorCode } from "./act/errors.js";
+export { actionDefinitions } from "./act/index.js";
+export type { ActionMode, ActionRun, ActionState, GuardResult, Person, Verdict } from "./act/run.js";
+export { ActionRunner, type ActionRunnerDeps, type CataloguedAction } from "./act/runner.js";
+export type { SliReader, SliReading } from "./act/sli-reader.js";
+export { ActionTrigger, triggerOf } from "./act/trigger.js";
 export { type Alert, type AlertChange, type AlertListener, type AlertState, isOn } from "./alert.js";
 export { ALERTS_ERROR_CODES, AlertsError, type AlertsErrorCode } from "./errors.js";
 export type {

@@ -10,6 +10,8 @@ export interface Execution {
   /** As it is in the journal, its first attempt recorded. */
   readonly run: ActionRun;
   readonly phase: "act" | "revert";
+  /** Found started after a restart: the process that started it may have done it. */
+  readonly isResumed: boolean;
   readonly bound: BoundAction;
   readonly timeoutMs: number;
   /** Aborted at shutdown. */
@@ -29,8 +31,7 @@ export async function execute(execution: Execution): Promise<void> {
   const { run, phase, bound, closing, clock, record } = execution;
   let { plan } = run;
   if (!plan) return;
-  // A run that was found started after a restart may have been done by the process that started it.
-  let wasEffectUnknown = false;
+  let wasEffectUnknown = execution.isResumed;
   let attempt = phase === "act" ? run.attempts : (run.revert?.attempts ?? 1);
   const finished = (outcome: "ok" | "failed" | "unknown", message: string): Promise<void> =>
     record({ kind: "action.finished", atMs: clock.now(), id: run.id, phase, outcome, message });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AlertChange } from "../alert.js";
 
 /** Why an action is considered: an alert as it stands now. Plain JSON, kept in the journal with the decision. */
 export const ActionTrigger = z.object({
@@ -18,3 +19,21 @@ export const ActionTrigger = z.object({
   slo: z.string().nullable(),
 });
 export type ActionTrigger = z.infer<typeof ActionTrigger>;
+
+/** The label under which SLO alerts carry the name of their SLO. */
+const SLO_LABEL = "slo";
+
+/** A change of an alert in the form that the action runner takes. */
+export function triggerOf({ kind, alert }: AlertChange): ActionTrigger {
+  return {
+    alertId: alert.id,
+    alertName: alert.labels.alertname ?? alert.rule,
+    startsAtMs: alert.startsAtMs ?? alert.activeAtMs,
+    status: kind,
+    hasData: alert.state === "firing" || alert.state === "resolved",
+    labels: alert.labels,
+    annotations: alert.annotations,
+    value: Number.isFinite(alert.value) ? (alert.value ?? null) : null,
+    slo: alert.labels[SLO_LABEL] ?? null,
+  };
+}

@@ -15,6 +15,15 @@ export interface Observation {
   readonly nowMs: UnixMs;
 }
 
+/** How a run is verified whose action has left the config meanwhile. */
+export const FORGOTTEN_ACTION_VERIFY: ActionConfig["verify"] = {
+  settleMs: 15_000,
+  windowMs: 60_000,
+  withinMs: 300_000,
+  slo: undefined,
+  revert: "never",
+};
+
 /** The first moment at which a window holds only what happened after the action took effect. */
 export function measurableAtMs(run: ActionRun, verify: ActionConfig["verify"]): UnixMs {
   return (run.finishedAtMs ?? run.decidedAtMs) + verify.settleMs + verify.windowMs;
