@@ -155,6 +155,23 @@ describe("state", () => {
     );
   });
 
+  test.each([DAY, 90 * DAY])(
+    "is carried over to a period of %d s without losing an event",
+    (periodSeconds) => {
+      fc.assert(
+        fc.property(events(12 * 3_600), fc.constantFrom(60, 300, 3_600, 43_200), (all, length) => {
+          const before = ringOf(all);
+          const ring = new WindowRing(ringLevels(periodSeconds));
+          ring.takeOver(before);
+          expect(ring.lifetime).toEqual(before.lifetime);
+          const to = (before.headSecond ?? 0) + 1;
+          expect(ring.sumWhole(to - length, to)).toEqual(before.sumWhole(to - length, to));
+        }),
+        { numRuns: 30 },
+      );
+    },
+  );
+
   test.each([7_200, 7 * DAY, 28 * DAY, 30 * DAY, 90 * DAY, 366 * DAY])(
     "of a period of %d s fits in 60 KB",
     (periodSeconds) => {

@@ -177,6 +177,24 @@ export class WindowRing {
     }
   }
 
+  /** Adds everything that another ring knows, at the resolution at which it knows it. */
+  takeOver(other: WindowRing): void {
+    if (other.#headSecond < 0) return;
+    let from = Number.NEGATIVE_INFINITY;
+    for (const [index, level] of [...other.#levels].reverse().entries()) {
+      const { widthSeconds, bucketCount } = level;
+      const oldest = Math.floor(other.#headSecond / widthSeconds) - bucketCount + 2;
+      const finer = other.#levels[other.#levels.length - 2 - index];
+      const end = finer ? finerStart(level, finer, other.#headSecond) : other.#headSecond + 1;
+      for (let start = Math.max(from, oldest * widthSeconds); start < end; start += widthSeconds) {
+        const { bad, total } = other.sumWhole(start, Math.min(start + widthSeconds, end));
+        if (bad !== 0 || total !== 0) this.add(start, bad, total);
+      }
+      from = Math.max(from, end);
+    }
+    this.add(other.#headSecond, 0, 0);
+  }
+
   #advance(second: number): void {
     const isFirst = this.#headSecond < 0;
     for (const { widthSeconds, bucketCount, ends } of this.#levels) {
@@ -239,6 +257,12 @@ export class WindowRing {
     const bucket = Math.floor(second / wide.widthSeconds);
     return this.#sinceEndOf(wide, bucket - 1).total >= NARROW_LIMIT;
   }
+}
+
+/** Where a finer level's buckets begin to resolve time, moved up to a boundary of the wider level. */
+function finerStart(wide: RingLevel, fine: RingLevel, headSecond: number): number {
+  const oldest = (Math.floor(headSecond / fine.widthSeconds) - fine.bucketCount + 2) * fine.widthSeconds;
+  return Math.min(headSecond + 1, Math.ceil(oldest / wide.widthSeconds) * wide.widthSeconds);
 }
 
 function removeFromLevel(

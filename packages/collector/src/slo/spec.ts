@@ -1,0 +1,96 @@
+import type { Labels } from "@tocsin/model";
+import type { CalendarPeriod } from "./calendar.js";
+import type { Correction } from "./correction.js";
+import type { Severity, WindowPair } from "./window-pair.js";
+
+/** Over what an error budget refills. */
+export type Period = { readonly kind: "rolling"; readonly lengthMs: number } | CalendarPeriod;
+
+/** What a request needs to be good. */
+export interface RequestSli {
+  readonly kind: "availability" | "latency";
+  /** latency: answered within this time (inclusive) is good. */
+  readonly thresholdSeconds: number;
+  /** Only these routes; empty for all. */
+  readonly routes: readonly string[];
+}
+
+/** How a value is held against a limit. */
+export type Comparison = "lt" | "lte" | "gt" | "gte";
+
+/** Counts read by PromQL: events of two counters, or of two rates with a `$window` in them. */
+export interface QuerySli {
+  readonly kind: "ratio";
+  readonly good: string | undefined;
+  readonly bad: string | undefined;
+  readonly total: string;
+  readonly everyMs: number;
+}
+
+/** One look every `everyMs`: good or bad as a whole, or (raw) bad by a share. */
+export type SampledSli = { readonly everyMs: number } & (
+  | { readonly kind: "threshold"; readonly query: string; readonly op: Comparison; readonly value: number }
+  | { readonly kind: "raw"; readonly query: string; readonly isErrorRatio: boolean }
+  | { readonly kind: "saturation"; readonly below: number }
+  | {
+      readonly kind: "freshness";
+      readonly maxAgeMs: number;
+      readonly query: string | undefined;
+      readonly routes: readonly string[];
+    }
+);
+
+/** Several SLOs as one: the budget is spent as fast as all of its parts together spend theirs. */
+export interface CompositeSli {
+  readonly kind: "composite";
+  readonly parts: readonly { readonly slo: string; readonly weight: number }[];
+}
+
+export type Sli = RequestSli | QuerySli | SampledSli | CompositeSli;
+
+/** How events become spent budget. */
+export type Budgeting =
+  | { readonly kind: "occurrences" }
+  /** A slice of time is bad when its share of good events is below `target`. */
+  | { readonly kind: "timeslices"; readonly sliceMs: number; readonly target: number }
+  /** Every slice of time counts alike, with its own share of good events. */
+  | { readonly kind: "ratio-timeslices"; readonly sliceMs: number };
+
+/** What a group of requests may be told apart by. */
+export type GroupKey = "route" | "version" | "environment";
+
+/** An SLO in the one form that the rest of the collector works with, whatever file it came from. */
+export interface SloSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly service: string;
+  /** Only this environment; undefined for all. */
+  readonly environment: string | undefined;
+  /** Target ratio of good events, over 0 and below 1. */
+  readonly objective: number;
+  readonly period: Period;
+  readonly sli: Sli;
+  readonly budgeting: Budgeting;
+  readonly by: readonly GroupKey[];
+  readonly pairs: readonly WindowPair[];
+  /** Whether alerts also need evidence (see `evidence.ts`). */
+  readonly evidenceGate: boolean;
+  /** keep: a firing alert stays while events are missing. alert: missing events raise one. ok: they resolve it. */
+  readonly onNoData: "keep" | "alert" | "ok";
+  readonly alertName: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  /** Labels of one severity only, as Sloth has them. */
+  readonly severityLabels: Readonly<Record<Severity, Labels>>;
+  /** Alerts of these severities are not raised. */
+  readonly disabled: readonly Severity[];
+  readonly actions: Readonly<Record<Severity, readonly string[]>>;
+  readonly corrections: readonly Correction[];
+  /** `tocsin.yaml:14`, when it came from a file. */
+  readonly place: string | undefined;
+}
+
+/** 1 − objective: the ratio of bad events that the SLO allows. */
+export function errorBudgetOf(spec: { readonly objective: number }): number {
+  return 1 - spec.objective;
+}

@@ -1,0 +1,193 @@
+import type { Labels, UnixMs } from "@tocsin/model";
+import { labelsKey } from "@tocsin/model";
+import type { ObservedRequests, RequestSink } from "../signals/requests.js";
+import { CompositeBook, type SloBook } from "./book.js";
+import { SloLedger } from "./ledger.js";
+import type { RequestSli, SloSpec } from "./spec.js";
+import { type SloStatus, statusOf } from "./status.js";
+import { readTrackerSnapshot, writeTrackerSnapshot } from "./tracker-snapshot.js";
+
+/** Groups that one SLO with `by` may have; further ones are counted together. */
+export const MAX_GROUPS = 200;
+/** The value of a group that holds what did not fit. */
+export const OTHER_GROUP = "{other}";
+
+/** One SLO, or one group of an SLO with `by`. */
+export interface TrackedSlo {
+  readonly spec: SloSpec;
+  /** Empty unless the SLO has `by`. */
+  readonly group: Labels;
+  readonly book: SloBook;
+}
+
+interface Entry {
+  readonly spec: SloSpec;
+  /** By `labelsKey` of the group; one with the key "" for SLOs without `by`. */
+  readonly ledgers: Map<string, { group: Labels; ledger: SloLedger }>;
+}
+
+/**
+ * All SLOs of a collector: counts requests into their books as they are observed, and answers for every window.
+ * State survives restarts by `snapshot` and `restore`; it does no I/O and has no clock.
+ */
+export class SloTracker implements RequestSink {
+  #entries: readonly Entry[] = [];
+  #byService = new Map<string, Entry[]>();
+  #tracked: readonly TrackedSlo[] | undefined;
+
+  constructor(specs: readonly SloSpec[]) {
+    this.#use(specs.map((spec) => ({ spec, ledgers: new Map() })));
+    for (const entry of this.#entries) if (entry.spec.by.length === 0) this.#ledger(entry, {});
+  }
+
+  /** Every SLO and group, in the order of the config. */
+  tracked(): readonly TrackedSlo[] {
+    this.#tracked ??= this.#entries.flatMap(({ spec, ledgers }) => {
+      if (spec.sli.kind === "composite")
+        return [{ spec, group: {}, book: this.#composite(spec, spec.sli.parts) }];
+      return [...ledgers.values()].map(({ group, ledger }) => ({ spec, group, book: ledger }));
+    });
+    return this.#tracked;
+  }
+
+  /** The first SLO of that name (its group, where one is named). */
+  find(name: string, group: Labels = {}): TrackedSlo | undefined {
+    const wanted = Object.entries(group);
+    return this.tracked().find(
+      (each) => each.spec.name === name && wanted.every(([label, value]) => each.group[label] === value),
+    );
+  }
+
+  onRequests(requests: ObservedRequests): void {
+    const entries = this.#byService.get(requests.service);
+    if (!entries) return;
+    for (const entry of entries) {
+      const { sli, environment } = entry.spec;
+      if (sli.kind !== "availability" && sli.kind !== "latency") continue;
+      if (environment !== undefined && environment !== requests.environment) continue;
+      if (sli.routes.length > 0 && !sli.routes.includes(requests.route)) continue;
+      const ledger = this.#ledger(entry, groupOf(entry.spec, requests));
+      recordSpread(ledger, requests, badCount(sli, requests));
+    }
+  }
+
+  /** Adds events to an SLO whose indicator is read by a query or looked at from time to time. */
+  record(name: string, second: number, bad: number, total: number): void {
+    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    if (entry && entry.spec.by.length === 0) this.#ledger(entry, {}).record(second, bad, total);
+  }
+
+  /** Everything that `/api/v1/slos` shows. */
+  statuses(nowMs: UnixMs): SloStatus[] {
+    return this.tracked().map(({ book, group }) => statusOf(book, group, nowMs));
+  }
+
+  /** Takes the events of a stretch of time out of an SLO, all its groups. @returns how many, or undefined if unknown */
+  exclude(name: string, fromMs: UnixMs, toMs: UnixMs): number | undefined {
+    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    if (!entry) return undefined;
+    return [...entry.ledgers.values()].reduce(
+      (sum, { ledger }) => sum + ledger.exclude(fromMs, toMs).total,
+      0,
+    );
+  }
+
+  /** Uses other SLOs from now on; those that measure the same as before keep their counts. */
+  reconfigure(specs: readonly SloSpec[]): void {
+    const bytes = this.snapshot();
+    this.#use(specs.map((spec) => ({ spec, ledgers: new Map() })));
+    for (const entry of this.#entries) if (entry.spec.by.length === 0) this.#ledger(entry, {});
+    this.restore(bytes);
+  }
+
+  /** The whole state; a few kilobytes per SLO. */
+  snapshot(): Uint8Array {
+    const ledgers = this.#entries.flatMap(({ ledgers }) => [...ledgers.values()]);
+    return writeTrackerSnapshot(ledgers);
+  }
+
+  /**
+   * Takes a snapshot's counts into the SLOs that still measure the same thing.
+   *
+   * @returns names of SLOs in the snapshot that are gone, or measure something else now
+   */
+  restore(bytes: Uint8Array): string[] {
+    this.#tracked = undefined;
+    return readTrackerSnapshot(bytes, (name, group) => {
+      const entry = this.#entries.find(({ spec }) => spec.name === name);
+      const fits = entry && Object.keys(group).sort().join() === [...entry.spec.by].sort().join();
+      return fits ? this.#ledger(entry, group) : undefined;
+    });
+  }
+
+  #use(entries: readonly Entry[]): void {
+    this.#entries = entries;
+    this.#tracked = undefined;
+    this.#byService = new Map();
+    for (const entry of entries) {
+      const same = this.#byService.get(entry.spec.service);
+      if (same) same.push(entry);
+      else this.#byService.set(entry.spec.service, [entry]);
+    }
+  }
+
+  #ledger(entry: Entry, group: Labels): SloLedger {
+    const key = entry.spec.by.length === 0 ? "" : labelsKey(group);
+    const known = entry.ledgers.get(key);
+    if (known) return known.ledger;
+    const isFull =
+      entry.ledgers.size >= MAX_GROUPS && Object.values(group).some((value) => value !== OTHER_GROUP);
+    if (isFull) {
+      return this.#ledger(entry, Object.fromEntries(entry.spec.by.map((label) => [label, OTHER_GROUP])));
+    }
+    const ledger = new SloLedger(entry.spec);
+    entry.ledgers.set(key, { group, ledger });
+    this.#tracked = undefined;
+    return ledger;
+  }
+
+  #composite(spec: SloSpec, parts: readonly { slo: string; weight: number }[]): SloBook {
+    return new CompositeBook(
+      spec,
+      parts.flatMap(({ slo, weight }) => {
+        const entry = this.#entries.find((each) => each.spec.name === slo);
+        return [...(entry?.ledgers.values() ?? [])].map(({ ledger }) => ({ book: ledger, weight }));
+      }),
+    );
+  }
+}
+
+const NO_GROUP: Labels = {};
+
+function groupOf({ by }: SloSpec, requests: ObservedRequests): Labels {
+  if (by.length === 0) return NO_GROUP;
+  return Object.fromEntries(by.map((key) => [key, requests[key]]));
+}
+
+function badCount(sli: RequestSli, requests: ObservedRequests): number {
+  if (sli.kind === "latency") return requests.countSlowerThan(sli.thresholdSeconds);
+  return requests.isError ? requests.count : 0;
+}
+
+/** Spreads the events evenly over their seconds, in whole events where the count is whole. */
+function recordSpread(ledger: SloLedger, requests: ObservedRequests, bad: number): void {
+  const { fromSecond, toSecond, count } = requests;
+  const seconds = toSecond - fromSecond + 1;
+  if (seconds <= 1) {
+    ledger.record(toSecond, bad, count);
+    return;
+  }
+  const upTo = Number.isInteger(count) && Number.isInteger(bad) ? wholeShare : exactShare;
+  for (let index = 0; index < seconds; index++) {
+    const total = upTo(count, index + 1, seconds) - upTo(count, index, seconds);
+    ledger.record(fromSecond + index, upTo(bad, index + 1, seconds) - upTo(bad, index, seconds), total);
+  }
+}
+
+function wholeShare(count: number, part: number, parts: number): number {
+  return Math.floor((count * part) / parts);
+}
+
+function exactShare(count: number, part: number, parts: number): number {
+  return (count * part) / parts;
+}
