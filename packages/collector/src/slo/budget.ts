@@ -38,10 +38,10 @@ export function exhaustion(
   nowMs: UnixMs,
 ): Exhaustion {
   if (remainingRatio <= 0) {
-    const over = (-remainingRatio * 100).toPrecision(3).replace(/\.?0+$/, "");
+    const over = percentWords(-remainingRatio);
     return {
       atMs: nowMs,
-      words: remainingRatio === 0 ? "The budget is spent." : `The budget is overspent by ${over} %.`,
+      words: remainingRatio === 0 ? "The budget is spent." : `The budget is overspent by ${over}.`,
     };
   }
   if (burnRate <= 0) return { atMs: undefined, words: "The budget is not being spent." };
