@@ -50,8 +50,8 @@ export function sampleColumns(count: number): SampleColumns {
  */
 export function encodeChunk(columns: SampleColumns, from: number, count: number, out: Uint8Array): number {
   const { timestamps } = columns;
-  const first = timestamps[from] as number;
-  const span = (timestamps[from + count - 1] as number) - first;
+  const first = timestamps[from];
+  const span = timestamps[from + count - 1] - first;
   out[1] = count;
   writeUint48(out, 2, first);
   let end = writeVarint(out, 8, span);
@@ -59,7 +59,7 @@ export function encodeChunk(columns: SampleColumns, from: number, count: number,
   if (!even) {
     let step = 0;
     for (let index = from + 1; index < from + count; index++) {
-      const next = (timestamps[index] as number) - (timestamps[index - 1] as number);
+      const next = timestamps[index] - timestamps[index - 1];
       end = writeVarint(out, end, zigzag(next - step));
       step = next;
     }
@@ -86,12 +86,12 @@ function encodeValues(
   }
   const exponent = commonExponent(values, from, count);
   if (exponent >= 0) {
-    const power = POWERS[exponent] as number;
+    const power = POWERS[exponent];
     out[at] = exponent;
     let before = 0;
     let end = at + 1;
     for (let index = from; index < from + count; index++) {
-      const scaled = Math.round((values[index] as number) * power);
+      const scaled = Math.round(values[index] * power);
       end = writeVarint(out, end, zigzag(scaled - before));
       before = scaled;
     }
@@ -114,7 +114,7 @@ export function chunkMaxTime(bytes: Uint8Array, at: number): number {
 
 /** Number of samples in the chunk that starts at `at`. */
 export function chunkCount(bytes: Uint8Array, at: number): number {
-  return bytes[at + 1] as number;
+  return bytes[at + 1];
 }
 
 /**
@@ -123,8 +123,8 @@ export function chunkCount(bytes: Uint8Array, at: number): number {
  * @returns the number of samples, which is `chunkCount`
  */
 export function decodeChunk(bytes: Uint8Array, at: number, into: SampleColumns, row: number): number {
-  const flags = bytes[at] as number;
-  const count = bytes[at + 1] as number;
+  const flags = bytes[at];
+  const count = bytes[at + 1];
   const { timestamps } = into;
   let time = readUint48(bytes, at + 2);
   const span = readVarint(bytes, at + 8);
@@ -156,8 +156,8 @@ function decodeValues(
 ): void {
   const { values, bits } = into;
   if (form === VALUES_SCALED) {
-    const exponent = bytes[at] as number;
-    const power = POWERS[exponent] as number;
+    const exponent = bytes[at];
+    const power = POWERS[exponent];
     let scaled = 0;
     let end = at + 1;
     for (let index = row; index < row + count; index++) {
@@ -179,10 +179,10 @@ function decodeValues(
 
 function isEven(timestamps: Float64Array, from: number, count: number, span: number): boolean {
   if (count < 2) return true;
-  const step = (timestamps[from + 1] as number) - (timestamps[from] as number);
+  const step = timestamps[from + 1] - timestamps[from];
   if (step * (count - 1) !== span) return false;
   for (let index = from + 2; index < from + count; index++) {
-    if ((timestamps[index] as number) - (timestamps[index - 1] as number) !== step) return false;
+    if (timestamps[index] - timestamps[index - 1] !== step) return false;
   }
   return true;
 }
@@ -201,7 +201,7 @@ function commonExponent(values: Float64Array, from: number, count: number): numb
   let exponent = 0;
   let power: number = POWERS[0];
   for (let index = from; index < from + count; index++) {
-    const value = values[index] as number;
+    const value = values[index];
     for (;;) {
       const scaled = Math.round(value * power);
       // The bound leaves room for a difference of two such numbers, zigzagged, below 2^53.
@@ -209,13 +209,13 @@ function commonExponent(values: Float64Array, from: number, count: number): numb
       if (scaled / power === value) break;
       exponent++;
       if (exponent === POWERS.length) return -1;
-      power = POWERS[exponent] as number;
+      power = POWERS[exponent];
     }
   }
   // A later value may have raised the power; the earlier ones must still come back exactly.
   if (exponent > 0) {
     for (let index = from; index < from + count; index++) {
-      const value = values[index] as number;
+      const value = values[index];
       const scaled = Math.round(value * power);
       if (scaled / power !== value || !(scaled < 1e15 && scaled > -1e15)) return -1;
     }
@@ -229,8 +229,8 @@ function encodeXor(bits: Uint32Array, from: number, count: number, out: Uint8Arr
   let beforeLow = 0;
   let beforeHigh = 0;
   for (let index = from; index < from + count; index++) {
-    const low = bits[index * 2] as number;
-    const high = bits[index * 2 + 1] as number;
+    const low = bits[index * 2];
+    const high = bits[index * 2 + 1];
     const xorLow = (low ^ beforeLow) >>> 0;
     const xorHigh = (high ^ beforeHigh) >>> 0;
     const leading = xorHigh !== 0 ? Math.clz32(xorHigh) >>> 3 : 4 + (Math.clz32(xorLow) >>> 3);
@@ -252,11 +252,11 @@ function decodeXor(bytes: Uint8Array, at: number, count: number, bits: Uint32Arr
   let low = 0;
   let high = 0;
   for (let index = row; index < row + count; index++) {
-    const head = bytes[end++] as number;
+    const head = bytes[end++];
     const leading = head >>> 4;
     const length = head & 15;
     for (let byte = leading; byte < leading + length; byte++) {
-      const value = bytes[end++] as number;
+      const value = bytes[end++];
       if (byte < 4) high ^= value << (24 - byte * 8);
       else low ^= value << (56 - byte * 8);
     }
@@ -271,7 +271,7 @@ function trailingZeros(word: number): number {
 
 function writeHalves(out: Uint8Array, at: number, bits: Uint32Array, index: number): number {
   for (let half = 0; half < 2; half++) {
-    const word = bits[index * 2 + half] as number;
+    const word = bits[index * 2 + half];
     const base = at + half * 4;
     out[base] = word;
     out[base + 1] = word >>> 8;
@@ -282,11 +282,5 @@ function writeHalves(out: Uint8Array, at: number, bits: Uint32Array, index: numb
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) |
-      ((bytes[at + 1] as number) << 8) |
-      ((bytes[at + 2] as number) << 16) |
-      ((bytes[at + 3] as number) << 24)) >>>
-    0
-  );
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }

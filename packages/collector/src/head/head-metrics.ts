@@ -8,7 +8,8 @@ export type DropReason =
   | "series_limit"
   | "invalid_labels"
   | "invalid_time"
-  | "no_value";
+  | "no_value"
+  | "unsupported";
 
 /** The head's own numbers. */
 export interface HeadMetrics {

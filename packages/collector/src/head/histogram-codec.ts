@@ -52,7 +52,7 @@ export function decodeHistogram(
   bounds: readonly (readonly number[])[],
 ): Histogram {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const flags = bytes[start] as number;
+  const flags = bytes[start];
   const whole = (flags & WHOLE_COUNTS) !== 0;
   const schema = unzigzag(readVarint(bytes, start + 1));
   const cursor = { bytes, view, whole, at: varintEnd() };
@@ -64,7 +64,7 @@ export function decodeHistogram(
   const custom = schema === CUSTOM_BUCKETS_SCHEMA ? { customValues: bounds[readNumber(cursor)] ?? [] } : {};
   const positive = readRun(cursor);
   const negative = readRun(cursor);
-  const counterResetHint = HINTS[flags & 3] as CounterResetHint;
+  const counterResetHint = HINTS[flags & 3];
   return { schema, count, sum, zeroThreshold, zeroCount, positive, negative, ...custom, counterResetHint };
 }
 

@@ -33,8 +33,8 @@ export function truncateHistograms(series: HeadSeries, arena: ByteArena, horizon
   const held = series.histograms;
   if (held === undefined) return false;
   let gone = 0;
-  while (gone < held.timesMs.length && (held.timesMs[gone] as number) < horizonMs) {
-    arena.free(held.pieces[gone] as number);
+  while (gone < held.timesMs.length && held.timesMs[gone] < horizonMs) {
+    arena.free(held.pieces[gone]);
     gone++;
   }
   if (gone > 0) {

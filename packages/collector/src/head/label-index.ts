@@ -42,7 +42,7 @@ export class LabelIndex {
   intern(labels: Labels): Labels {
     const shared: Record<string, string> = {};
     for (const name of Object.keys(labels).sort()) {
-      const value = labels[name] as string;
+      const value = labels[name];
       if (value !== "") shared[name] = this.#postings.get(name)?.get(value)?.value ?? value;
     }
     return shared;
@@ -57,7 +57,7 @@ export class LabelIndex {
         values = new Map();
         this.#postings.set(name, values);
       }
-      const value = series.labels[name] as string;
+      const value = series.labels[name];
       const posting = values.get(value);
       if (posting === undefined) values.set(value, { value, series: [series] });
       else posting.series.push(series);
@@ -77,7 +77,7 @@ export class LabelIndex {
           values = new Set();
           touched.set(name, values);
         }
-        values.add(series.labels[name] as string);
+        values.add(series.labels[name]);
       }
     }
     for (const [name, values] of touched) this.#sweepValues(name, values);
@@ -145,7 +145,7 @@ export class LabelIndex {
     // A new list, because the last one may still be in the hands of a query.
     const fresh: HeadSeries[] = [];
     for (let index = this.#all.length - 1; index >= 0; index--) {
-      const series = this.#all[index] as HeadSeries;
+      const series = this.#all[index];
       if (series.ordinal < known.nextOrdinal) break;
       if (fulfils(series, tests)) fresh.push(series);
     }
@@ -169,8 +169,7 @@ export class LabelIndex {
     }
     const rest = matchers.filter((matcher) => matcher !== best?.matcher).map(memoized);
     const lists = best?.lists ?? [this.#all];
-    if (rest.length === 0)
-      return lists.length === 1 ? (lists[0] as HeadSeries[]).slice() : inOrder(lists.flat());
+    if (rest.length === 0) return lists.length === 1 ? lists[0].slice() : inOrder(lists.flat());
     const found: HeadSeries[] = [];
     for (const list of lists) for (const series of list) if (fulfils(series, rest)) found.push(series);
     return lists.length === 1 ? found : inOrder(found);

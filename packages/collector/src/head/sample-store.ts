@@ -66,10 +66,10 @@ export class SampleStore {
     isStale: boolean,
     oldestMs: number,
   ): AppendOutcome {
-    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const page = this.#pages[series.slot >> PAGE_BITS];
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     const count = series.tailCount;
-    if (count > 0 && timeMs <= (page.timestamps[base + count - 1] as number)) {
+    if (count > 0 && timeMs <= page.timestamps[base + count - 1]) {
       return this.#insert(series, timeMs, value, isStale, oldestMs);
     }
     let row = base + count;
@@ -88,7 +88,7 @@ export class SampleStore {
   countAtMost(series: HeadSeries, startMs: number, endMs: number): number {
     let count = series.tailCount;
     for (let index = this.#firstChunk(series, startMs); index < series.chunks.length; index++) {
-      const chunk = series.chunks[index] as number;
+      const chunk = series.chunks[index];
       const bytes = this.arena.bytesOf(chunk);
       const at = this.arena.offsetOf(chunk);
       if (chunkMinTime(bytes, at) > endMs) break;
@@ -104,21 +104,21 @@ export class SampleStore {
    * @returns the number of samples
    */
   read(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
-    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const page = this.#pages[series.slot >> PAGE_BITS];
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     let end = row;
-    if (series.chunks.length > 0 && !(series.tailCount > 0 && (page.timestamps[base] as number) <= startMs)) {
+    if (series.chunks.length > 0 && !(series.tailCount > 0 && page.timestamps[base] <= startMs)) {
       end = this.#readChunks(series, startMs, endMs, into, row);
     }
     const last = base + series.tailCount;
     let from = base;
-    while (from < last && (page.timestamps[from] as number) < startMs) from++;
+    while (from < last && page.timestamps[from] < startMs) from++;
     for (let index = from; index < last; index++) {
-      const time = page.timestamps[index] as number;
+      const time = page.timestamps[index];
       if (time > endMs) break;
       into.timestamps[end] = time;
-      into.bits[end * 2] = page.bits[index * 2] as number;
-      into.bits[end * 2 + 1] = page.bits[index * 2 + 1] as number;
+      into.bits[end * 2] = page.bits[index * 2];
+      into.bits[end * 2 + 1] = page.bits[index * 2 + 1];
       end++;
     }
     return end - row;
@@ -126,24 +126,24 @@ export class SampleStore {
 
   /** Copies the newest sample with startMs ≤ time ≤ endMs to row `row` of `into`; returns 1, or 0 when there is none. */
   readLatest(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
-    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const page = this.#pages[series.slot >> PAGE_BITS];
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
     for (let index = base + series.tailCount - 1; index >= base; index--) {
-      const time = page.timestamps[index] as number;
+      const time = page.timestamps[index];
       if (time > endMs) continue;
       if (time < startMs) return 0;
       copyRow(page, index, into, row);
       return 1;
     }
     for (let index = series.chunks.length - 1; index >= 0; index--) {
-      const chunk = series.chunks[index] as number;
+      const chunk = series.chunks[index];
       const bytes = this.arena.bytesOf(chunk);
       const at = this.arena.offsetOf(chunk);
       if (chunkMinTime(bytes, at) > endMs) continue;
       if (chunkMaxTime(bytes, at) < startMs) return 0;
       let last = decodeChunk(bytes, at, this.#merge, 0) - 1;
-      while (last > 0 && (this.#merge.timestamps[last] as number) > endMs) last--;
-      if ((this.#merge.timestamps[last] as number) < startMs) return 0;
+      while (last > 0 && this.#merge.timestamps[last] > endMs) last--;
+      if (this.#merge.timestamps[last] < startMs) return 0;
       copyRow(this.#merge, last, into, row);
       return 1;
     }
@@ -161,28 +161,28 @@ export class SampleStore {
     if (gone > 0) series.chunks = series.chunks.slice(gone);
     if (series.chunks.length > 0) return true;
     if (series.tailCount === 0) return false;
-    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const page = this.#pages[series.slot >> PAGE_BITS];
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
-    return (page.timestamps[base + series.tailCount - 1] as number) >= horizonMs;
+    return page.timestamps[base + series.tailCount - 1] >= horizonMs;
   }
 
   #readChunks(series: HeadSeries, startMs: number, endMs: number, into: SampleColumns, row: number): number {
     let end = row;
     for (let index = this.#firstChunk(series, startMs); index < series.chunks.length; index++) {
-      const chunk = series.chunks[index] as number;
+      const chunk = series.chunks[index];
       const bytes = this.arena.bytesOf(chunk);
       const at = this.arena.offsetOf(chunk);
       if (chunkMinTime(bytes, at) > endMs) break;
       const first = end;
       end += decodeChunk(bytes, at, into, end);
       let skip = first;
-      while (skip < end && (into.timestamps[skip] as number) < startMs) skip++;
+      while (skip < end && into.timestamps[skip] < startMs) skip++;
       if (skip > first) {
         into.timestamps.copyWithin(first, skip, end);
         into.bits.copyWithin(first * 2, skip * 2, end * 2);
         end -= skip - first;
       }
-      while (end > first && (into.timestamps[end - 1] as number) > endMs) end--;
+      while (end > first && into.timestamps[end - 1] > endMs) end--;
     }
     return end;
   }
@@ -191,7 +191,7 @@ export class SampleStore {
   #firstChunk(series: HeadSeries, startMs: number): number {
     let index = series.chunks.length;
     while (index > 0) {
-      const chunk = series.chunks[index - 1] as number;
+      const chunk = series.chunks[index - 1];
       if (chunkMaxTime(this.arena.bytesOf(chunk), this.arena.offsetOf(chunk)) < startMs) break;
       index--;
     }
@@ -214,10 +214,9 @@ export class SampleStore {
     isStale: boolean,
     oldestMs: number,
   ): AppendOutcome {
-    const page = this.#pages[series.slot >> PAGE_BITS] as SampleColumns;
+    const page = this.#pages[series.slot >> PAGE_BITS];
     const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
-    if (timeMs < (page.timestamps[base] as number))
-      return this.#insertInChunks(series, timeMs, value, isStale, oldestMs);
+    if (timeMs < page.timestamps[base]) return this.#insertInChunks(series, timeMs, value, isStale, oldestMs);
     const row = lowerBound(page.timestamps, base, base + series.tailCount, timeMs);
     if (page.timestamps[row] === timeMs) return holds(page, row, value, isStale) ? "repeat" : "conflict";
     if (timeMs < oldestMs) return "too_old";
@@ -256,7 +255,7 @@ export class SampleStore {
       series.chunks.push(this.#place(this.#merge, 0, 1));
       return "stored";
     }
-    const chunk = series.chunks[index] as number;
+    const chunk = series.chunks[index];
     const had = chunkCount(this.arena.bytesOf(chunk), this.arena.offsetOf(chunk));
     const count = this.#mergeInto(chunk, timeMs, value, isStale);
     if (count === had) return this.#sameAsStored ? "repeat" : "conflict";
@@ -302,9 +301,9 @@ function holds(columns: SampleColumns, row: number, value: number, isStale: bool
 }
 
 function copyRow(from: SampleColumns, row: number, to: SampleColumns, toRow: number): void {
-  to.timestamps[toRow] = from.timestamps[row] as number;
-  to.bits[toRow * 2] = from.bits[row * 2] as number;
-  to.bits[toRow * 2 + 1] = from.bits[row * 2 + 1] as number;
+  to.timestamps[toRow] = from.timestamps[row];
+  to.bits[toRow * 2] = from.bits[row * 2];
+  to.bits[toRow * 2 + 1] = from.bits[row * 2 + 1];
 }
 
 function lowerBound(timestamps: Float64Array, from: number, to: number, timeMs: number): number {
@@ -312,7 +311,7 @@ function lowerBound(timestamps: Float64Array, from: number, to: number, timeMs: 
   let high = to;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((timestamps[middle] as number) < timeMs) low = middle + 1;
+    if (timestamps[middle] < timeMs) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -59,11 +59,11 @@ function readBoth(
   readFloats(series, samples, startMs, endMs, floats);
   let next = 0;
   for (let index = 0; index < timesMs.length; index++) {
-    const timeMs = timesMs[index] as number;
+    const timeMs = timesMs[index];
     if (timeMs < startMs) continue;
     if (timeMs > endMs) break;
     next = copyUntil(floats, next, timeMs, into);
-    const piece = pieces[index] as number;
+    const piece = pieces[index];
     const { arena } = samples;
     into.pushHistogram(timeMs, decodeHistogram(arena.bytesOf(piece), arena.offsetOf(piece), bounds));
   }
@@ -72,10 +72,10 @@ function readBoth(
 
 function copyUntil(floats: SampleBuffer, from: number, untilMs: UnixMs, into: SampleBuffer): number {
   let index = from;
-  while (index < floats.length && (floats.timestamps[index] as number) < untilMs) {
-    const timeMs = floats.timestamps[index] as number;
+  while (index < floats.length && floats.timestamps[index] < untilMs) {
+    const timeMs = floats.timestamps[index];
     if (isStaleAt(floats.bits, index)) into.pushStale(timeMs);
-    else into.push(timeMs, floats.values[index] as number);
+    else into.push(timeMs, floats.values[index]);
     index++;
   }
   return index;
@@ -89,8 +89,8 @@ function addStarts({ fromMs, startMs }: StartTimes, into: SampleBuffer, first: n
   if (column === undefined) return;
   let entry = -1;
   for (let index = first; index < into.length; index++) {
-    const timeMs = into.timestamps[index] as number;
-    while (entry + 1 < fromMs.length && (fromMs[entry + 1] as number) <= timeMs) entry++;
-    column[index] = entry < 0 ? 0 : (startMs[entry] as number);
+    const timeMs = into.timestamps[index];
+    while (entry + 1 < fromMs.length && fromMs[entry + 1] <= timeMs) entry++;
+    column[index] = entry < 0 ? 0 : startMs[entry];
   }
 }

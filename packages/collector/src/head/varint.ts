@@ -34,17 +34,17 @@ export function writeVarint(out: Uint8Array, at: number, value: number): number 
 /** Reads what `writeVarint` wrote; `varintEnd()` tells where it ended. */
 export function readVarint(bytes: Uint8Array, at: number): number {
   let end = at;
-  let byte = bytes[end++] as number;
+  let byte = bytes[end++];
   let value = byte & 127;
   if (byte > 127) {
-    byte = bytes[end++] as number;
+    byte = bytes[end++];
     value |= (byte & 127) << 7;
     if (byte > 127) {
-      byte = bytes[end++] as number;
+      byte = bytes[end++];
       value |= (byte & 127) << 14;
       let factor = 2_097_152;
       while (byte > 127) {
-        byte = bytes[end++] as number;
+        byte = bytes[end++];
         value += (byte & 127) * factor;
         factor *= 128;
       }
@@ -73,16 +73,10 @@ export function writeUint48(out: Uint8Array, at: number, value: number): void {
 
 /** Reads what `writeUint48` wrote. */
 export function readUint48(bytes: Uint8Array, at: number): number {
-  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  const high = (bytes[at] << 8) | bytes[at + 1];
   return high * TWO_32 + readUint32BigEndian(bytes, at + 2);
 }
 
 function readUint32BigEndian(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
+  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
 }
