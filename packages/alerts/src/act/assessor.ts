@@ -93,8 +93,8 @@ export class Assessor {
     }
   }
 
-  /** The cause of a run that a person asks for. */
-  manual(name: string): { trigger: ActionTrigger; id: string } {
+  /** The cause of a run that a person asks for; each asking is one of its own. */
+  manual(name: string, history: ActionHistory): { trigger: ActionTrigger; id: string } {
     const startsAtMs = this.#deps.clock.now();
     const trigger: ActionTrigger = {
       alertId: "manual",
@@ -107,7 +107,7 @@ export class Assessor {
       value: null,
       slo: this.get(name).config.verify.slo ?? null,
     };
-    return { trigger, id: runId(name, `manual-${startsAtMs}`) };
+    return { trigger, id: runId(name, `manual-${startsAtMs}-${history.runs.size}`) };
   }
 }
 

@@ -163,9 +163,13 @@ export function keepActionRecords(
       .map(({ id }) => id),
   );
   const lastSwitch = parsed.findLast(({ action }) => action?.kind === "action.stop_all")?.record;
+  // Answers are remembered across later decisions, so that the first decision is needed to find them.
+  const firstDecision = new Map<string, JournalRecord>();
   const lastDecision = new Map<string, JournalRecord>();
   for (const { record, action } of parsed) {
-    if (action?.kind === "action.decided") lastDecision.set(action.id, record);
+    if (action?.kind !== "action.decided") continue;
+    if (!firstDecision.has(action.id)) firstDecision.set(action.id, record);
+    lastDecision.set(action.id, record);
   }
   return parsed
     .filter(({ record, action }) => {
@@ -173,7 +177,8 @@ export function keepActionRecords(
       if (!action) return true;
       if (action.kind === "action.stop_all") return record === lastSwitch;
       if (action.kind === "action.decided") {
-        return lastDecision.get(action.id) === record && !forgotten.has(action.id);
+        const isEdge = firstDecision.get(action.id) === record || lastDecision.get(action.id) === record;
+        return isEdge && !forgotten.has(action.id);
       }
       return history.runs.has(action.id) && !forgotten.has(action.id);
     })

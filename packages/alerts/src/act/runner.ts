@@ -201,7 +201,7 @@ export class ActionRunner {
 
   /** What an action would do now, and what would speak against it. Changes and records nothing. */
   async plan(action: string): Promise<{ plan: ActionPlan | undefined; guards: readonly GuardResult[] }> {
-    const { trigger, id } = this.#assessor.manual(action);
+    const { trigger, id } = this.#assessor.manual(action, this.#book.history);
     return this.#assess(action, trigger, id);
   }
 
@@ -213,7 +213,7 @@ export class ActionRunner {
   runNow(action: string, person: Person): Promise<ActionRun> {
     return this.#serially(async () => {
       requirePerson(person);
-      const { trigger, id } = this.#assessor.manual(action);
+      const { trigger, id } = this.#assessor.manual(action, this.#book.history);
       const found = await this.#assess(action, trigger, id);
       refuseIfGuarded(found.guards);
       const state = found.config.mode === "dry-run" ? "dry-run" : "ready";
