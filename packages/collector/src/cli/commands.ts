@@ -1,5 +1,6 @@
+import { action } from "./action.js";
 import type { Command } from "./command.js";
 import { up } from "./up.js";
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [up];
+export const COMMANDS: readonly Command[] = [up, action];
