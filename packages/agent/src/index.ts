@@ -1,1 +1,3 @@
-export {};
+export type { Agent } from "./agent.js";
+export type { AgentOptions } from "./settings/settings.js";
+export { start } from "./start.js";

@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import type { Logger } from "pino";
+import type { Registry } from "prom-client";
+
+/** A running agent. */
+export interface Agent {
+  /** A pino logger whose lines carry trace ids and go to the collector: JSON in production, pretty on a terminal. */
+  logger(): Logger;
+  /** prom-client's default registry, the service's own copy of it where it has one. */
+  readonly registry: Registry;
+  /** Middleware and handler for `GET /metrics`: every prom-client registry of the process. */
+  metricsHandler(): (request: IncomingMessage, response: ServerResponse) => void;
+  /** Delivers what has gathered, for platforms that freeze the process between requests. */
+  flush(timeoutMs?: number): Promise<void>;
+  /** Flushes, stops everything and takes the instrumentation off. Calling it again does nothing. */
+  shutdown(): Promise<void>;
+}
+
+/** What an agent is made of, as `start` puts it together. */
+export interface AgentParts {
+  readonly metricsText: () => Promise<string>;
+  readonly flush: (timeoutMs: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** The agent that `start` hands out. */
+export class RunningAgent implements Agent {
+  private readonly parts: AgentParts;
+  private ownLogger: Logger | undefined;
+  private closing: Promise<void> | undefined;
+
+  constructor(parts: AgentParts) {
+    this.parts = parts;
+  }
+
+  logger(): Logger {
+    this.ownLogger ??= (load("pino") as typeof import("pino"))({
+      level: process.env.LOG_LEVEL ?? "info",
+    });
+    return this.ownLogger;
+  }
+
+  get registry(): Registry {
+    return (load("prom-client") as typeof import("prom-client")).register;
+  }
+
+  metricsHandler(): (request: IncomingMessage, response: ServerResponse) => void {
+    return (_request, response) => {
+      void this.parts.metricsText().then(
+        (text) => {
+          response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
+          response.end(text);
+        },
+        () => {
+          response.statusCode = 500;
+          response.end("the metrics could not be read\n");
+        },
+      );
+    };
+  }
+
+  flush(timeoutMs = 5000): Promise<void> {
+    return this.parts.flush(timeoutMs);
+  }
+
+  shutdown(): Promise<void> {
+    this.closing ??= this.parts.close();
+    return this.closing;
+  }
+}
+
+/** Loaded when asked for: a service that uses neither should not pay for them. The service's own copy comes first. */
+function load(name: string): unknown {
+  for (const from of [`${process.cwd()}/`, import.meta.url])
+    try {
+      return createRequire(from)(name);
+    } catch {
+      // Not installed there; the agent's own dependency is.
+    }
+  throw new Error(`${name} could not be loaded; reinstall @tocsin/agent.`);
+}

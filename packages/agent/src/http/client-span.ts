@@ -1,0 +1,128 @@
+import { type Attributes, SpanKind } from "@opentelemetry/api";
+import { writeAttribute } from "../otlp/attributes.js";
+import type { ByteWriter } from "../otlp/byte-writer.js";
+import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
+import { exceptionAttributes, LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
+import { knownMethod, OTHER_METHOD } from "./methods.js";
+import type { RequestCell, RequestCells } from "./request-cells.js";
+
+/** What an outgoing request is known by when it starts. */
+export interface ClientTarget {
+  readonly method: string;
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, as sent. */
+  readonly path: string;
+  readonly userAgent: string | undefined;
+}
+
+/** What client spans of one agent share beyond other spans. */
+export interface ClientSpanDeps {
+  readonly runtime: SpanRuntime;
+  readonly cells: RequestCells;
+  readonly redactQuery: (query: string) => string;
+}
+
+/** How a request ended. */
+export interface ClientOutcome {
+  readonly status: number | undefined;
+  readonly version: string | undefined;
+  readonly peerAddress: string | undefined;
+  readonly peerPort: number | undefined;
+  readonly error: Error | undefined;
+}
+
+/** The span of one request that this process sends, and the key of its metrics. */
+export class ClientSpan extends LeanSpan {
+  override readonly kind = SpanKind.CLIENT;
+  private readonly deps: ClientSpanDeps;
+  private readonly target: ClientTarget;
+  private outcome: ClientOutcome | undefined;
+  private cell: RequestCell | undefined;
+
+  constructor(deps: ClientSpanDeps, place: SpanPlace, target: ClientTarget) {
+    super(deps.runtime, place);
+    this.deps = deps;
+    this.target = target;
+  }
+
+  /** Counts the request and ends the span. Statuses from 400 are errors to a client. */
+  finish(outcome: ClientOutcome): void {
+    if (this.ended) return;
+    this.outcome = outcome;
+    const { error, status } = outcome;
+    if (error !== undefined) {
+      this.setStatus({ code: 2, message: error.message });
+      this.addEvent("exception", exceptionAttributes(error));
+    } else if (status === undefined || status >= 400) this.setStatus({ code: 2 });
+    const cell = this.settle();
+    cell.histogram.record((this.runtime.clock.now() - this.startMs) / 1000);
+    this.end();
+  }
+
+  protected override defaultName(): string {
+    const method = knownMethod(this.target.method);
+    return method === OTHER_METHOD ? "HTTP" : method;
+  }
+
+  protected override describe(): Attributes {
+    const { target, outcome } = this;
+    const method = knownMethod(target.method);
+    return {
+      ...this.settle().attributes,
+      ...(method === OTHER_METHOD ? { "http.request.method_original": target.method } : {}),
+      "url.full": this.url(),
+      "user_agent.original": target.userAgent,
+      "network.peer.address": outcome?.peerAddress,
+      "network.peer.port": outcome?.peerPort,
+    };
+  }
+
+  override writeOwnAttributes(writer: ByteWriter): void {
+    const { target, outcome } = this;
+    const cell = this.settle();
+    writer.raw(cell.spanBytes);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.full", this.url());
+    if (cell.attributes["http.request.method"] === OTHER_METHOD)
+      writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", target.method);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "user_agent.original", target.userAgent);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "network.peer.address", outcome?.peerAddress);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "network.peer.port", outcome?.peerPort);
+  }
+
+  private url(): string {
+    const { scheme, host, port, path } = this.target;
+    const isDefault = port === (scheme === "https" ? 443 : 80);
+    const authority = isDefault ? host : `${host}:${port}`;
+    const question = path.indexOf("?");
+    const shown =
+      question < 0 ? path : `${path.slice(0, question)}?${this.deps.redactQuery(path.slice(question + 1))}`;
+    return `${scheme}://${authority}${shown}`;
+  }
+
+  private settle(): RequestCell {
+    if (this.cell !== undefined) return this.cell;
+    const { target, outcome } = this;
+    const method = knownMethod(target.method);
+    const status = outcome?.status;
+    const errorType = outcome === undefined ? undefined : errorTypeOf(outcome);
+    const key = `${method} ${status} ${outcome?.version} ${errorType} ${target.scheme} ${target.port} ${target.host}`;
+    const cell = this.deps.cells.find(key, () => ({
+      "http.request.method": method,
+      "server.address": target.host,
+      "server.port": target.port,
+      "url.scheme": target.scheme,
+      "network.protocol.version": outcome?.version,
+      "http.response.status_code": status,
+      "error.type": errorType,
+    }));
+    if (outcome !== undefined) this.cell = cell;
+    return cell;
+  }
+}
+
+function errorTypeOf({ error, status }: ClientOutcome): string | undefined {
+  if (error !== undefined) return (error as { code?: string }).code ?? error.name;
+  return status !== undefined && status >= 400 ? String(status) : undefined;
+}

@@ -1,0 +1,60 @@
+import type { Attributes } from "@opentelemetry/api";
+import { DurationHistogram } from "../metrics/histogram.js";
+import { writeAttributes } from "../otlp/attributes.js";
+import { ByteWriter } from "../otlp/byte-writer.js";
+import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
+
+/**
+ * One combination of the attributes that a request's span and its metrics have in common: the histogram of its
+ * durations, and those attributes as OTLP bytes, made once.
+ */
+export interface RequestCell {
+  readonly attributes: Attributes;
+  readonly histogram: DurationHistogram;
+  readonly spanBytes: Uint8Array;
+}
+
+/**
+ * The cells of one metric, bounded: past `limit` combinations durations are counted in one cell marked
+ * `otel.metric.overflow`, as OpenTelemetry has it, and spans go on as before.
+ */
+export class RequestCells {
+  private readonly byKey = new Map<string, RequestCell>();
+  private readonly limit: number;
+  private overflow: RequestCell | undefined;
+
+  constructor(limit = 2000) {
+    this.limit = limit;
+  }
+
+  /** The cell of `key`, made from `describe()` when it is new. `key` must tell the attributes apart. */
+  find(key: string, describe: () => Attributes): RequestCell {
+    const found = this.byKey.get(key);
+    if (found !== undefined) return found;
+    const attributes = describe();
+    if (this.byKey.size >= this.limit) {
+      this.overflow ??= makeCell({ "otel.metric.overflow": true }, new DurationHistogram());
+      return makeCell(attributes, this.overflow.histogram);
+    }
+    const made = makeCell(attributes, new DurationHistogram());
+    this.byKey.set(key, made);
+    return made;
+  }
+
+  /** Every cell that has counted something. */
+  *[Symbol.iterator](): Iterator<RequestCell> {
+    yield* this.byKey.values();
+    if (this.overflow !== undefined) yield this.overflow;
+  }
+}
+
+function makeCell(attributes: Attributes, histogram: DurationHistogram): RequestCell {
+  return { attributes, histogram, spanBytes: attributeBytes(attributes) };
+}
+
+/** Attributes as they stand in a span, ready to be copied into many. */
+export function attributeBytes(attributes: Attributes): Uint8Array {
+  const writer = new ByteWriter(256);
+  writeAttributes(writer, SPAN_ATTRIBUTE_TAG, attributes);
+  return writer.finished();
+}

@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Server } from "node:http";
+import { Server as SecureServer } from "node:https";
+import type { Context } from "@opentelemetry/api";
+import { type AgentContextManager, SpanScope } from "../trace/context-manager.js";
+import type { SpanPlacer } from "../trace/placer.js";
+import type { InFlight } from "./in-flight.js";
+import { knownMethod } from "./methods.js";
+import { ServerSpan, type ServerSpanDeps } from "./server-span.js";
+
+/** What watching incoming requests needs. */
+export interface ServerDeps extends ServerSpanDeps {
+  readonly contexts: AgentContextManager;
+  readonly placer: SpanPlacer;
+  readonly inFlight: InFlight;
+}
+
+/**
+ * Watches every `http` and `https` server of the process, also those made before it was called.
+ *
+ * Servers announce a request by emitting it, so that one method on each of the two prototypes is all there is to
+ * wrap: it works the same for CommonJS and ES modules and needs no loader. Returns what undoes it.
+ */
+export function watchServers(deps: ServerDeps): () => void {
+  const undoPlain = wrapEmit(Server.prototype, "http", deps);
+  const undoSecure = wrapEmit(SecureServer.prototype, "https", deps);
+  return () => {
+    undoPlain();
+    undoSecure();
+  };
+}
+
+/** The span of a request that is being served, for instrumentation of frameworks. */
+export function serverSpanOf(request: object): ServerSpan | undefined {
+  return (request as { [SPAN]?: ServerSpan })[SPAN];
+}
+
+const SPAN = Symbol("tocsin.span");
+
+type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
+
+function wrapEmit(prototype: object, scheme: string, deps: ServerDeps): () => void {
+  const holder = prototype as { emit: Emit };
+  const original = holder.emit;
+  const isOwn = Object.hasOwn(prototype, "emit");
+  holder.emit = function emit(event, ...args) {
+    if (event !== "request") return Reflect.apply(original, this, [event, ...args]);
+    const request = args[0] as IncomingMessage;
+    // A proxy in front (a second `emit` of the same request by user code) is no second request.
+    if (serverSpanOf(request) !== undefined) return Reflect.apply(original, this, [event, ...args]);
+    let scope: Context;
+    try {
+      scope = begin(deps, request, args[1] as ServerResponse, scheme);
+    } catch {
+      return Reflect.apply(original, this, [event, ...args]);
+    }
+    return deps.contexts.run(scope, () => Reflect.apply(original, this, [event, ...args]));
+  };
+  return () => {
+    if (isOwn) holder.emit = original;
+    else Reflect.deleteProperty(holder, "emit");
+  };
+}
+
+function begin(
+  deps: ServerDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  scheme: string,
+): Context {
+  const { base, place } = deps.placer.incoming(request, scheme);
+  const span = new ServerSpan(deps, place, request, response, scheme);
+  (request as { [SPAN]?: ServerSpan })[SPAN] = span;
+  (response as { [SPAN]?: ServerSpan })[SPAN] = span;
+  deps.runtime.sink.started?.(span);
+  const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
+  gauge.value++;
+  response.on("close", function closed(this: ServerResponse) {
+    gauge.value--;
+    serverSpanOf(this)?.finish(this.writableFinished);
+  });
+  return new SpanScope(base, span);
+}

@@ -1,0 +1,117 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { context, propagation } from "@opentelemetry/api";
+import { isTracingSuppressed } from "@opentelemetry/core";
+import { type AgentContextManager, SpanScope } from "../trace/context-manager.js";
+import type { SpanPlacer } from "../trace/placer.js";
+import { ClientSpan, type ClientSpanDeps } from "./client-span.js";
+import { splitHost } from "./connection.js";
+
+/** What watching `fetch` needs. */
+export interface UndiciDeps extends ClientSpanDeps {
+  readonly contexts: AgentContextManager;
+  readonly placer: SpanPlacer;
+  readonly isIgnored: (host: string, port: number) => boolean;
+}
+
+/** Undici's request as its diagnostics channels hand it out; the same for Node's own `fetch` and the package. */
+interface UndiciRequest {
+  readonly origin: string | URL;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: string | readonly (string | readonly string[])[];
+  addHeader?: (name: string, value: string) => void;
+}
+
+interface Exchange {
+  readonly span: ClientSpan;
+  status: number | undefined;
+  peerAddress: string | undefined;
+  peerPort: number | undefined;
+}
+
+/** Watches `fetch` and undici by the channels they publish. Returns what undoes it. */
+export function watchUndici(deps: UndiciDeps): () => void {
+  const exchanges = new WeakMap<UndiciRequest, Exchange>();
+  const listeners: [string, (message: never) => void][] = [
+    ["undici:request:create", ({ request }: { request: UndiciRequest }) => create(deps, exchanges, request)],
+    [
+      "undici:client:sendHeaders",
+      ({
+        request,
+        socket,
+      }: {
+        request: UndiciRequest;
+        socket?: { remoteAddress?: string; remotePort?: number };
+      }) => {
+        const exchange = exchanges.get(request);
+        if (exchange === undefined) return;
+        exchange.peerAddress = socket?.remoteAddress;
+        exchange.peerPort = socket?.remotePort;
+      },
+    ],
+    [
+      "undici:request:headers",
+      ({ request, response }: { request: UndiciRequest; response: { statusCode: number } }) => {
+        const exchange = exchanges.get(request);
+        if (exchange !== undefined) exchange.status = response.statusCode;
+      },
+    ],
+    [
+      "undici:request:trailers",
+      ({ request }: { request: UndiciRequest }) => end(exchanges.get(request), undefined),
+    ],
+    [
+      "undici:request:error",
+      ({ request, error }: { request: UndiciRequest; error: Error }) => end(exchanges.get(request), error),
+    ],
+  ];
+  for (const [channel, listener] of listeners) subscribe(channel, listener as (message: unknown) => void);
+  return () => {
+    for (const [channel, listener] of listeners) unsubscribe(channel, listener as (message: unknown) => void);
+  };
+}
+
+function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, request: UndiciRequest): void {
+  const origin = new URL(String(request.origin));
+  const scheme = origin.protocol === "https:" ? "https" : "http";
+  const { address = "", port = scheme === "https" ? 443 : 80 } = splitHost(origin.host, scheme);
+  if (deps.isIgnored(address, port) || typeof request.addHeader !== "function") return;
+  if (isTracingSuppressed(deps.contexts.active())) return;
+  const place = deps.placer.outgoing(request.method, () => ({
+    "http.request.method": request.method,
+    "server.address": address,
+    "server.port": port,
+  }));
+  const userAgent = headerOf(request.headers, "user-agent");
+  const target = { method: request.method, scheme, host: address, port, path: request.path, userAgent };
+  const span = new ClientSpan(deps, place, target);
+  deps.runtime.sink.started?.(span);
+  exchanges.set(request, { span, status: undefined, peerAddress: undefined, peerPort: undefined });
+  propagation.inject(new SpanScope(context.active(), span), request, {
+    set: (carrier, key, value) => {
+      if (headerOf(carrier.headers, key) === undefined) carrier.addHeader?.(key, value);
+    },
+  });
+}
+
+function end(exchange: Exchange | undefined, error: Error | undefined): void {
+  exchange?.span.finish({
+    status: exchange.status,
+    // Undici's channels do not tell the version; HTTP/1.1 is what it speaks unless told otherwise.
+    version: exchange.status === undefined ? undefined : "1.1",
+    peerAddress: exchange.peerAddress,
+    peerPort: exchange.peerPort,
+    error,
+  });
+}
+
+/** Headers come as one string (older undici) or as a flat list of names and values. */
+function headerOf(headers: UndiciRequest["headers"], name: string): string | undefined {
+  if (typeof headers === "string") {
+    const line = headers.split("\r\n").find((text) => text.toLowerCase().startsWith(`${name}:`));
+    return line?.slice(name.length + 1).trim();
+  }
+  for (let i = 0; i + 1 < headers.length; i += 2)
+    if (String(headers[i]).toLowerCase() === name) return String(headers[i + 1]);
+  return undefined;
+}

@@ -1,0 +1,100 @@
+import type { Sampler } from "@opentelemetry/api";
+import type { Resource } from "@opentelemetry/resources";
+import { watchRequests } from "./http/client.js";
+import { InFlight } from "./http/in-flight.js";
+import { queryRedactor } from "./http/redact-query.js";
+import { RequestCells } from "./http/request-cells.js";
+import { watchServers } from "./http/server.js";
+import { watchUndici } from "./http/undici.js";
+import { watchExpress } from "./libraries/express.js";
+import { ModuleHook } from "./libraries/module-hook.js";
+import { watchPino } from "./libraries/pino.js";
+import { PromRegistries, watchPromClient } from "./libraries/prom-client.js";
+import type { Voice } from "./lifecycle/say.js";
+import type { Pipeline } from "./pipeline.js";
+import { AGENT_SCOPE } from "./scope.js";
+import type { Settings } from "./settings/settings.js";
+import { AgentContextManager } from "./trace/context-manager.js";
+import type { SpanRuntime } from "./trace/lean-span.js";
+import { SpanPlacer } from "./trace/placer.js";
+
+/** What instrumentation needs to know. */
+export interface InstrumentDeps {
+  readonly settings: Settings;
+  readonly pipeline: Pipeline;
+  readonly resource: Resource;
+  readonly sampler: Sampler | undefined;
+  readonly voice: Voice;
+}
+
+/** What instrumentation has put in place. */
+export interface Instrumented {
+  readonly contexts: AgentContextManager;
+  readonly registries: PromRegistries;
+  /** Where HTTP durations are counted. */
+  readonly cells: {
+    readonly server: RequestCells;
+    readonly client: RequestCells;
+    readonly inFlight: InFlight;
+  };
+  /** What was patched so far, by name. */
+  readonly patched: ReadonlySet<string>;
+  close(): void;
+}
+
+/** Puts the agent's own instrumentation in place: HTTP both ways, express, pino, prom-client. */
+export function instrument({ settings, pipeline, resource, sampler }: InstrumentDeps): Instrumented {
+  const contexts = new AgentContextManager();
+  const isW3c = usesW3c(settings);
+  const placer = new SpanPlacer({ contexts, sampler, isW3c });
+  const runtime: SpanRuntime = {
+    clock: pipeline.clock,
+    resource,
+    scope: AGENT_SCOPE,
+    sink: settings.destinations.traces === undefined ? { ended: () => {} } : pipeline.spans,
+    limits: settings.spanLimits,
+  };
+  const cells = { server: new RequestCells(), client: new RequestCells(), inFlight: new InFlight() };
+  const redactQuery = queryRedactor();
+  const patched = new Set<string>();
+  const note = (name: string): void => {
+    patched.add(name);
+  };
+  const client = {
+    runtime,
+    cells: cells.client,
+    redactQuery,
+    contexts,
+    placer,
+    isW3c,
+    isIgnored: () => false,
+  };
+  const undo = [
+    watchServers({ runtime, cells: cells.server, redactQuery, contexts, placer, inFlight: cells.inFlight }),
+    watchRequests(client),
+    watchUndici(client),
+  ];
+  const hook = new ModuleHook();
+  const registries = new PromRegistries();
+  watchExpress(hook, note);
+  watchPino(hook, { contexts, batch: pipeline.logs, now: Date.now }, note);
+  watchPromClient(hook, registries, note);
+  hook.start();
+  hook.catchUp();
+  return {
+    contexts,
+    registries,
+    cells,
+    patched,
+    close: () => {
+      hook.stop();
+      for (const step of undo) step?.();
+    },
+  };
+}
+
+/** Whether propagation is W3C's, which is the default; others go by OpenTelemetry's propagators. */
+function usesW3c({ env }: Settings): boolean {
+  const names = env.list("OTEL_PROPAGATORS");
+  return names === undefined || names.every((name) => name === "tracecontext" || name === "baggage");
+}

@@ -1,0 +1,124 @@
+import { serverSpanOf } from "../http/server.js";
+import type { ModuleHook } from "./module-hook.js";
+
+/**
+ * Learns the route of each request from express 4 and 5 (and anything built on the `router` package).
+ *
+ * Dispatching to a route is one method call, and that is where pattern and mount point are both known: later an error
+ * handler may have taken the request out of the router again. No spans are made for layers.
+ */
+export function watchExpress(hook: ModuleHook, patched: (name: string) => void): void {
+  const onRoute = (exports: unknown): void => {
+    if (isConstructor(exports)) wrapDispatch(exports.prototype);
+  };
+  hook.on("router", (exports, { file }) => {
+    if (file === "lib/route.js") onRoute(exports);
+    if (file === "index.js" && isConstructor(exports)) wrapUse(exports.prototype);
+  });
+  hook.on("express", (exports, { file }) => {
+    if (file === "lib/router/route.js") onRoute(exports);
+    if (file === "lib/router/index.js") wrapUse(exports as object);
+    if (file === "lib/express.js") patched("express");
+  });
+}
+
+interface RouterRequest {
+  baseUrl?: string;
+  [MOUNT]?: Mount;
+}
+
+/** Where a request is, when the way there had parameters in it. */
+interface Mount {
+  readonly actual: string;
+  readonly pattern: string;
+}
+
+const MOUNT = Symbol("tocsin.mount");
+const WRAPPED = Symbol("tocsin.wrapped");
+
+type Dispatch = (this: { path?: unknown }, request: RouterRequest, ...rest: unknown[]) => unknown;
+
+function wrapDispatch(prototype: { dispatch?: Dispatch; [WRAPPED]?: true }): void {
+  const original = prototype.dispatch;
+  if (typeof original !== "function" || prototype[WRAPPED]) return;
+  prototype[WRAPPED] = true;
+  prototype.dispatch = function dispatch(request, response, done) {
+    const span = serverSpanOf(request);
+    if (span !== undefined) span.setRoute(patternText(this.path), basePattern(request));
+    return original.call(this, request, response, done);
+  };
+}
+
+/** The mount point as a pattern: what was matched, with parametric parts put back. */
+function basePattern(request: RouterRequest): string {
+  const base = request.baseUrl ?? "";
+  const mount = request[MOUNT];
+  if (mount === undefined || !base.startsWith(mount.actual)) return base;
+  return mount.pattern + base.slice(mount.actual.length);
+}
+
+type Use = (this: { stack?: Layer[] }, ...args: unknown[]) => unknown;
+interface Layer {
+  handle: Handle;
+}
+type Handle = (this: unknown, request: RouterRequest, response: unknown, next: unknown) => unknown;
+
+/**
+ * A mount path without parameters equals its pattern, so only the others are marked, when they are registered;
+ * requests elsewhere pay nothing.
+ */
+function wrapUse(router: object): void {
+  const holder = router as { use?: Use; [WRAPPED]?: true };
+  const original = holder.use;
+  if (typeof original !== "function" || Object.hasOwn(holder, WRAPPED)) return;
+  holder[WRAPPED] = true;
+  holder.use = function use(...args) {
+    const before = this.stack?.length ?? 0;
+    const result = original.apply(this, args);
+    const path = args[0];
+    if (typeof path !== "function" && isParametric(path))
+      for (const layer of this.stack?.slice(before) ?? []) markMount(layer, patternText(path));
+    return result;
+  };
+}
+
+function markMount(layer: Layer, path: string): void {
+  const original = layer.handle;
+  // Error handlers are told from others by their number of parameters, and have no routes below them.
+  if (original.length > 3) return;
+  layer.handle = function mounted(request, response, next) {
+    const outer = request[MOUNT];
+    const actual = request.baseUrl ?? "";
+    const above =
+      outer === undefined
+        ? parentOf(actual, path)
+        : outer.pattern + parentOf(actual.slice(outer.actual.length), path);
+    request[MOUNT] = { actual, pattern: above + path };
+    return original.call(this, request, response, next);
+  };
+}
+
+/** What of a base URL is above a mount: as many segments less as the mount path has. */
+function parentOf(base: string, path: string): string {
+  const segments = base.split("/");
+  return segments.slice(0, Math.max(1, segments.length - path.split("/").length + 1)).join("/");
+}
+
+function isParametric(path: unknown): boolean {
+  if (Array.isArray(path)) return path.some(isParametric);
+  return path instanceof RegExp || (typeof path === "string" && /[:*({[]/.test(path));
+}
+
+/** Patterns are strings, expressions, or lists of both. */
+function patternText(path: unknown): string {
+  if (typeof path === "string") return path;
+  if (Array.isArray(path)) return path.map(patternText).join("|");
+  return path === undefined ? "" : String(path);
+}
+
+/** The prototype of a router is a function itself. */
+function isConstructor(value: unknown): value is { prototype: object } {
+  if (typeof value !== "function") return false;
+  const prototype: unknown = value.prototype;
+  return typeof prototype === "function" || (typeof prototype === "object" && prototype !== null);
+}

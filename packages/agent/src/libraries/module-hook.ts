@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import Module from "node:module";
+import { dirname, join, sep } from "node:path";
+
+/** A CommonJS file of a package, just loaded. */
+export interface LoadedFile {
+  readonly packageName: string;
+  readonly packageDir: string;
+  /** Path within the package with forward slashes, e.g. `lib/route.js`. */
+  readonly file: string;
+  /** Version by the package's `package.json`; read when asked for. */
+  version(): string | undefined;
+}
+
+/** Looks at a file's exports and may return others to stand in for them. */
+export type OnLoad = (exports: unknown, loaded: LoadedFile) => unknown | undefined;
+
+/**
+ * Calls back for files of packages as they are loaded.
+ *
+ * Node runs each CommonJS file through one method, also when an ES module imports it, so that a single wrap serves
+ * both and needs no loader thread. Libraries published as ES modules only are out of its reach.
+ */
+export class ModuleHook {
+  private readonly listeners = new Map<string, OnLoad[]>();
+  private undo: (() => void) | undefined;
+
+  /** Registers interest in a package; every file of it is reported. */
+  on(packageName: string, onLoad: OnLoad): void {
+    const list = this.listeners.get(packageName);
+    if (list === undefined) this.listeners.set(packageName, [onLoad]);
+    else list.push(onLoad);
+  }
+
+  start(): void {
+    const prototype = Module.prototype as unknown as { load: Load };
+    const original = prototype.load;
+    const report = (module: LoadingModule, filename: string): void => this.report(module, filename);
+    prototype.load = function load(filename) {
+      const result = original.call(this, filename);
+      report(this, filename);
+      return result;
+    };
+    const wrapped = prototype.load;
+    this.undo = () => {
+      if (prototype.load === wrapped) prototype.load = original;
+    };
+  }
+
+  stop(): void {
+    this.undo?.();
+    this.undo = undefined;
+    this.listeners.clear();
+  }
+
+  /** Files of watched packages that were loaded before the hook was, for late starts. */
+  loadedBefore(): LoadedFile[] {
+    return Object.keys(cache()).flatMap((filename) => {
+      const loaded = identify(filename);
+      return loaded !== undefined && this.listeners.has(loaded.packageName) ? [loaded] : [];
+    });
+  }
+
+  /** Runs the listeners on files loaded before, whose exports can only be changed in place. */
+  catchUp(): void {
+    for (const [filename, module] of Object.entries(cache()))
+      if (module?.loaded) this.report(module, filename);
+  }
+
+  private report(module: LoadingModule, filename: string): void {
+    try {
+      const loaded = identify(filename);
+      if (loaded === undefined) return;
+      const listeners = this.listeners.get(loaded.packageName);
+      if (listeners === undefined) return;
+      for (const listener of listeners) {
+        const replaced = listener(module.exports, loaded);
+        if (replaced !== undefined && replaced !== module.exports) module.exports = replaced;
+      }
+    } catch {
+      // The library works without us.
+    }
+  }
+}
+
+interface LoadingModule {
+  exports: unknown;
+  loaded: boolean;
+}
+type Load = (this: LoadingModule, filename: string) => unknown;
+
+function cache(): Readonly<Record<string, LoadingModule | undefined>> {
+  return (Module as unknown as { _cache: Record<string, LoadingModule> })._cache;
+}
+
+const MARK = `${sep}node_modules${sep}`;
+
+/** Package and file of a path below `node_modules`; the innermost one counts. */
+export function identify(filename: string): LoadedFile | undefined {
+  const at = filename.lastIndexOf(MARK);
+  if (at < 0) return undefined;
+  const start = at + MARK.length;
+  let end = filename.indexOf(sep, start);
+  if (end < 0) return undefined;
+  if (filename[start] === "@") {
+    end = filename.indexOf(sep, end + 1);
+    if (end < 0) return undefined;
+  }
+  const packageDir = filename.slice(0, end);
+  const file = filename.slice(end + 1);
+  return {
+    packageName: filename.slice(start, end).replaceAll("\\", "/"),
+    packageDir,
+    file: sep === "/" ? file : file.replaceAll(sep, "/"),
+    version: () => versionOf(packageDir),
+  };
+}
+
+function versionOf(packageDir: string): string | undefined {
+  try {
+    const { version } = JSON.parse(readFileSync(join(packageDir, "package.json"), "utf8")) as {
+      version?: unknown;
+    };
+    return typeof version === "string" ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of the nearest `package.json` at or above `from`. */
+export function nearestPackageDir(from: string): string | undefined {
+  for (let dir = from; ; dir = dirname(dir)) {
+    try {
+      readFileSync(join(dir, "package.json"));
+      return dir;
+    } catch {
+      if (dirname(dir) === dir) return undefined;
+    }
+  }
+}

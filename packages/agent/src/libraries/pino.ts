@@ -1,0 +1,68 @@
+import type { LogBatch } from "../logs/log-batch.js";
+import type { AgentContextManager } from "../trace/context-manager.js";
+import type { ModuleHook } from "./module-hook.js";
+
+/** What watching pino needs. `batch` is absent when log lines are not to be sent. */
+export interface PinoDeps {
+  readonly contexts: AgentContextManager;
+  readonly batch: LogBatch | undefined;
+  readonly now: () => number;
+}
+
+/**
+ * Gives every line of every pino logger the ids of its trace, and sends it on.
+ *
+ * The line is taken as pino has formatted it, so that redaction, serializers and levels are all applied, and its bytes
+ * are parsed again only in the worker thread. All loggers share one prototype, which one file of pino makes.
+ */
+export function watchPino(hook: ModuleHook, deps: PinoDeps, patched: (name: string) => void): void {
+  hook.on("pino", (exports, { file }) => {
+    if (file !== "lib/proto.js" || typeof exports !== "function") return;
+    wrapPrototype(Object.getPrototypeOf(exports()), deps);
+    patched("pino");
+  });
+}
+
+type AsJson = (this: object, fields: unknown, message: unknown, level: number, time: string) => string;
+
+const WRAPPED = Symbol("tocsin.wrapped");
+
+function wrapPrototype(prototype: Record<symbol, unknown>, deps: PinoDeps): void {
+  if (prototype[WRAPPED]) return;
+  const symbols = Object.getOwnPropertySymbols(prototype);
+  const asJson = symbols.find((symbol) => symbol.description === "pino.asJson");
+  if (asJson === undefined) return;
+  const original = prototype[asJson] as AsJson;
+  prototype[WRAPPED] = true;
+  let messageKey: symbol | undefined;
+  prototype[asJson] = function (this: Record<symbol, unknown>, fields, message, level, time) {
+    const line = original.call(this, fields, message, level, time);
+    messageKey ??= findSymbol(this, "pino.messageKey");
+    const key = messageKey === undefined ? "msg" : this[messageKey];
+    return observe(deps, line, typeof key === "string" ? key : "msg");
+  } as AsJson;
+}
+
+function observe({ contexts, batch, now }: PinoDeps, line: string, messageKey: string): string {
+  const context = contexts.activeSpan()?.spanContext();
+  if (context === undefined) {
+    batch?.add(line, now(), "", messageKey);
+    return line;
+  }
+  const { traceId, spanId } = context;
+  const flags = context.traceFlags & 1 ? "01" : "00";
+  batch?.add(line, now(), traceId + spanId + flags, messageKey);
+  const end = line.lastIndexOf("}");
+  if (end <= 0) return line;
+  const comma = line[end - 1] === "{" ? "" : ",";
+  return `${line.slice(0, end)}${comma}"trace_id":"${traceId}","span_id":"${spanId}","trace_flags":"${flags}"${line.slice(end)}`;
+}
+
+/** pino keeps its settings under symbols, on the logger or further up its chain of children. */
+function findSymbol(logger: object, description: string): symbol | undefined {
+  for (let at: object | null = logger; at !== null; at = Object.getPrototypeOf(at)) {
+    const found = Object.getOwnPropertySymbols(at).find((symbol) => symbol.description === description);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

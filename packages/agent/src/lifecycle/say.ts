@@ -1,0 +1,34 @@
+import type { LogLevel } from "../settings/settings.js";
+
+/** Writes lines to standard error, as far as `TOCSIN_LOG` lets it. */
+export class Voice {
+  private readonly rank: number;
+  private readonly write: (line: string) => void;
+
+  constructor(level: LogLevel, write: (line: string) => void = writeError) {
+    this.rank = RANKS[level];
+    this.write = write;
+  }
+
+  warn(text: string): void {
+    if (this.rank >= RANKS.warn) this.write(`tocsin: ${text}\n`);
+  }
+
+  info(text: string): void {
+    if (this.rank >= RANKS.info) this.write(`tocsin: ${text}\n`);
+  }
+
+  debug(text: string): void {
+    if (this.rank >= RANKS.debug) this.write(`tocsin: ${text}\n`);
+  }
+}
+
+const RANKS: Readonly<Record<LogLevel, number>> = { silent: 0, warn: 1, info: 2, debug: 3 };
+
+function writeError(line: string): void {
+  try {
+    process.stderr.write(line);
+  } catch {
+    // Standard error may be closed.
+  }
+}

@@ -1,0 +1,87 @@
+import type { Attributes } from "@opentelemetry/api";
+import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import { LogBatch } from "./logs/log-batch.js";
+import { writeAttributes } from "./otlp/attributes.js";
+import { ByteWriter } from "./otlp/byte-writer.js";
+import { metricsRequest } from "./otlp/encode-metrics.js";
+import { AGENT_SCOPE } from "./scope.js";
+import type { Note } from "./send/protocol.js";
+import { Sender } from "./send/sender.js";
+import type { Settings } from "./settings/settings.js";
+import { SpanClock } from "./trace/clock.js";
+import { SpanBatch } from "./trace/span-batch.js";
+
+/**
+ * From ended spans, log lines and metric points to the worker thread: what gathers, and when it is handed over.
+ */
+export class Pipeline {
+  readonly clock = new SpanClock();
+  readonly spans: SpanBatch;
+  readonly logs: LogBatch | undefined;
+  readonly sender: Sender;
+  private readonly resource: Uint8Array;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(settings: Settings, resource: Attributes, note: (note: Note) => void) {
+    this.resource = resourceBytes(resource);
+    this.sender = new Sender({
+      destinations: settings.destinations,
+      resource: this.resource,
+      logScope: scopeBytes(AGENT_SCOPE),
+      limitBytes: settings.bufferBytes,
+      note,
+    });
+    const onFull = (): void => this.handOver();
+    this.spans = new SpanBatch({ clock: this.clock, limitBytes: BATCH_BYTES, onFull });
+    this.logs =
+      settings.destinations.logs === undefined
+        ? undefined
+        : new LogBatch({ limitBytes: BATCH_BYTES, onFull });
+    this.timer = setInterval(onFull, settings.batchDelayMs);
+    this.timer.unref();
+  }
+
+  /** Gives spans and log lines to the worker thread. */
+  handOver(): void {
+    const batches = this.spans.take();
+    if (batches.length > 0) {
+      const count = batches.reduce((sum, batch) => sum + batch.count, 0);
+      this.sender.postSpans(
+        batches.map(({ scope, bytes }) => ({
+          scope: scopeBytes(scope),
+          spans: bytes,
+          schemaUrl: scope.schemaUrl,
+        })),
+        count,
+      );
+    }
+    const taken = this.logs?.take();
+    if (taken !== undefined) this.sender.postLogs(taken.logs, taken.bytes);
+  }
+
+  sendMetrics(scopes: readonly ScopeMetrics[]): void {
+    const { body, count } = metricsRequest(this.resource, scopes);
+    if (count > 0) this.sender.postMetrics(body, count);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.sender.stop();
+  }
+}
+
+/** A batch is handed over early at this size, so that no single message is large. */
+const BATCH_BYTES = 512 << 10;
+
+function resourceBytes(attributes: Attributes): Uint8Array {
+  const writer = new ByteWriter(1024);
+  writeAttributes(writer, 0x0a, attributes);
+  return writer.finished();
+}
+
+function scopeBytes(scope: { name: string; version?: string }): Uint8Array {
+  const writer = new ByteWriter(64);
+  writer.string(0x0a, scope.name);
+  if (scope.version !== undefined) writer.string(0x12, scope.version);
+  return writer.finished();
+}

@@ -1,0 +1,160 @@
+import type { Outcome } from "./post.js";
+import type { Note, Shared, Signal } from "./protocol.js";
+
+/** An encoded request that waits. `pendingBytes` is what it counts towards the agent's cap. */
+export interface Parcel {
+  readonly body: Uint8Array;
+  readonly count: number;
+  readonly pendingBytes: number;
+}
+
+/** What an outbox needs. Time and chance are parameters. */
+export interface OutboxDeps {
+  readonly signal: Signal;
+  readonly shared: Shared;
+  readonly note: (note: Note) => void;
+  readonly post: (body: Uint8Array, timeoutMs?: number) => Promise<Outcome>;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/**
+ * Sends one signal's requests in order, one at a time; what waits is joined, since OTLP requests may be concatenated.
+ * Failures that may pass are tried again with full jitter, and not before `Retry-After`.
+ */
+export class Outbox {
+  private readonly deps: OutboxDeps;
+  private readonly queue: Parcel[] = [];
+  private running: Promise<void> | undefined;
+  private attempt = 0;
+  private failingSinceMs: number | undefined;
+  private isConnected = false;
+  private hurry: (() => void) | undefined;
+
+  constructor(deps: OutboxDeps) {
+    this.deps = deps;
+  }
+
+  add(parcel: Parcel): void {
+    this.queue.push(parcel);
+    this.running ??= this.run();
+  }
+
+  /** Sends what there is, each request tried once more at most, and gives up what fails. */
+  async flush(deadlineMs: number): Promise<void> {
+    const endMs = this.deps.now() + deadlineMs;
+    this.lastChance = endMs;
+    this.hurry?.();
+    await this.running;
+    this.lastChance = undefined;
+  }
+
+  private lastChance: number | undefined;
+
+  private async run(): Promise<void> {
+    while (this.queue.length > 0) {
+      const parcels = this.nextParcels();
+      const startedMs = this.deps.now();
+      const leftMs = this.lastChance === undefined ? undefined : this.lastChance - startedMs;
+      if (leftMs !== undefined && leftMs <= 0) {
+        this.giveUp(parcels, "unreachable");
+        continue;
+      }
+      const isLast = this.lastChance !== undefined;
+      const outcome = await this.deps.post(join(parcels), leftMs);
+      if (outcome.kind === "later") {
+        if (isLast) this.giveUp([...parcels, ...this.queue.splice(0)], "unreachable", outcome.why);
+        else {
+          this.queue.unshift(...parcels);
+          await this.pause(outcome.why, outcome.retryAfterMs);
+        }
+        continue;
+      }
+      this.answered(startedMs);
+      if (outcome.kind === "refused") this.giveUp(parcels, "rejected", outcome.why);
+      else this.settle(parcels, outcome.rejected, outcome.why);
+    }
+    this.running = undefined;
+  }
+
+  private nextParcels(): Parcel[] {
+    let size = 0;
+    let count = 0;
+    for (const { body } of this.queue) {
+      size += body.length;
+      if (count > 0 && size > REQUEST_BYTES) break;
+      count++;
+    }
+    return this.queue.splice(0, count);
+  }
+
+  private answered(startedMs: number): void {
+    const { signal, note, now } = this.deps;
+    this.attempt = 0;
+    if (this.failingSinceMs !== undefined)
+      note({ kind: "recovered", signal, afterMs: now() - this.failingSinceMs });
+    else if (!this.isConnected) note({ kind: "connected", signal, ms: now() - startedMs });
+    this.failingSinceMs = undefined;
+    this.isConnected = true;
+  }
+
+  private settle(parcels: readonly Parcel[], rejected: number, why: string): void {
+    const { signal, shared, note } = this.deps;
+    const { count, pendingBytes } = totals(parcels);
+    shared.addPending(-pendingBytes);
+    shared.deliver(signal, Math.max(0, count - rejected));
+    if (rejected > 0) {
+      shared.drop(signal, "rejected", rejected);
+      note({ kind: "rejected", signal, why: why || "no reason given", count: rejected });
+    }
+  }
+
+  private giveUp(parcels: readonly Parcel[], reason: "rejected" | "unreachable", why?: string): void {
+    const { signal, shared, note } = this.deps;
+    const { count, pendingBytes } = totals(parcels);
+    shared.addPending(-pendingBytes);
+    shared.drop(signal, reason, count);
+    if (why === undefined) return;
+    if (reason === "rejected") note({ kind: "rejected", signal, why, count });
+    else if (this.failingSinceMs === undefined) note({ kind: "unreachable", signal, why, retryMs: 0 });
+  }
+
+  private async pause(why: string, retryAfterMs: number | undefined): Promise<void> {
+    const { signal, note, now, random, wait } = this.deps;
+    const ceilingMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** this.attempt++);
+    const delayMs = Math.max(RETRY_MIN_MS, retryAfterMs ?? 0, random() * ceilingMs);
+    this.failingSinceMs ??= now();
+    note({ kind: "unreachable", signal, why, retryMs: delayMs });
+    if (this.lastChance !== undefined) return;
+    await Promise.race([
+      wait(delayMs),
+      new Promise<void>((resolve) => {
+        this.hurry = resolve;
+      }),
+    ]);
+    this.hurry = undefined;
+  }
+}
+
+/** One request's size when several are joined: well below what collectors take (20 MB is usual). */
+const REQUEST_BYTES = 2 << 20;
+const RETRY_BASE_MS = 1000;
+const RETRY_MIN_MS = 200;
+const RETRY_MAX_MS = 30_000;
+
+function join(parcels: readonly Parcel[]): Uint8Array {
+  const [only] = parcels;
+  if (parcels.length === 1 && only !== undefined) return only.body;
+  return Buffer.concat(parcels.map(({ body }) => body));
+}
+
+function totals(parcels: readonly Parcel[]): { count: number; pendingBytes: number } {
+  let count = 0;
+  let pendingBytes = 0;
+  for (const parcel of parcels) {
+    count += parcel.count;
+    pendingBytes += parcel.pendingBytes;
+  }
+  return { count, pendingBytes };
+}

@@ -1,0 +1,181 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import {
+  type Destination,
+  type LogLines,
+  type Note,
+  type ScopeSpansPart,
+  Shared,
+  type Signal,
+  type ToWorker,
+} from "./protocol.js";
+
+/** What a sender needs. */
+export interface SenderDeps {
+  readonly destinations: Readonly<Record<Signal, Destination | undefined>>;
+  readonly resource: Uint8Array;
+  readonly logScope: Uint8Array;
+  /** Bytes that may wait for the collector in all; what comes on top is dropped and counted. */
+  readonly limitBytes: number;
+  readonly note: (note: Note) => void;
+}
+
+/**
+ * Hands encoded telemetry to a worker thread that delivers it.
+ *
+ * The thread is started with the first request, never keeps the process alive, and is started again should it crash.
+ * Because it works on while the main thread waits, telemetry can be flushed from within an `exit` handler.
+ */
+export class Sender {
+  readonly shared = new Shared();
+  private readonly deps: SenderDeps;
+  private worker: Worker | undefined;
+  private notes: MessagePort | undefined;
+  private ticket = 0;
+  private restarts = 0;
+  private unsent: Record<Signal, number> = { traces: 0, metrics: 0, logs: 0 };
+  private isStopped = false;
+
+  constructor(deps: SenderDeps) {
+    this.deps = deps;
+  }
+
+  postSpans(scopes: readonly ScopeSpansPart[], count: number): void {
+    const bytes = scopes.reduce((sum, { spans }) => sum + spans.buffer.byteLength, 0);
+    const buffers = scopes.map(({ spans }) => spans.buffer as ArrayBuffer);
+    this.post("traces", { kind: "spans", scopes, count, bytes }, buffers);
+  }
+
+  postMetrics(body: Uint8Array<ArrayBuffer>, count: number): void {
+    this.post("metrics", { kind: "metrics", body, count, bytes: body.buffer.byteLength }, [body.buffer]);
+  }
+
+  postLogs(logs: LogLines, bytes: number): void {
+    this.post("logs", { kind: "logs", logs, count: logs.lines.length, bytes }, [
+      logs.timesMs.buffer as ArrayBuffer,
+    ]);
+  }
+
+  postLogRecords(body: Uint8Array<ArrayBuffer>, count: number): void {
+    this.post("logs", { kind: "logRecords", body, count, bytes: body.buffer.byteLength }, [body.buffer]);
+  }
+
+  /** Delivers what was handed over, or gives it up when the time is over. The event loop goes on. */
+  async flush(timeoutMs: number): Promise<void> {
+    const ticket = this.askFlush(timeoutMs);
+    if (ticket === undefined) return;
+    const endMs = performance.now() + timeoutMs;
+    while (this.shared.flushed < ticket && performance.now() < endMs)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  /** The same with the event loop stopped, for `exit` handlers, where nothing asynchronous happens any more. */
+  flushSync(timeoutMs: number): void {
+    const ticket = this.askFlush(timeoutMs);
+    if (ticket === undefined) return;
+    this.shared.waitFlushed(ticket, timeoutMs);
+    this.drainNotes();
+  }
+
+  /** Ends the thread; what is posted afterwards is dropped. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.drainNotes();
+    this.notes?.close();
+    await this.worker?.terminate();
+    this.worker = undefined;
+  }
+
+  private askFlush(timeoutMs: number): number | undefined {
+    if (this.worker === undefined) return undefined;
+    const ticket = ++this.ticket;
+    this.worker.postMessage({
+      kind: "flush",
+      ticket,
+      deadlineMs: timeoutMs - FLUSH_MARGIN_MS,
+    } satisfies ToWorker);
+    return ticket;
+  }
+
+  private post(signal: Signal, message: Exclude<ToWorker, { kind: "flush" }>, transfer: ArrayBuffer[]): void {
+    if (this.deps.destinations[signal] === undefined) return;
+    if (this.isStopped || this.shared.pendingBytes + message.bytes > this.deps.limitBytes) {
+      this.shared.drop(signal, "queue_full", message.count);
+      return;
+    }
+    const worker = this.ensureWorker();
+    if (worker === undefined) {
+      this.shared.drop(signal, "worker_lost", message.count);
+      return;
+    }
+    this.shared.addPending(message.bytes);
+    this.unsent[signal] += message.count;
+    worker.postMessage(message, transfer);
+  }
+
+  private ensureWorker(): Worker | undefined {
+    if (this.worker !== undefined) return this.worker;
+    if (this.restarts > RESTARTS_MAX) return undefined;
+    const { port1, port2 } = new MessageChannel();
+    const { destinations, resource, logScope } = this.deps;
+    const worker = new Worker(new URL("./worker.js", import.meta.url), {
+      name: "tocsin",
+      // The process's own flags would load the agent, and whatever else, into this thread too.
+      execArgv: [],
+      env: withoutNodeOptions(process.env),
+      workerData: {
+        kind: "tocsin-sender",
+        destinations,
+        resource,
+        logScope,
+        shared: this.shared.buffer,
+        notes: port2,
+      },
+      transferList: [port2],
+      stdin: false,
+      stdout: false,
+      stderr: false,
+      resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 8 },
+    });
+    worker.unref();
+    worker.on("error", () => undefined);
+    worker.on("exit", () => this.lost(worker));
+    port1.on("message", (note: Note) => this.deps.note(note));
+    port1.unref();
+    this.notes = port1;
+    this.worker = worker;
+    return worker;
+  }
+
+  /** The thread crashed: what it held is gone and counted, the next request starts another one. */
+  private lost(worker: Worker): void {
+    if (this.worker !== worker) return;
+    this.worker = undefined;
+    this.restarts++;
+    for (const signal of ["traces", "metrics", "logs"] as const) {
+      const settled = this.shared.settled(signal);
+      const held = this.unsent[signal] - settled;
+      if (held > 0) this.shared.drop(signal, "worker_lost", held);
+    }
+    this.shared.resetPending();
+    this.shared.setFlushed(this.ticket);
+  }
+
+  private drainNotes(): void {
+    if (this.notes === undefined) return;
+    for (;;) {
+      const received = receiveMessageOnPort(this.notes);
+      if (received === undefined) return;
+      this.deps.note(received.message as Note);
+    }
+  }
+}
+
+/** A crash now and then is survived; a thread that cannot live is not started for ever. */
+const RESTARTS_MAX = 20;
+/** What the worker is left to answer within before the waiting side gives up. */
+const FLUSH_MARGIN_MS = 50;
+
+function withoutNodeOptions(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...rest } = env;
+  return rest;
+}

@@ -1,0 +1,74 @@
+// Runs in a worker thread of the agent: encodes log lines, posts OTLP requests, retries. It ends with the process.
+import { isMainThread, parentPort, workerData } from "node:worker_threads";
+import { encodeLogLine } from "../logs/encode-log-line.js";
+import { ByteWriter } from "../otlp/byte-writer.js";
+import { Outbox } from "./outbox.js";
+import { Poster } from "./post.js";
+import { type LogLines, type SenderInit, Shared, SIGNALS, type Signal, type ToWorker } from "./protocol.js";
+import { logsRequest, tracesRequest } from "./requests.js";
+
+if (!isMainThread && isInit(workerData) && parentPort !== null) {
+  const init = workerData;
+  const shared = new Shared(init.shared);
+  const outboxes = new Map(SIGNALS.map((signal) => [signal, outboxFor(init, shared, signal)]));
+  parentPort.on("message", (message: ToWorker) => {
+    if (message.kind === "flush") {
+      void Promise.all([...outboxes.values()].map((outbox) => outbox?.flush(message.deadlineMs))).then(() =>
+        shared.setFlushed(message.ticket),
+      );
+      return;
+    }
+    const { signal, body } = encode(init, message);
+    const outbox = outboxes.get(signal);
+    if (outbox === undefined) shared.addPending(-message.bytes);
+    else outbox.add({ body, count: message.count, pendingBytes: message.bytes });
+  });
+}
+
+function isInit(data: unknown): data is SenderInit {
+  return typeof data === "object" && data !== null && "kind" in data && data.kind === "tocsin-sender";
+}
+
+function outboxFor(init: SenderInit, shared: Shared, signal: Signal): Outbox | undefined {
+  const destination = init.destinations[signal];
+  if (destination === undefined) return undefined;
+  const poster = new Poster(destination);
+  return new Outbox({
+    signal,
+    shared,
+    note: (note) => init.notes.postMessage(note),
+    post: (body, timeoutMs) => poster.post(body, timeoutMs),
+    now: () => performance.now(),
+    random: Math.random,
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  });
+}
+
+function encode(
+  init: SenderInit,
+  message: Exclude<ToWorker, { kind: "flush" }>,
+): { signal: Signal; body: Uint8Array } {
+  switch (message.kind) {
+    case "spans":
+      return { signal: "traces", body: tracesRequest(init.resource, message.scopes) };
+    case "metrics":
+      return { signal: "metrics", body: message.body };
+    case "logRecords":
+      return { signal: "logs", body: message.body };
+    case "logs":
+      return { signal: "logs", body: logsRequest(init.resource, init.logScope, encodeLines(message.logs)) };
+  }
+}
+
+function encodeLines({ lines, timesMs, places, messageKeys }: LogLines): Uint8Array {
+  const writer = new ByteWriter(lines.length * 256);
+  lines.forEach((line, index) => {
+    encodeLogLine(writer, {
+      line,
+      timeMs: timesMs[index] ?? 0,
+      place: places[index] ?? "",
+      messageKey: messageKeys[index] ?? "msg",
+    });
+  });
+  return writer.bytes.subarray(0, writer.at);
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { type Destination, SIGNALS, type Signal } from "../send/protocol.js";
+import type { EnvReader } from "./env.js";
+
+/** Where the collector is unless something else is said. */
+export const DEFAULT_URL = "http://127.0.0.1:4318";
+
+/**
+ * Where each signal goes: the signal's own `OTEL_EXPORTER_OTLP_*` variables, then the common ones, then `TOCSIN_URL`,
+ * then the collector on this machine.
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ */
+export function readDestinations(env: EnvReader, url: string | undefined): Record<Signal, Destination> {
+  const entries = SIGNALS.map((signal) => [signal, readDestination(env, signal, url)] as const);
+  return Object.fromEntries(entries) as Record<Signal, Destination>;
+}
+
+function readDestination(env: EnvReader, signal: Signal, url: string | undefined): Destination {
+  const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}`;
+  const either = (part: string): string =>
+    `${env.text(`${own}_${part}`) === undefined ? COMMON : own}_${part}`;
+  const token = env.text("TOCSIN_TOKEN");
+  return {
+    url: readUrl(env, signal, own, url),
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...lowerKeys(env.pairs(`${COMMON}_HEADERS`)),
+      ...lowerKeys(env.pairs(`${own}_HEADERS`)),
+    },
+    timeoutMs: env.number(either("TIMEOUT"), 10_000, 1),
+    isGzip: env.choice(either("COMPRESSION"), ["none", "gzip"], "none") === "gzip",
+    tls: {
+      ...file(env, "ca", either("CERTIFICATE")),
+      ...file(env, "cert", either("CLIENT_CERTIFICATE")),
+      ...file(env, "key", either("CLIENT_KEY")),
+    },
+  };
+}
+
+const COMMON = "OTEL_EXPORTER_OTLP";
+
+/** A signal's own endpoint is taken as it is; a common one is a base that `/v1/…` is put behind. */
+function readUrl(env: EnvReader, signal: Signal, own: string, url: string | undefined): string {
+  const whole = env.text(`${own}_ENDPOINT`);
+  if (url === undefined && whole !== undefined && isUrl(env, `${own}_ENDPOINT`, whole)) return whole;
+  const candidates: readonly (readonly [string, string | undefined])[] = [
+    ["url", url],
+    [`${COMMON}_ENDPOINT`, env.text(`${COMMON}_ENDPOINT`)],
+    ["TOCSIN_URL", env.text("TOCSIN_URL")],
+  ];
+  for (const [name, value] of candidates)
+    if (value !== undefined && isUrl(env, name, value)) return `${value.replace(/\/+$/, "")}/v1/${signal}`;
+  return `${DEFAULT_URL}/v1/${signal}`;
+}
+
+function isUrl(env: EnvReader, name: string, value: string): boolean {
+  const isGood = URL.canParse(value) && /^https?:\/\/[^/]/.test(value);
+  const fault = `${name} must be an http:// or https:// URL, e.g. ${DEFAULT_URL}; it is left out of account.`;
+  if (!isGood && !env.faults.includes(fault)) env.faults.push(fault);
+  return isGood;
+}
+
+function file(env: EnvReader, key: "ca" | "cert" | "key", name: string): Partial<Destination["tls"]> {
+  const path = env.text(name);
+  if (path === undefined) return {};
+  try {
+    return { [key]: readFileSync(path, "utf8") };
+  } catch {
+    const fault = `${name} names a file that cannot be read; going on without it.`;
+    if (!env.faults.includes(fault)) env.faults.push(fault);
+    return {};
+  }
+}
+
+function lowerKeys(pairs: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(pairs).map(([key, value]) => [key.toLowerCase(), value]));
+}

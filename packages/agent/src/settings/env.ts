@@ -1,0 +1,83 @@
+/** Environment variables as they are handed in; an empty one counts as unset, as OpenTelemetry has it. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads typed values from environment variables and gathers what is wrong with them, so that every fault is named once
+ * at start and none is ignored in silence.
+ */
+export class EnvReader {
+  readonly faults: string[] = [];
+  private readonly env: Env;
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.env[name]?.trim();
+    return value === "" ? undefined : value;
+  }
+
+  /** `true` or `false`, in any case. */
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return fallback;
+    if (value === "true") return true;
+    if (value !== "false") this.fault(name, "true or false", String(fallback));
+    return value === "false" ? false : fallback;
+  }
+
+  number(name: string, fallback: number, minimum = 0): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const number = Number(value);
+    if (Number.isFinite(number) && number >= minimum) return number;
+    this.fault(name, `a number of at least ${minimum}`, String(fallback));
+    return fallback;
+  }
+
+  /** One of a few words, in any case. */
+  choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return fallback;
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) this.fault(name, `one of ${choices.join(", ")}`, fallback);
+    return found ?? fallback;
+  }
+
+  list(name: string): string[] | undefined {
+    const items = this.text(name)
+      ?.split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== "");
+    return items?.length === 0 ? undefined : items;
+  }
+
+  /** `key=value` pairs with percent-encoded values, the form of headers and resource attributes. */
+  pairs(name: string): Record<string, string> {
+    const found: Record<string, string> = {};
+    for (const item of this.list(name) ?? []) {
+      const equals = item.indexOf("=");
+      const key = item.slice(0, Math.max(0, equals)).trim();
+      if (key === "") {
+        this.faults.push(`${name} has a part without "key=value"; that part is left out.`);
+        continue;
+      }
+      found[key] = decoded(item.slice(equals + 1).trim());
+    }
+    return found;
+  }
+
+  /** Values are not printed: they may be secrets. */
+  private fault(name: string, expected: string, used: string): void {
+    this.faults.push(`${name} must be ${expected}; using ${used}.`);
+  }
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

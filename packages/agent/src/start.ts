@@ -1,0 +1,164 @@
+import { createServer } from "node:http";
+import { isMainThread } from "node:worker_threads";
+import type { Attributes } from "@opentelemetry/api";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import { type Agent, RunningAgent } from "./agent.js";
+import { type Instrumented, instrument } from "./instrument.js";
+import { DeliveryReport } from "./lifecycle/delivery-report.js";
+import { flushAtExit } from "./lifecycle/exit.js";
+import { Voice } from "./lifecycle/say.js";
+import { readLimits } from "./metrics/cgroup.js";
+import { HttpMetrics } from "./metrics/http-metrics.js";
+import { promToScopeMetrics } from "./metrics/prom-metrics.js";
+import { AgentMetricReader } from "./metrics/reader.js";
+import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
+import { Pipeline } from "./pipeline.js";
+import { detectResource } from "./resource/detect.js";
+import { AGENT_SCOPE } from "./scope.js";
+import { type AgentOptions, readSettings, type Settings } from "./settings/settings.js";
+import { readSampler } from "./trace/sampler.js";
+import { BatchingSpanProcessor } from "./trace/span-processor.js";
+
+/**
+ * Starts the agent, once per process: a second call returns the one that runs.
+ *
+ * Import it before the libraries it should watch, or better, start the process with
+ * `node --import @tocsin/agent/register`.
+ */
+export function start(options: AgentOptions = {}): Agent {
+  const holder = globalThis as { [RUNNING]?: Agent };
+  holder[RUNNING] ??= startFresh(options, () => {
+    delete holder[RUNNING];
+  });
+  return holder[RUNNING];
+}
+
+const RUNNING = Symbol.for("tocsin.agent");
+
+function startFresh(options: AgentOptions, forget: () => void): Agent {
+  const settings = readSettings(options);
+  const voice = new Voice(settings.logLevel);
+  if (settings.isDisabled) {
+    voice.info("off, because OTEL_SDK_DISABLED is true.");
+    return new RunningAgent({
+      metricsText: async () => "",
+      flush: async () => {},
+      close: async () => forget(),
+    });
+  }
+  const resource = resourceOf(settings);
+  const sampler = readSampler(settings.env);
+  const startMs = Date.now();
+  const report = new DeliveryReport({
+    voice,
+    urlOf: (signal) => settings.destinations[signal]?.url ?? "",
+    now: () => performance.now(),
+  });
+  const pipeline = new Pipeline(settings, resource, (note) => report.take(note));
+  const sdkResource = resourceFromAttributes(resource);
+  const instrumented = instrument({ settings, pipeline, resource: sdkResource, sampler, voice });
+  const runtime = new RuntimeMetrics({ scope: AGENT_SCOPE, startMs, limits: readLimits() });
+  const http = new HttpMetrics({ scope: AGENT_SCOPE, startMs, ...instrumented.cells });
+  const reader = new AgentMetricReader({
+    intervalMs: settings.metricIntervalMs,
+    sources: [http, runtime],
+    gather: promGatherer(instrumented, startMs),
+    send: (scopes) => pipeline.sendMetrics(scopes),
+    temporality: AggregationTemporality.CUMULATIVE,
+    now: () => Date.now(),
+  });
+  const flush = async (timeoutMs: number): Promise<void> => {
+    await reader.forceFlush();
+    pipeline.handOver();
+    await pipeline.sender.flush(timeoutMs);
+  };
+  const sdk = new NodeSDK({
+    autoDetectResources: false,
+    resource: sdkResource,
+    contextManager: instrumented.contexts,
+    spanProcessors: [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())],
+    metricReaders: [reader],
+    logRecordProcessors: [],
+    instrumentations: [],
+    ...(sampler === undefined ? {} : { sampler }),
+  });
+  sdk.start();
+  const undoExit = flushAtExit({
+    flush,
+    flushSync: (timeoutMs) => {
+      reader.exportSync();
+      pipeline.handOver();
+      pipeline.sender.flushSync(timeoutMs);
+    },
+  });
+  const closeMetrics = serveMetrics(settings, instrumented, voice);
+  for (const fault of settings.env.faults) voice.warn(fault);
+  return new RunningAgent({
+    metricsText: () => instrumented.registries.text(),
+    flush,
+    close: async () => {
+      forget();
+      undoExit();
+      closeMetrics();
+      instrumented.close();
+      await sdk.shutdown().catch(() => undefined);
+      pipeline.handOver();
+      await pipeline.sender.flush(SHUTDOWN_MS);
+      runtime.close();
+      await pipeline.close();
+    },
+  });
+}
+
+const SHUTDOWN_MS = 5000;
+/** prom-client's registries are larger than the agent's own metrics and less urgent. */
+const PROM_INTERVAL_MS = 5000;
+
+function resourceOf(settings: Settings): Attributes {
+  const detected = detectResource(settings.env, {
+    pid: process.pid,
+    argv: process.argv,
+    execPath: process.execPath,
+    cwd: process.cwd(),
+    nodeVersion: process.versions.node,
+  });
+  return {
+    ...detected,
+    ...(settings.serviceName === undefined ? {} : { "service.name": settings.serviceName }),
+    ...(settings.serviceVersion === undefined ? {} : { "service.version": settings.serviceVersion }),
+    ...(isMainThread ? {} : { "thread.name": "worker" }),
+  };
+}
+
+function promGatherer({ registries }: Instrumented, startMs: number) {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return async (nowMs: number) => {
+    if (nowMs - lastMs < PROM_INTERVAL_MS || registries.list().length === 0) return [];
+    lastMs = nowMs;
+    return [promToScopeMetrics({ name: "prom-client" }, await registries.gather(), startMs, nowMs)];
+  };
+}
+
+/** A server of its own for scraping, when a port was given. It does not keep the process alive. */
+function serveMetrics(settings: Settings, { registries }: Instrumented, voice: Voice): () => void {
+  if (settings.metricsPort === undefined) return () => {};
+  const server = createServer((request, response) => {
+    if (request.url?.split("?", 1)[0] !== "/metrics") {
+      response.statusCode = 404;
+      response.end("the metrics are at /metrics\n");
+      return;
+    }
+    void registries.text().then((text) => {
+      response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
+      response.end(text);
+    });
+  });
+  server.on("error", (error) =>
+    voice.warn(`cannot serve /metrics on port ${settings.metricsPort}: ${error.message}`),
+  );
+  server.listen(settings.metricsPort, "127.0.0.1");
+  server.unref();
+  return () => server.close();
+}

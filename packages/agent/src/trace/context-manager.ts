@@ -1,0 +1,78 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type Context, createContextKey, ROOT_CONTEXT, type Span } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+
+/** The key under which the API keeps the active span; keys made from one description are the same. */
+const SPAN_KEY = createContextKey("OpenTelemetry Context Key SPAN");
+
+/**
+ * A context that differs from its base in the active span only.
+ *
+ * The API's own form copies a map for each value set; every request makes one of these, so it holds two fields.
+ */
+export class SpanScope implements Context {
+  private readonly base: Context;
+  readonly span: Span;
+
+  constructor(base: Context, span: Span) {
+    this.base = base;
+    this.span = span;
+  }
+
+  getValue(key: symbol): unknown {
+    return key === SPAN_KEY ? this.span : this.base.getValue(key);
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    return key === SPAN_KEY
+      ? this.base.setValue(key, value)
+      : this.base.setValue(SPAN_KEY, this.span).setValue(key, value);
+  }
+
+  deleteValue(key: symbol): Context {
+    return key === SPAN_KEY
+      ? this.base.deleteValue(key)
+      : this.base.setValue(SPAN_KEY, this.span).deleteValue(key);
+  }
+}
+
+/**
+ * OpenTelemetry's context over one `AsyncLocalStorage`.
+ *
+ * Request and response emitters are never bound here (Node carries the context through its own callbacks); binding an
+ * emitter still works for whoever asks for it, by the stock manager that this one extends.
+ */
+export class AgentContextManager extends AsyncLocalStorageContextManager {
+  private readonly storage = new AsyncLocalStorage<Context>();
+
+  override active(): Context {
+    return this.storage.getStore() ?? ROOT_CONTEXT;
+  }
+
+  /** The active span, if any. */
+  activeSpan(): Span | undefined {
+    const context = this.storage.getStore();
+    if (context === undefined) return undefined;
+    if (context instanceof SpanScope) return context.span;
+    return context.getValue(SPAN_KEY) as Span | undefined;
+  }
+
+  /** Calls `fn` within `context`; the short way that instrumentation takes. */
+  run<T>(context: Context, fn: () => T): T {
+    return this.storage.run(context, fn);
+  }
+
+  override with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: Context,
+    fn: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.storage.run(context, () => fn.apply(thisArg, args));
+  }
+
+  override disable(): this {
+    this.storage.disable();
+    return this;
+  }
+}

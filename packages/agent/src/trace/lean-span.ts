@@ -1,0 +1,291 @@
+import {
+  type Attributes,
+  type AttributeValue,
+  type Exception,
+  type HrTime,
+  type Link,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  type SpanStatus,
+  type TimeInput,
+  TraceFlags,
+  type TraceState,
+} from "@opentelemetry/api";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { ByteWriter } from "../otlp/byte-writer.js";
+import type { SpanClock } from "./clock.js";
+
+type SpanEvent = ReadableSpan["events"][number];
+
+/** What all lean spans of an agent share. */
+export interface SpanRuntime {
+  readonly clock: SpanClock;
+  readonly resource: ReadableSpan["resource"];
+  readonly scope: ReadableSpan["instrumentationScope"];
+  readonly sink: SpanSink;
+  readonly limits: SpanLimits;
+}
+
+/** Where ended spans go. `started` exists only when someone's span processor wants to hear of starts. */
+export interface SpanSink {
+  readonly started?: (span: LeanSpan) => void;
+  ended(span: LeanSpan): void;
+}
+
+/** OpenTelemetry's limits on what one span may carry. */
+export interface SpanLimits {
+  readonly attributeCount: number;
+  readonly attributeValueLength: number;
+  readonly eventCount: number;
+  readonly linkCount: number;
+}
+
+/** Where a span belongs: ids, flags, state, and its parent if there is one. */
+export interface SpanPlace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string | undefined;
+  readonly isParentRemote: boolean;
+  readonly traceFlags: number;
+  readonly traceState: TraceState | undefined;
+}
+
+/**
+ * A span of the agent's own HTTP path.
+ *
+ * It is an API span like any other (children, attributes, events, span processors), but what HTTP sets itself is kept in
+ * plain fields and turned into OTLP bytes only once, when the span ends. `describe` gives the same attributes as an
+ * object to whoever asks for them.
+ */
+export abstract class LeanSpan implements Span, ReadableSpan {
+  abstract readonly kind: SpanKind;
+  protected readonly runtime: SpanRuntime;
+  readonly place: SpanPlace;
+  readonly startMs: number;
+  endMs = -1;
+  status: SpanStatus = UNSET;
+  private custom: Attributes | undefined;
+  private givenName: string | undefined;
+  private eventList: SpanEvent[] | undefined;
+  private linkList: Link[] | undefined;
+  private dropped: { attributes: number; events: number; links: number } | undefined;
+  private ownContext: SpanContext | undefined;
+
+  constructor(runtime: SpanRuntime, place: SpanPlace) {
+    this.runtime = runtime;
+    this.place = place;
+    this.startMs = runtime.clock.now();
+  }
+
+  /** The name by semantic conventions, as far as it is known by now. */
+  protected abstract defaultName(): string;
+  /** What the instrumentation itself says of the request. */
+  protected abstract describe(): Attributes;
+  /** The same as {@link describe}, straight to OTLP. */
+  abstract writeOwnAttributes(writer: ByteWriter): void;
+
+  /** Whether nothing was set from outside, so that the own attributes are all there is. */
+  get isPlain(): boolean {
+    return (
+      this.custom === undefined &&
+      this.eventList === undefined &&
+      this.linkList === undefined &&
+      this.runtime.limits.attributeValueLength === Number.POSITIVE_INFINITY &&
+      this.runtime.limits.attributeCount >= OWN_ATTRIBUTES_MAX
+    );
+  }
+
+  get name(): string {
+    return this.givenName ?? this.defaultName();
+  }
+
+  spanContext(): SpanContext {
+    if (this.ownContext === undefined) {
+      const { traceId, spanId, traceFlags, traceState } = this.place;
+      this.ownContext = { traceId, spanId, traceFlags, ...(traceState === undefined ? {} : { traceState }) };
+    }
+    return this.ownContext;
+  }
+
+  get parentSpanContext(): SpanContext | undefined {
+    const { traceId, parentSpanId, traceFlags, isParentRemote } = this.place;
+    if (parentSpanId === undefined) return undefined;
+    return { traceId, spanId: parentSpanId, traceFlags, isRemote: isParentRemote };
+  }
+
+  setAttribute(key: string, value: AttributeValue): this {
+    if (this.ended || value === undefined || value === null || key.length === 0) return this;
+    this.custom ??= {};
+    const isNew = !(key in this.custom);
+    if (isNew && Object.keys(this.custom).length >= this.runtime.limits.attributeCount) {
+      this.drops.attributes++;
+      return this;
+    }
+    this.custom[key] = value;
+    return this;
+  }
+
+  setAttributes(attributes: Attributes): this {
+    for (const key in attributes) {
+      const value = attributes[key];
+      if (value !== undefined) this.setAttribute(key, value);
+    }
+    return this;
+  }
+
+  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+    if (this.ended) return this;
+    const isTime = isTimeInput(attributesOrTime);
+    this.eventList ??= [];
+    if (this.eventList.length >= this.runtime.limits.eventCount) {
+      this.eventList.shift();
+      this.drops.events++;
+    }
+    const attributes = isTime ? {} : (attributesOrTime ?? {});
+    const at = isTime ? attributesOrTime : time;
+    this.eventList.push({ name, attributes, time: this.timeOf(at), droppedAttributesCount: 0 });
+    return this;
+  }
+
+  addLink(link: Link): this {
+    if (this.ended) return this;
+    this.linkList ??= [];
+    if (this.linkList.length >= this.runtime.limits.linkCount) {
+      this.linkList.shift();
+      this.drops.links++;
+    }
+    this.linkList.push(link);
+    return this;
+  }
+
+  addLinks(links: Link[]): this {
+    for (const link of links) this.addLink(link);
+    return this;
+  }
+
+  /** Ok, once set, is final; unset never overrides (as the SDK has it). */
+  setStatus(status: SpanStatus): this {
+    if (this.ended || status.code === 0 || this.status.code === 1) return this;
+    this.status = status.code === 2 ? { ...status } : { code: status.code };
+    return this;
+  }
+
+  updateName(name: string): this {
+    if (!this.ended) this.givenName = name;
+    return this;
+  }
+
+  recordException(exception: Exception, time?: TimeInput): void {
+    this.addEvent("exception", exceptionAttributes(exception), time);
+  }
+
+  isRecording(): boolean {
+    return !this.ended && (this.place.traceFlags & TraceFlags.SAMPLED) !== 0;
+  }
+
+  end(endTime?: TimeInput): void {
+    if (this.ended) return;
+    this.endMs = endTime === undefined ? this.runtime.clock.now() : this.readingOf(endTime);
+    if ((this.place.traceFlags & TraceFlags.SAMPLED) !== 0) this.runtime.sink.ended(this);
+  }
+
+  get ended(): boolean {
+    return this.endMs >= 0;
+  }
+
+  get startTime(): HrTime {
+    return this.runtime.clock.hrTime(this.startMs);
+  }
+
+  get endTime(): HrTime {
+    return this.runtime.clock.hrTime(this.endMs);
+  }
+
+  get duration(): HrTime {
+    const ms = Math.max(0, this.endMs - this.startMs);
+    return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
+  }
+
+  /** Own attributes, then the ones set from outside, which win; cut to the limits. */
+  get attributes(): Attributes {
+    const { attributeCount, attributeValueLength } = this.runtime.limits;
+    const all = this.custom === undefined ? this.describe() : { ...this.describe(), ...this.custom };
+    const keys = Object.keys(all);
+    if (keys.length <= attributeCount && attributeValueLength === Number.POSITIVE_INFINITY) return all;
+    return Object.fromEntries(
+      keys.slice(0, attributeCount).map((key) => [key, truncate(all[key], attributeValueLength)]),
+    );
+  }
+
+  get events(): SpanEvent[] {
+    return this.eventList ?? [];
+  }
+
+  get links(): Link[] {
+    return this.linkList ?? [];
+  }
+
+  get resource(): ReadableSpan["resource"] {
+    return this.runtime.resource;
+  }
+
+  get instrumentationScope(): ReadableSpan["instrumentationScope"] {
+    return this.runtime.scope;
+  }
+
+  get droppedAttributesCount(): number {
+    return this.dropped?.attributes ?? 0;
+  }
+
+  get droppedEventsCount(): number {
+    return this.dropped?.events ?? 0;
+  }
+
+  get droppedLinksCount(): number {
+    return this.dropped?.links ?? 0;
+  }
+
+  private get drops(): { attributes: number; events: number; links: number } {
+    this.dropped ??= { attributes: 0, events: 0, links: 0 };
+    return this.dropped;
+  }
+
+  private timeOf(input: TimeInput | undefined): HrTime {
+    const { clock } = this.runtime;
+    return clock.hrTime(input === undefined ? clock.now() : this.readingOf(input));
+  }
+
+  /** The API takes performance readings, milliseconds since 1970, dates and second pairs. */
+  private readingOf(input: TimeInput): number {
+    const { clock } = this.runtime;
+    if (typeof input === "number") return input <= clock.now() ? input : clock.reading(input);
+    if (input instanceof Date) return clock.reading(input.getTime());
+    return clock.reading(input[0] * 1000 + input[1] / 1e6);
+  }
+}
+
+/** The attributes that semantic conventions give an exception event. */
+export function exceptionAttributes(exception: Exception): Attributes {
+  if (typeof exception === "string") return { "exception.message": exception };
+  const attributes: Attributes = {};
+  const type = exception.code === undefined ? exception.name : String(exception.code);
+  if (type !== undefined) attributes["exception.type"] = type;
+  if (exception.message !== undefined) attributes["exception.message"] = exception.message;
+  if (exception.stack !== undefined) attributes["exception.stacktrace"] = exception.stack;
+  return attributes;
+}
+
+const UNSET: SpanStatus = { code: 0 };
+/** More than the HTTP path ever sets by itself. */
+const OWN_ATTRIBUTES_MAX = 24;
+
+function isTimeInput(value: Attributes | TimeInput | undefined): value is TimeInput {
+  return typeof value === "number" || value instanceof Date || Array.isArray(value);
+}
+
+function truncate(value: AttributeValue | undefined, length: number): AttributeValue | undefined {
+  if (typeof value === "string") return value.length > length ? value.slice(0, length) : value;
+  if (!Array.isArray(value)) return value;
+  return value.map((item) => (typeof item === "string" ? item.slice(0, length) : item)) as AttributeValue;
+}
