@@ -29,6 +29,8 @@ export type CollectorErrorCode =
   // journal
   | "JOURNAL_CLOSED"
   | "JOURNAL_WRITE_FAILED"
+  // remote write
+  | "REMOTE_WRITE_MALFORMED"
   // export
   | "EXPORT_REJECTED"
   | "EXPORT_UNREACHABLE";

@@ -196,7 +196,7 @@ export class Head implements Storage {
 
   #append(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs): AppendResult {
     const nowMs = this.#clock.now();
-    if (!Number.isSafeInteger(timeMs)) return "invalid_time";
+    if (!Number.isSafeInteger(timeMs) || timeMs < 0) return "invalid_time";
     if (timeMs > nowMs + MAX_AHEAD_MS) return "too_far_ahead";
     if (timeMs < nowMs - this.options.retentionMs) return "too_old";
     if (startMs !== 0) this.#noteStart(series, timeMs, value, startMs);

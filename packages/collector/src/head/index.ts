@@ -1,0 +1,13 @@
+export { HeadConfig } from "./config.js";
+export type { Exemplar } from "./exemplar-store.js";
+export {
+  type AppendResult,
+  Head,
+  type HeadDeps,
+  type HeadOptions,
+  type HeadSample,
+} from "./head.js";
+export type { DropReason } from "./head-metrics.js";
+export type { MetricMetadata, MetricType } from "./metadata.js";
+export { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";
+export type { HeadSeries } from "./series.js";
