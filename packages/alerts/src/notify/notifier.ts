@@ -1,5 +1,6 @@
 import type { Clock, Labels, Logger, UnixMs } from "@tocsin/model";
 import type { z } from "zod";
+import type { GlobalConfig } from "../config/global.js";
 import type { Evidence } from "../explain/evidence.js";
 import type { HttpClient } from "../http/client.js";
 import type { MessageTemplates } from "../template/message-templates.js";
@@ -78,6 +79,12 @@ export interface NotifierDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly config: Schema;
   /** Whether resolved alerts are sent when the entry does not say. As in Alertmanager. */
   readonly sendResolvedByDefault: boolean;
+  /**
+   * Fills what the entry leaves out from `global`, and says what is still missing.
+   *
+   * @returns the complete config, or the problem as a sentence
+   */
+  resolve?(config: z.output<Schema>, global: GlobalConfig): z.output<Schema> | string;
   create(config: z.output<Schema>, deps: NotifierDeps): Notifier;
 }
 

@@ -28,9 +28,9 @@ export const BUILTINS: Readonly<Record<string, (...args: never[]) => unknown>> =
   printf: (format: unknown, ...args: unknown[]) => sprintf(textOf(format), args),
   println: (...args: unknown[]) => `${args.map(formatValue).join(" ")}\n`,
   html: (...args: unknown[]) =>
-    escape(print(args), { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" }),
+    replaceEach(print(args), { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" }),
   js: (...args: unknown[]) =>
-    escape(print(args), {
+    replaceEach(print(args), {
       "\\": "\\\\",
       "'": "\\'",
       '"': '\\"',
@@ -90,7 +90,7 @@ function compare(a: unknown, b: unknown): number {
   return first < second ? -1 : first > second ? 1 : 0;
 }
 
-function escape(text: string, entities: Readonly<Record<string, string>>): string {
+function replaceEach(text: string, entities: Readonly<Record<string, string>>): string {
   return [...text].map((char) => entities[char] ?? char).join("");
 }
 

@@ -143,23 +143,27 @@ class Run {
   #node(node: TemplateNode, dot: unknown): void {
     switch (node.kind) {
       case "text":
-        return this.#write(node.text);
+        this.#write(node.text);
+        break;
       case "action": {
         const value = this.#pipe(node.pipe, dot);
         if (node.pipe.variables.length === 0) this.#print(value);
-        return;
+        break;
       }
       case "if":
       case "with":
-        return this.#scoped(() => {
+        this.#scoped(() => {
           const value = this.#pipe(node.pipe, dot);
           if (isTrue(value)) this.#walk(node.body, node.kind === "with" ? value : dot);
           else this.#walk(node.otherwise, dot);
         });
+        break;
       case "range":
-        return this.#scoped(() => this.#range(node, dot));
+        this.#scoped(() => this.#range(node, dot));
+        break;
       case "template":
-        return this.#call(node.name, node.pipe ? this.#pipe(node.pipe, dot) : undefined, node.at);
+        this.#call(node.name, node.pipe ? this.#pipe(node.pipe, dot) : undefined, node.at);
+        break;
       case "break":
         throw new Break();
       case "continue":
@@ -170,7 +174,7 @@ class Run {
   #range(node: TemplateNode & { kind: "range" }, dot: unknown): void {
     const value = this.#pipe({ ...node.pipe, variables: [] }, dot);
     const entries = this.#entries(value, node.pipe.at);
-    if (entries.length === 0) return this.#walk(node.otherwise, dot);
+    if (entries.length === 0) this.#walk(node.otherwise, dot);
     for (const [key, item] of entries) {
       const mark = this.#variables.length;
       const [first, second] = node.pipe.variables;
@@ -243,8 +247,8 @@ class Run {
 
   #assign(name: string, value: unknown, at: number): void {
     const variable = this.#variables.findLast((each) => each.name === name);
-    if (!variable) return this.#fail(at, `undefined variable "${name}"`);
-    variable.value = value;
+    if (variable) variable.value = value;
+    else this.#fail(at, `undefined variable "${name}"`);
   }
 
   /** `piped` holds the value of the command before, which becomes the last argument. */

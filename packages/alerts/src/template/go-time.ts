@@ -200,3 +200,9 @@ function fromUtc(date: Date, offsetMinutes: number, abbreviation: string): Parts
     abbreviation,
   };
 }
+
+/** RFC 3339 as Go's JSON writes it; undefined is Go's zero time. */
+export function goTimestamp(ms: number | undefined): string {
+  if (ms === undefined) return "0001-01-01T00:00:00Z";
+  return new Date(ms).toISOString().replace(/\.?0+Z$/, "Z");
+}

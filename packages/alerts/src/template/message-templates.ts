@@ -1,4 +1,10 @@
+import type { Clock } from "@tocsin/model";
+import { messageOf } from "@tocsin/model";
 import type { Notification } from "../notify/notifier.js";
+import { DEFAULT_TEMPLATES } from "./default-templates.js";
+import { collectTemplates, executeTemplate, type NamedTemplate } from "./execute.js";
+import { fiveLines } from "./five-lines.js";
+import { notificationData, notificationFunctions } from "./notification-data.js";
 
 /** Renders the texts of notifications. */
 export interface MessageTemplates {
@@ -19,4 +25,26 @@ export interface FiveLines {
   /** Up to five lines, plain text, most important first. */
   readonly lines: readonly string[];
   readonly links: readonly { readonly text: string; readonly url: string }[];
+}
+
+/**
+ * @param sources texts of template files, as listed under `templates:`; later ones win
+ * @throws {AlertsError} ALERTS_TEMPLATE_INVALID when a source does not parse
+ */
+export function createMessageTemplates(sources: readonly string[], clock: Clock): MessageTemplates {
+  const templates = new Map<string, NamedTemplate>();
+  for (const source of [DEFAULT_TEMPLATES, ...sources]) collectTemplates(source, templates);
+  const render = (template: string, notification: Notification, isHtml: boolean): string => {
+    const environment = { functions: notificationFunctions(clock.now()), templates, isHtml };
+    try {
+      return executeTemplate(template, notificationData(notification), environment);
+    } catch (error) {
+      return `[template fault at ${messageOf(error)}] ${fiveLines(notification, clock.now()).lines.join("\n")}`;
+    }
+  };
+  return {
+    text: (template, notification) => render(template, notification, false),
+    html: (template, notification) => render(template, notification, true),
+    fiveLines: (notification) => fiveLines(notification, clock.now()),
+  };
 }

@@ -359,13 +359,11 @@ class Parser {
     const match = /^(-?)\}\}/.exec(this.#rest(3));
     if (!match) {
       const seen = this.#rest(12);
-      return this.#fail(
-        seen === "" ? start : this.#at,
-        seen === "" ? "{{ without }}" : `unexpected ${JSON.stringify(seen)}`,
-      );
+      if (seen === "") this.#fail(start, "{{ without }}");
+      this.#fail(this.#at, `unexpected ${JSON.stringify(seen)}`);
     }
-    this.#at += match[0].length;
-    this.#trimNext = match[1] === "-";
+    this.#at += match?.[0].length ?? 0;
+    this.#trimNext = match?.[1] === "-";
   }
 
   #known(name: string, at: number): void {

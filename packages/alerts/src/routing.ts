@@ -1,0 +1,99 @@
+import type { Clock, Labels, Logger } from "@tocsin/model";
+import type { AlertingConfig } from "./config/alerting-config.js";
+import type { ReceiverConfig } from "./config/receiver.js";
+import type { Outbox } from "./deliver/outbox.js";
+import type { AlertRegistry, RoutedAlert } from "./dispatch/alert-registry.js";
+import { Dispatcher, outboxKey } from "./dispatch/dispatcher.js";
+import { Inhibitor } from "./dispatch/inhibitor.js";
+import type { HttpClient } from "./http/client.js";
+import { log } from "./notify/log.js";
+import type { Notifier, NotifierDeps } from "./notify/notifier.js";
+import { buildRouteTree, matchRoutes, type Route } from "./route/route-tree.js";
+import type { Silences } from "./silence/silences.js";
+import { createMessageTemplates } from "./template/message-templates.js";
+
+export interface RoutingDeps {
+  readonly config: AlertingConfig;
+  readonly templateSources: readonly string[];
+  readonly registry: AlertRegistry;
+  readonly silences: Silences;
+  readonly outbox: Outbox;
+  readonly isAcknowledged: (alert: RoutedAlert) => boolean;
+  readonly http: HttpClient;
+  readonly externalUrl: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Everything that is made anew when the config changes: routes, notifiers, groups. */
+export class Routing {
+  readonly dispatcher: Dispatcher;
+  readonly #routes: Route;
+  readonly #receivers: ReadonlyMap<string, ReceiverConfig>;
+  readonly #notifiers = new Map<string, Notifier>();
+
+  constructor(deps: RoutingDeps) {
+    const { config } = deps;
+    this.#routes = buildRouteTree(config.route);
+    this.#receivers = new Map(config.receivers.map((receiver) => [receiver.name, receiver]));
+    const notifierDeps: NotifierDeps = {
+      http: deps.http,
+      clock: deps.clock,
+      logger: deps.logger,
+      templates: createMessageTemplates(deps.templateSources, deps.clock),
+      externalUrl: deps.externalUrl,
+    };
+    for (const receiver of config.receivers) {
+      for (const entry of receiver.entries) {
+        // Kinds that cannot be delivered to are written to the log, so that no alert is mute.
+        const notifier = (entry.definition ?? log).create(entry.definition ? entry.config : {}, notifierDeps);
+        this.#notifiers.set(outboxKey("", receiver.name, entry), notifier);
+        if (!entry.definition)
+          deps.logger.warn(
+            { receiver: receiver.name, type: entry.type },
+            "this kind of receiver is not supported, its alerts go to the log",
+          );
+      }
+    }
+    this.dispatcher = new Dispatcher({
+      routes: this.#routes,
+      receivers: this.#receivers,
+      timeIntervals: config.time_intervals,
+      registry: deps.registry,
+      inhibitor: new Inhibitor(config.inhibit_rules, deps.registry),
+      silences: deps.silences,
+      outbox: deps.outbox,
+      isAcknowledged: deps.isAcknowledged,
+      externalUrl: deps.externalUrl,
+      clock: deps.clock,
+      logger: deps.logger,
+    });
+  }
+
+  /** The notifier behind an outbox key, whatever its group. */
+  notifierOf(key: string): Notifier | undefined {
+    return this.#notifiers.get(key.slice(key.lastIndexOf("#")));
+  }
+
+  /** The outbox keys of all notifiers of a receiver, for one group. */
+  keysOf(group: string, receiver: string): string[] {
+    return (this.#receivers.get(receiver)?.entries ?? []).map((entry) => outboxKey(group, receiver, entry));
+  }
+
+  routesOf(labels: Labels): Route[] {
+    return matchRoutes(this.#routes, labels);
+  }
+
+  receiversOf(labels: Labels): string[] {
+    return [...new Set(this.routesOf(labels).map((route) => route.receiver))];
+  }
+
+  closeDispatcher(): Promise<void> {
+    return this.dispatcher.close();
+  }
+
+  async close(): Promise<void> {
+    await this.dispatcher.close();
+    await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close?.()));
+  }
+}
