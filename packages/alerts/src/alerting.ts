@@ -176,6 +176,12 @@ export class Alerting {
     }));
   }
 
+  /** Where one of our alerts goes, and what keeps it quiet. */
+  routingOf(alert: Alert): MuteStatus & { readonly receivers: readonly string[] } {
+    const { labels } = this.#outgoing(alert);
+    return { receivers: this.#routing.receiversOf(labels), ...this.#routing.dispatcher.muteStatus(labels) };
+  }
+
   groups(): GroupView[] {
     return this.#routing.dispatcher.groups();
   }

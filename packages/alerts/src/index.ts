@@ -17,6 +17,22 @@ export { ActionRunner, type ActionRunnerDeps, type CataloguedAction } from "./ac
 export type { SliReader, SliReading } from "./act/sli-reader.js";
 export { ActionTrigger, triggerOf } from "./act/trigger.js";
 export { type Alert, type AlertChange, type AlertListener, type AlertState, isOn } from "./alert.js";
+export {
+  Alerting,
+  type AlertingOptions,
+  type AlertingReload,
+  createAlerting,
+  type RoutedAlertView,
+  type RuleGroupStatus,
+} from "./alerting.js";
+export { AlertingConfig, HeartbeatConfig } from "./config/alerting-config.js";
+export type { ReceiverConfig, ReceiverEntry } from "./config/receiver.js";
+export type { RouteConfig } from "./config/route.js";
+export type { DeliveryRecord } from "./deliver/outbox.js";
+export type { Acknowledgement } from "./dispatch/acknowledgements.js";
+export { isResolved, type RoutedAlert } from "./dispatch/alert-registry.js";
+export type { GroupView, MuteStatus } from "./dispatch/dispatcher.js";
+export type { PostedAlert } from "./dispatch/posted-alert.js";
 export { ALERTS_ERROR_CODES, AlertsError, type AlertsErrorCode } from "./errors.js";
 export type {
   Evidence,
@@ -51,6 +67,7 @@ export {
   type NotifierDeps,
   type NotifierMemory,
 } from "./notify/notifier.js";
+export { type WebhookMessage, webhookMessage } from "./notify/webhook-message.js";
 export {
   createMatcher,
   formatMatcher,
@@ -60,6 +77,14 @@ export {
   matchesAll,
   parseMatchers,
 } from "./route/matcher.js";
+export type { RuleStatus } from "./rule/evaluator.js";
 export type { RuleSample, SampleSink } from "./rule/sample-sink.js";
 export type { ActiveSample, AlertRule, AlertRuleSource, RuleOutcome, RuleResult } from "./rule/source.js";
+export {
+  type Silence,
+  type SilenceDraft,
+  type SilenceState,
+  Silences,
+  silenceState,
+} from "./silence/silences.js";
 export type { FiveLines, MessageTemplates } from "./template/message-templates.js";

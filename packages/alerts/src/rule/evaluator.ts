@@ -197,7 +197,11 @@ export class SourceEvaluator {
       if (current?.alert.id !== alert.id) return;
       const evidence = { atMs: nowMs, ...current.alert.evidence, ...facts };
       change.tracked = { ...current, alert: { ...current.alert, evidence } };
-      this.#deps.store.set(this.source.name, change.ruleId, new Map(alerts).set(alert.fingerprint, change.tracked));
+      this.#deps.store.set(
+        this.source.name,
+        change.ruleId,
+        new Map(alerts).set(alert.fingerprint, change.tracked),
+      );
     });
     const timeout = new Promise<void>((resolve) => this.#deps.clock.after(EVIDENCE_TIMEOUT_MS, resolve));
     const all = Promise.allSettled(collected).then((results) => {

@@ -1,0 +1,324 @@
+import { ManualClock } from "@tocsin/model/testing";
+import { afterEach, expect, test } from "vitest";
+import {
+  type AlertChange,
+  type Alerting,
+  AlertingConfig,
+  createAlerting,
+  fingerprint,
+  type Journal,
+  MemoryJournal,
+} from "../src/index.js";
+import { SettableSource, sample } from "./fake-source.js";
+import { webhookReceiver } from "./webhook-receiver.js";
+
+const T0 = Date.UTC(2026, 10, 21, 14, 0, 0);
+const closing: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of closing.splice(0).reverse()) await each.close();
+});
+
+async function setUp(options: {
+  source: SettableSource;
+  route?: object;
+  receiver?: object;
+  extra?: object;
+  journal?: Journal;
+  clock?: ManualClock;
+  hook?: Awaited<ReturnType<typeof webhookReceiver>>;
+}) {
+  const hook = options.hook ?? (await webhookReceiver());
+  const clock = options.clock ?? new ManualClock(T0);
+  const journal = options.journal ?? new MemoryJournal();
+  const changes: AlertChange[] = [];
+  const config = AlertingConfig.parse({
+    route: {
+      receiver: "hook",
+      group_by: ["alertname"],
+      group_wait: "1s",
+      group_interval: "10s",
+      repeat_interval: "1h",
+      ...options.route,
+    },
+    receivers: [{ name: "hook", webhook_configs: [{ url: hook.url, ...options.receiver }] }],
+    ...options.extra,
+  });
+  const alerting = createAlerting({
+    config,
+    ruleSources: [options.source],
+    journal,
+    clock,
+    externalUrl: "http://localhost:4319",
+    listeners: [{ onAlertChange: (change) => void changes.push(change) }],
+    random: () => 0.5,
+  });
+  await alerting.start();
+  closing.push(hook, alerting);
+  return { alerting, hook, clock, journal, changes, config };
+}
+
+/** Network answers come outside of the hand-moved clock: wait for them, then let what follows settle. */
+async function delivered(alerting: Alerting, sent: number): Promise<void> {
+  while (alerting.deliveryCounts.sent < sent) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a firing alert reaches the webhook in Alertmanager's form, and so does its end", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock, changes } = await setUp({ source });
+  source.set(sample({ instance: "a" }), sample({ instance: "b" }));
+  await clock.advance(3_000);
+  await delivered(alerting, 1);
+  const labels = { alertname: "HighErrors", severity: "page" };
+  const startsAt = new Date(alerting.alerts()[0]!.startsAtMs!).toISOString().replace(/0*Z$/, "Z");
+  expect(hook.received[0]!.body).toEqual({
+    receiver: "hook",
+    status: "firing",
+    alerts: ["a", "b"].map((instance) => ({
+      status: "firing",
+      labels: { ...labels, instance },
+      annotations: { summary: "errors are high" },
+      startsAt,
+      endsAt: "0001-01-01T00:00:00Z",
+      generatorURL: "http://localhost:4319/graph?g0.expr=errors+%3E+1&g0.tab=1",
+      fingerprint: fingerprint({ ...labels, instance }),
+    })),
+    groupLabels: { alertname: "HighErrors" },
+    commonLabels: labels,
+    commonAnnotations: { summary: "errors are high" },
+    externalURL: "http://localhost:4319",
+    version: "4",
+    groupKey: '{}:{alertname="HighErrors"}',
+    truncatedAlerts: 0,
+  });
+  source.set();
+  await clock.advance(15_000);
+  await delivered(alerting, 2);
+  expect(hook.received[1]!.body).toMatchObject({
+    status: "resolved",
+    alerts: [{ status: "resolved" }, { status: "resolved" }],
+  });
+  await clock.advance(60_000);
+  expect(hook.received).toHaveLength(2);
+  expect(changes.map(({ kind, isRepeat }) => `${kind} ${isRepeat}`)).toEqual([
+    "firing false",
+    "firing false",
+    "resolved false",
+    "resolved false",
+  ]);
+});
+
+test("`for` goes on counting over a restart, and what was told is not told again", async () => {
+  const source = new SettableSource({ forMs: 60_000 });
+  const first = await setUp({ source });
+  source.set(sample());
+  await first.clock.advance(31_000);
+  expect(first.alerting.alerts()).toMatchObject([{ state: "pending" }]);
+  const { activeAtMs, id } = first.alerting.alerts()[0]!;
+  await first.alerting.close();
+
+  await first.clock.advance(5_000);
+  const second = await setUp({ source, journal: first.journal, clock: first.clock, hook: first.hook });
+  await second.clock.advance(30_000);
+  await delivered(second.alerting, 1);
+  expect(second.alerting.alerts()).toMatchObject([{ state: "firing", id, activeAtMs }]);
+  expect(second.alerting.alerts()[0]!.startsAtMs! - activeAtMs).toBeLessThanOrEqual(61_000);
+  await second.alerting.close();
+
+  const third = await setUp({ source, journal: first.journal, clock: first.clock, hook: first.hook });
+  await third.clock.advance(120_000);
+  expect(first.hook.received).toHaveLength(1);
+  expect(third.changes).toMatchObject([{ kind: "firing", isRepeat: true, alert: { id } }]);
+});
+
+test("a notification that was decided and not sent before a kill goes out after it, with the same id", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver([{ status: 503 }]);
+  const first = await setUp({ source, hook });
+  source.set(sample());
+  await first.clock.advance(2_500);
+  await hook.count(1);
+  await first.alerting.close();
+  const second = await setUp({ source, journal: first.journal, clock: first.clock, hook });
+  await second.clock.advance(1);
+  await delivered(second.alerting, 1);
+  expect(hook.received).toHaveLength(2);
+  expect(hook.received[1]!.headers["webhook-id"]).toBe(hook.received[0]!.headers["webhook-id"]);
+  expect(hook.received[1]!.body).toEqual(hook.received[0]!.body);
+});
+
+test("Retry-After is honoured", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver([{ status: 429, headers: { "retry-after": "7" } }]);
+  const { alerting, clock } = await setUp({ source, hook });
+  source.set(sample());
+  await clock.advance(2_500);
+  await hook.count(1);
+  while (alerting.deliveryCounts.failedTries < 1) await new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(6_900);
+  expect(hook.received).toHaveLength(1);
+  await clock.advance(3_000);
+  await delivered(alerting, 1);
+  expect(hook.received).toHaveLength(2);
+});
+
+test("an alert that resolved before its firing got out is told as resolved, once", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver(Array.from({ length: 3 }, () => ({ status: 500 })));
+  const { alerting, clock } = await setUp({ source, hook });
+  source.set(sample());
+  await clock.advance(2_500);
+  await hook.count(1);
+  source.set();
+  while (alerting.deliveryCounts.sent < 1) {
+    await clock.advance(5_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(hook.received.at(-1)!.body).toMatchObject({ status: "resolved", alerts: [{ status: "resolved" }] });
+  await clock.advance(60_000);
+  expect(alerting.notifications().filter(({ status }) => status === "waiting")).toEqual([]);
+});
+
+test("a rejected notification is listed as dead, told to the fallback receiver, and can be replayed", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver([{ status: 404 }]);
+  const fallback = await webhookReceiver();
+  closing.push(fallback);
+  const { alerting, clock } = await setUp({
+    source,
+    hook,
+    extra: {
+      receivers: [
+        { name: "hook", webhook_configs: [{ url: hook.url }] },
+        { name: "spare", webhook_configs: [{ url: fallback.url }] },
+      ],
+      fallback_receiver: "spare",
+    },
+  });
+  source.set(sample());
+  await clock.advance(2_500);
+  await delivered(alerting, 1);
+  expect(fallback.received[0]!.body.receiver).toBe("spare");
+  const dead = alerting.notifications().find(({ status }) => status === "dead")!;
+  expect(dead.error).toMatch(
+    /^The webhook at 127\.0\.0\.1:\d+ answered 404\. Check that the URL still exists\.$/,
+  );
+  await alerting.replayNotification(dead.id);
+  await delivered(alerting, 2);
+  expect(hook.received).toHaveLength(2);
+});
+
+test("an acknowledged alert is not repeated, and its end is told", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock } = await setUp({ source, route: { repeat_interval: "30s" } });
+  source.set(sample());
+  await clock.advance(2_500);
+  await delivered(alerting, 1);
+  await clock.advance(41_000);
+  await delivered(alerting, 2);
+  await alerting.acknowledge(alerting.alerts()[0]!.id, "ana", "on it");
+  await clock.advance(120_000);
+  expect(hook.received).toHaveLength(2);
+  source.set();
+  await clock.advance(12_000);
+  await delivered(alerting, 3);
+  expect(hook.received[2]!.body.status).toBe("resolved");
+});
+
+test("nobody acknowledges: the escalation receiver is told, and hears of the end", async () => {
+  const source = new SettableSource();
+  const boss = await webhookReceiver();
+  const hook = await webhookReceiver();
+  closing.push(boss);
+  const { alerting, clock } = await setUp({
+    source,
+    hook,
+    route: { escalation: { after: "5m", receiver: "boss" } },
+    extra: {
+      receivers: [
+        { name: "hook", webhook_configs: [{ url: hook.url }] },
+        { name: "boss", webhook_configs: [{ url: boss.url }] },
+      ],
+    },
+  });
+  source.set(sample());
+  await clock.advance(2_500);
+  await delivered(alerting, 1);
+  await clock.advance(287_500);
+  expect(boss.received).toHaveLength(0);
+  await clock.advance(15_000);
+  await delivered(alerting, 2);
+  expect(boss.received).toHaveLength(1);
+  source.set();
+  await clock.advance(15_000);
+  await delivered(alerting, 4);
+  expect(boss.received[1]!.body.status).toBe("resolved");
+});
+
+test("without any configuration alerts are written to the log", async () => {
+  const lines: object[] = [];
+  const note = (fields: object, message: string) => void lines.push({ ...fields, message });
+  const source = new SettableSource();
+  const clock = new ManualClock(T0);
+  const alerting = createAlerting({
+    config: AlertingConfig.parse({}),
+    ruleSources: [source],
+    journal: new MemoryJournal(),
+    clock,
+    externalUrl: "http://localhost:4319",
+    logger: { debug() {}, info: note, warn: note, error: note },
+  });
+  closing.push(alerting);
+  await alerting.start();
+  source.set(sample({ service: "checkout" }));
+  await clock.advance(3_000);
+  expect(lines).toMatchObject([{ message: "alert fires", title: "PAGE HighErrors", receiver: "log" }]);
+});
+
+test("a clock that jumps two hours neither fires a pending alert nor holds one back", async () => {
+  for (const jumpMs of [7_200_000, -7_200_000]) {
+    const source = new SettableSource({ forMs: 60_000 });
+    const clock = new ManualClock(T0);
+    const jumping = { now: () => clock.now() + shiftMs, after: clock.after.bind(clock) };
+    let shiftMs = 0;
+    const alerting = createAlerting({
+      config: AlertingConfig.parse({}),
+      ruleSources: [source],
+      journal: new MemoryJournal(),
+      clock: jumping,
+      externalUrl: "http://x",
+    });
+    closing.push(alerting);
+    await alerting.start();
+    source.set(sample());
+    await clock.advance(30_000);
+    shiftMs = jumpMs;
+    await clock.advance(20_000);
+    expect(alerting.alerts()).toMatchObject([{ state: "pending" }]);
+    await clock.advance(15_000);
+    expect(alerting.alerts()).toMatchObject([{ state: "firing" }]);
+  }
+});
+
+test("a reload keeps the state of alerts: no end, no second start", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock, config, changes } = await setUp({ source });
+  source.set(sample());
+  await clock.advance(2_500);
+  await delivered(alerting, 1);
+  await alerting.reload({ config, ruleSources: [source] });
+  await clock.advance(60_000);
+  expect(hook.received).toHaveLength(1);
+  expect(changes).toHaveLength(1);
+});
+
+test("an alert ends when its rule is gone after a reload", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock, config } = await setUp({ source });
+  source.set(sample());
+  await clock.advance(2_500);
+  await delivered(alerting, 1);
+  await alerting.reload({ config, ruleSources: [] });
+  await clock.advance(15_000);
+  await delivered(alerting, 2);
+  expect(hook.received[1]!.body.status).toBe("resolved");
+});
