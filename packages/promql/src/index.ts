@@ -1,3 +1,5 @@
+export { Engine, type EngineOptions } from "./engine/engine.js";
+export type { Feature } from "./engine/features.js";
 export { PromQLError, type PromQLErrorCode, type PromQLErrorKind, type TextRange } from "./errors.js";
 export {
   type Bucket,
@@ -33,3 +35,7 @@ export { formatFloat, type HistogramJson, histogramToJson } from "./result-json.
 export { SampleBuffer } from "./sample-buffer.js";
 export { bitsOf, isStaleAt, STALE_MARKER, setStaleAt } from "./stale.js";
 export type { Querier, SelectHints, Series, Storage } from "./storage.js";
+export type { Expression, ValueType } from "./syntax/ast.js";
+export { valueType } from "./syntax/check.js";
+export { FUNCTION_NAMES, type FunctionSignature, functionSignature } from "./syntax/function-signatures.js";
+export { parse } from "./syntax/parse.js";

@@ -1,0 +1,38 @@
+import { parser } from "@prometheus-io/lezer-promql";
+import type { Expression } from "./ast.js";
+import { checkTypes } from "./check.js";
+import { lower } from "./lower.js";
+import { syntaxFault } from "./syntax-fault.js";
+
+/**
+ * Parses and type-checks a PromQL expression.
+ *
+ * Every function and modifier of Prometheus 3.x is known here; whether an experimental one may be used is decided by the
+ * engine's features.
+ *
+ * @throws {PromQLError} PROMQL_PARSE with `line:column: parse error: …` and the range of the culprit.
+ */
+export function parse(query: string): Expression {
+  const text = normalised(query);
+  const tree = parser.parse(text);
+  const fault = syntaxFault(query, tree);
+  if (fault !== undefined) throw fault;
+  const expression = lower(query, tree);
+  checkTypes(query, expression);
+  return expression;
+}
+
+const STRING_COMMENT_OR_FOLDED =
+  /"(?:[^\\"]|\\[\s\S])*"?|'(?:[^\\']|\\[\s\S])*'?|`[^`]*`?|#[^\n]*|\b(?:step|range|min_of|max_of)\b(?=\s*\()|(?<![\w.:])\d[\d_]*\.(?![\d\w])/gi;
+
+/**
+ * The same text, same offsets, in the form that the grammar takes: the duration functions in lower case (they are
+ * keywords without case), and `2.` without its point.
+ */
+function normalised(query: string): string {
+  return query.replace(STRING_COMMENT_OR_FOLDED, (found) => {
+    const first = found[0] ?? "";
+    if (first === '"' || first === "'" || first === "`" || first === "#") return found;
+    return found.endsWith(".") ? `${found.slice(0, -1)} ` : found.toLowerCase();
+  });
+}
