@@ -16,7 +16,13 @@ if (!isThere) console.warn(`SKIPPED: PromQL conformance, because ${harness} or t
 test.skipIf(!isThere)("agrees with Prometheus's own test scripts", { timeout: 120_000 }, () => {
   const output = execFileSync(
     process.execPath,
-    [join(harness, "run.mjs"), "--adapter", join(harness, "adapters/tocsin.mjs"), "-v", join(conformance, "promql")],
+    [
+      join(harness, "run.mjs"),
+      "--adapter",
+      join(harness, "adapters/tocsin.mjs"),
+      "-v",
+      join(conformance, "promql"),
+    ],
     { encoding: "utf8", env: { ...process.env, TOCSIN_PROMQL: entry } },
   );
   const failures = output.split("\n").filter((line) => line.includes("FAIL"));

@@ -74,7 +74,7 @@ export function readString(text: string): { value: string } | { fault: string } 
     } else {
       // When the closing quote itself is escaped, the string never ended.
       if (i >= body.length) return { fault: "unterminated quoted string" };
-      return { fault: `unknown code sequence U+${codePoint(code)} '${code}'` };
+      return { fault: `unknown escape sequence U+${codePoint(code)} '${code}'` };
     }
   }
   flush();
