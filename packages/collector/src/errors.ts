@@ -19,6 +19,7 @@ export type CollectorErrorCode =
   | "SPOOL_WRITE_FAILED"
   // store
   | "STORE_CLOSED"
+  | "STORE_CURSOR_INVALID"
   | "STORE_ENGINE_UNAVAILABLE"
   | "STORE_NOT_READY"
   | "STORE_QUERY_CANCELLED"

@@ -1,0 +1,15 @@
+export { RetentionConfig, StoreConfig } from "./config.js";
+export { runStoreConsumer, type StoreConsumerDeps } from "./consumer.js";
+export { type EngineAvailability, engineAvailability } from "./engine/availability.js";
+export type { EngineStatus } from "./engine/supervisor.js";
+export type { LogFilter, LogPage, LogSearch, StoredLog } from "./logs/log.js";
+export type { TailBatch } from "./logs/log-tail.js";
+export type { DiskUsage } from "./retention.js";
+export { Store, type StoreOptions, type StoreStatus } from "./store.js";
+export type {
+  StoredSpan,
+  StoredTrace,
+  TraceFilter,
+  TracePage,
+  TraceSummary,
+} from "./traces/trace.js";

@@ -1,0 +1,220 @@
+import { randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import { messageOf } from "@tocsin/model";
+import { CollectorError } from "../errors.js";
+
+/** Values for the `{name:Type}` places of a query. */
+export type SqlParams = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>;
+
+export interface SqlOptions {
+  readonly params?: SqlParams;
+  /** The engine's settings for this statement alone. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Aborting it ends the query in the engine too. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the store asks of an engine: its own statements, values always apart from them. */
+export interface Sql {
+  /** @throws {CollectorError} STORE_NOT_READY, STORE_QUERY_FAILED, STORE_QUERY_LIMIT, STORE_QUERY_CANCELLED */
+  query<Row>(sql: string, options?: SqlOptions): Promise<Row[]>;
+  /** Runs a statement for its effect. */
+  command(sql: string, options?: SqlOptions): Promise<void>;
+  /**
+   * Inserts one block in ClickHouse's Native format. The same token with the same rows adds nothing the second time.
+   *
+   * @throws {CollectorError} STORE_NOT_READY, STORE_WRITE_FAILED; `retryable` tells whether to try again
+   */
+  insertNative(insert: NativeInsert): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NativeInsert {
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** The block, in pieces. */
+  readonly parts: readonly Uint8Array[];
+  readonly token: string;
+}
+
+/** Where an engine answers. */
+export interface SqlEndpoint {
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly database?: string;
+}
+
+/** Limits of every read. */
+export interface ReadLimits {
+  readonly executionSeconds: number;
+  readonly memoryBytes: number;
+  /** Rows that a query may read before it is refused. */
+  readonly readRows: number;
+}
+
+const DEFAULT_LIMITS: ReadLimits = { executionSeconds: 15, memoryBytes: 512 << 20, readRows: 2_000_000_000 };
+
+const INSERT_SETTINGS = {
+  max_execution_time: 300,
+  insert_deduplicate: 1,
+  // Without it a process that dies between a table and the view behind it leaves the view short for ever.
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  max_partitions_per_insert_block: "0",
+  // A distributed insert is done when the shards have it.
+  distributed_foreground_insert: 1,
+} as const;
+
+/**
+ * `@clickhouse/client` with our limits and our errors. It asks for the address before each statement, because the
+ * embedded engine has a new one after every restart.
+ */
+export class ClickHouseSql implements Sql {
+  readonly #endpoint: () => SqlEndpoint | undefined;
+  readonly #limits: ReadLimits;
+  #connected: { endpoint: SqlEndpoint; client: ClickHouseClient } | undefined;
+  #isClosed = false;
+
+  constructor(endpoint: () => SqlEndpoint | undefined, limits: Partial<ReadLimits> = {}) {
+    this.#endpoint = endpoint;
+    this.#limits = { ...DEFAULT_LIMITS, ...limits };
+  }
+
+  async query<Row>(sql: string, options: SqlOptions = {}): Promise<Row[]> {
+    const client = this.#client();
+    try {
+      // The client only listens for what comes.
+      options.signal?.throwIfAborted();
+      const answer = await client.query({
+        query: sql,
+        format: "JSONEachRow",
+        query_id: randomUUID(),
+        query_params: options.params as Record<string, unknown> | undefined,
+        abort_signal: options.signal,
+        clickhouse_settings: {
+          max_execution_time: this.#limits.executionSeconds,
+          max_memory_usage: String(this.#limits.memoryBytes),
+          max_rows_to_read: String(this.#limits.readRows),
+          cancel_http_readonly_queries_on_client_close: 1,
+          output_format_json_quote_64bit_integers: 0,
+          ...options.settings,
+        },
+      });
+      return await answer.json<Row>();
+    } catch (error) {
+      throw queryError(error, options.signal);
+    }
+  }
+
+  async command(sql: string, options: SqlOptions = {}): Promise<void> {
+    const client = this.#client();
+    try {
+      await client.command({
+        query: sql,
+        query_params: options.params as Record<string, unknown> | undefined,
+        clickhouse_settings: { max_execution_time: 300, ...options.settings },
+        abort_signal: options.signal,
+      });
+    } catch (error) {
+      throw queryError(error, options.signal);
+    }
+  }
+
+  async insertNative({ table, columns, parts, token }: NativeInsert): Promise<void> {
+    const client = this.#client();
+    const names = columns.map((name) => `\`${name}\``).join(", ");
+    try {
+      const { stream } = await client.exec({
+        query: `INSERT INTO ${table} (${names}) FORMAT Native`,
+        values: Readable.from(parts, { objectMode: false }),
+        clickhouse_settings: { ...INSERT_SETTINGS, insert_deduplication_token: token },
+      });
+      for await (const _ of stream);
+    } catch (error) {
+      throw writeError(error, table);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#connected?.client.close();
+    this.#connected = undefined;
+  }
+
+  #client(): ClickHouseClient {
+    if (this.#isClosed) throw new CollectorError("STORE_CLOSED", "The store is closed.");
+    const endpoint = this.#endpoint();
+    if (endpoint === undefined) {
+      throw new CollectorError(
+        "STORE_NOT_READY",
+        "The store's engine is being started again; what arrives meanwhile waits in the spool. Try again in a few seconds.",
+        { retryable: true },
+      );
+    }
+    if (this.#connected?.endpoint !== endpoint) {
+      void this.#connected?.client.close();
+      this.#connected = { endpoint, client: connect(endpoint) };
+    }
+    return this.#connected.client;
+  }
+}
+
+function connect(endpoint: SqlEndpoint): ClickHouseClient {
+  return createClient({
+    url: endpoint.url,
+    username: endpoint.username,
+    password: endpoint.password,
+    database: endpoint.database ?? "default",
+    application: "tocsin",
+    request_timeout: 320_000,
+    max_open_connections: 16,
+    keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
+    // What goes wrong is thrown, and logged once where it is handled.
+    log: { level: ClickHouseLogLevel.OFF },
+  });
+}
+
+/** Codes by which the engine says that a query ran into one of its limits. */
+const LIMIT_CODES = new Set(["158", "159", "160", "241", "307", "396", "202"]);
+
+function queryError(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) {
+    return new CollectorError("STORE_QUERY_CANCELLED", "The query was given up by whoever asked.", {
+      cause: error,
+    });
+  }
+  if (!(error instanceof ClickHouseError)) return unreachable(error);
+  if (error.code === "394") {
+    return new CollectorError("STORE_QUERY_CANCELLED", "The query was ended.", { cause: error });
+  }
+  if (LIMIT_CODES.has(error.code)) {
+    return new CollectorError(
+      "STORE_QUERY_LIMIT",
+      `The query needs more than it may have (${error.type ?? error.code}). Ask for a shorter time or add a service.`,
+      { cause: error, retryable: true },
+    );
+  }
+  return new CollectorError("STORE_QUERY_FAILED", `The engine refused a query: ${error.message}`, {
+    cause: error,
+  });
+}
+
+/** Codes that say that the data itself is at fault: the same bytes would be refused again. */
+const BAD_DATA_CODES = new Set(["6", "27", "33", "41", "50", "53", "69", "70", "72", "117", "131", "349"]);
+
+function writeError(error: unknown, table: string): unknown {
+  if (!(error instanceof ClickHouseError)) return unreachable(error);
+  return new CollectorError("STORE_WRITE_FAILED", `The engine refused rows for ${table}: ${error.message}`, {
+    cause: error,
+    retryable: !BAD_DATA_CODES.has(error.code),
+  });
+}
+
+function unreachable(error: unknown): CollectorError {
+  if (error instanceof CollectorError) return error;
+  return new CollectorError("STORE_NOT_READY", `The store's engine does not answer: ${messageOf(error)}`, {
+    cause: error,
+    retryable: true,
+  });
+}

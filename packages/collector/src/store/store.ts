@@ -1,0 +1,212 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
+import { Registry } from "prom-client";
+import { CollectorError } from "../errors.js";
+import { RetentionConfig, type StoreConfig } from "./config.js";
+import { type EngineStatus, EngineSupervisor } from "./engine/supervisor.js";
+import { LogReader } from "./logs/log-reader.js";
+import { LogTail } from "./logs/log-tail.js";
+import { type StoreMetrics, storeMetrics } from "./metrics.js";
+import { type DiskUsage, diskUsage, keepDiskCap } from "./retention.js";
+import { migrate } from "./schema/migrate.js";
+import type { Dialect, Signal } from "./schema/table.js";
+import { Shards } from "./shards.js";
+import { ClickHouseSql, type SqlEndpoint } from "./sql.js";
+import { ServiceReader } from "./traces/service-reader.js";
+import { TraceReader } from "./traces/trace-reader.js";
+import { StoreWriter } from "./writer.js";
+
+export interface StoreOptions {
+  /** Everything but "none". */
+  readonly config: Exclude<StoreConfig, "none">;
+  /** Defaults of the configuration when absent. */
+  readonly retention?: RetentionConfig;
+  /** The collector's data directory; the embedded engine lives in its `store` folder. */
+  readonly dataDir: string;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Takes `tocsin_store_*`. */
+  readonly registry?: Registry;
+}
+
+/** What the store says of itself. */
+export interface StoreStatus {
+  readonly kind: "embedded" | "clickhouse";
+  /** Whether it takes and answers anything at the moment. */
+  readonly isReady: boolean;
+  /** Undefined for a ClickHouse server. */
+  readonly engine: EngineStatus | undefined;
+  /** Undefined while the engine does not answer. */
+  readonly disk: DiskUsage | undefined;
+  /** Undefined for a ClickHouse server, whose disk is not ours. */
+  readonly maxDiskBytes: number | undefined;
+  readonly retentionDays: Readonly<Record<Signal, number>>;
+}
+
+interface Parts {
+  readonly options: StoreOptions;
+  readonly engine: EngineSupervisor | undefined;
+  readonly shards: Shards;
+  readonly metrics: StoreMetrics;
+  readonly retention: RetentionConfig;
+  readonly logger: Logger;
+}
+
+/** Spans, logs and history on disk: an embedded engine of our own, or ClickHouse servers. */
+export class Store {
+  readonly writer: StoreWriter;
+  readonly traces: TraceReader;
+  readonly services: ServiceReader;
+  readonly logs: LogReader;
+  readonly tail = new LogTail();
+  readonly #parts: Parts;
+  #cancelDiskCap: () => void = () => {};
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    const { shards, metrics, retention, logger } = parts;
+    this.#parts = parts;
+    this.writer = new StoreWriter({ shards, tail: this.tail, metrics, logger, retentionMs: retention });
+    this.traces = new TraceReader(shards);
+    this.services = new ServiceReader(shards);
+    this.logs = new LogReader(shards);
+  }
+
+  /**
+   * Starts the engine or reaches the servers, and brings their tables up to date.
+   *
+   * @throws {CollectorError} STORE_ENGINE_UNAVAILABLE with the cure; STORE_NOT_READY when a server does not answer;
+   *   STORE_SCHEMA_TOO_NEW
+   */
+  static async open(options: StoreOptions): Promise<Store> {
+    const logger = options.logger ?? silentLogger;
+    const clock = options.clock ?? systemClock;
+    const retention = options.retention ?? RetentionConfig.parse({});
+    const { engine, endpoints } = await connect(options, clock, logger);
+    const shards = new Shards(endpoints.map((endpoint) => new ClickHouseSql(endpoint)));
+    const metrics = storeMetrics(options.registry ?? new Registry(), () => {
+      const status = engine?.status();
+      return status && { running: status.state === "running", restarts: status.restarts };
+    });
+    const store = new Store({ options, engine, shards, metrics, retention, logger });
+    try {
+      await store.#prepare(clock);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    return store;
+  }
+
+  async status(): Promise<StoreStatus> {
+    const { engine, options, retention } = this.#parts;
+    const disk = await this.#diskUsage();
+    return {
+      kind: engine === undefined ? "clickhouse" : "embedded",
+      isReady: disk !== undefined,
+      engine: engine?.status(),
+      disk,
+      maxDiskBytes: isEmbedded(options.config) ? retention.max_disk : undefined,
+      retentionDays: retentionDays(retention),
+    };
+  }
+
+  /** Ends the engine after what it is doing. Whatever is not written yet is in the spool. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelDiskCap();
+    await this.#parts.shards.close();
+    await this.#parts.engine?.close();
+  }
+
+  async #prepare(clock: Clock): Promise<void> {
+    const { options, shards, metrics, retention, logger } = this.#parts;
+    const embedded = isEmbedded(options.config);
+    const dialect: Dialect = {
+      cluster: clusterOf(options.config),
+      retentionDays: retentionDays(retention),
+      ...(embedded && { maxPartBytes: Math.max(32 << 20, Math.floor(retention.max_disk / 16)) }),
+    };
+    for (const shard of shards.all) {
+      const applied = await migrate(shard, dialect);
+      if (applied.length > 0)
+        logger.info({ steps: applied.map((step) => step.name) }, "the store's tables were made");
+    }
+    const [first] = shards.all;
+    if (!embedded || first === undefined) return;
+    this.#cancelDiskCap = keepDiskCap({ sql: first, maxBytes: retention.max_disk, clock, logger, metrics });
+  }
+
+  async #diskUsage(): Promise<DiskUsage | undefined> {
+    try {
+      const usages = await Promise.all(this.#parts.shards.all.map((shard) => diskUsage(shard)));
+      return {
+        bytes: usages.reduce((sum, usage) => sum + usage.bytes, 0),
+        tables: usages.flatMap((usage) => usage.tables),
+        oldestDay: usages
+          .flatMap((usage) => usage.oldestDay ?? [])
+          .sort()
+          .at(0),
+      };
+    } catch (error) {
+      // Being away is a state to show, not a fault of whoever asks for it.
+      if (error instanceof CollectorError) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function connect(
+  options: StoreOptions,
+  clock: Clock,
+  logger: Logger,
+): Promise<{ engine: EngineSupervisor | undefined; endpoints: (() => SqlEndpoint | undefined)[] }> {
+  const { config } = options;
+  if (typeof config === "object" && "clickhouse" in config) {
+    const { url, username, password, password_file, database } = config.clickhouse;
+    const secret = password_file === undefined ? password?.reveal() : await readPassword(password_file);
+    const endpoints = url.map((one) => ({ url: one, username, password: secret ?? "", database }));
+    return { engine: undefined, endpoints: endpoints.map((endpoint) => () => endpoint) };
+  }
+  const engine = await EngineSupervisor.start({
+    directory: join(options.dataDir, "store"),
+    clock,
+    logger,
+    ...(typeof config === "object" && { maxMemoryBytes: config.embedded.memory }),
+  });
+  return { engine, endpoints: [() => engine.endpoint] };
+}
+
+async function readPassword(file: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (error) {
+    throw new CollectorError("CONFIG_UNREADABLE", `Cannot read the store's password file ${file}.`, {
+      cause: error,
+    });
+  }
+}
+
+function isEmbedded(config: StoreOptions["config"]): boolean {
+  return typeof config === "string" || "embedded" in config;
+}
+
+function clusterOf(config: StoreOptions["config"]): string | undefined {
+  return typeof config === "object" && "clickhouse" in config ? config.clickhouse.cluster : undefined;
+}
+
+/** Whole days, as the engine's tables count them; part of a day counts as one. */
+function retentionDays(retention: RetentionConfig): Readonly<Record<Signal, number>> {
+  const days = (ms: number) => Math.max(1, Math.ceil(ms / 86_400_000));
+  return {
+    traces: days(retention.traces),
+    logs: days(retention.logs),
+    metrics: days(retention.metrics),
+    rollups: days(retention.rollups),
+  };
+}

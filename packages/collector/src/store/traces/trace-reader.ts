@@ -1,0 +1,207 @@
+import { Conditions, nanosOf } from "../conditions.js";
+import { formatCursor, parseCursor } from "../page-cursor.js";
+import type { Shards } from "../shards.js";
+import { SPAN_SELECT, type SpanRow, spanOfRow } from "./span-row.js";
+import type { Page, StoredTrace, TraceFilter, TracePage, TraceSummary } from "./trace.js";
+
+/** Spans of one trace that are handed out at most. */
+const MAX_SPANS = 10_000;
+/** A search looks at the newest part of its range first and widens it until the page is full. */
+const FIRST_SLICE_MS = 5 * 60_000;
+const SLICE_GROWTH = 8;
+/** How far spans of one trace may lie apart from the span that was found. */
+const TRACE_SPREAD_MS = 3_600_000;
+
+/** Reads traces back. Every query has the limits of the engine's client. */
+export class TraceReader {
+  readonly #shards: Shards;
+
+  constructor(shards: Shards) {
+    this.#shards = shards;
+  }
+
+  /** A trace with all its spans; undefined when the store has none of them. */
+  async byId(traceId: string, signal?: AbortSignal): Promise<StoredTrace | undefined> {
+    const id = traceId.toLowerCase().padStart(32, "0");
+    const options = { params: { id }, signal };
+    const ranges = await this.#shards.query<{ first: number; last: number; n: number }>(
+      `SELECT toUnixTimestamp(min(Start)) AS first, toUnixTimestamp(max(End)) AS last, count() AS n
+FROM otel_traces_trace_id_ts WHERE TraceId = {id:String}`,
+      options,
+    );
+    const found = ranges.filter((range) => range.n > 0);
+    if (found.length === 0) return undefined;
+    const rows = await this.#shards.query<SpanRow>(
+      `${SPAN_SELECT} WHERE TraceId = {id:String}
+  AND Timestamp >= toDateTime64({first:Int64}, 9) AND Timestamp < toDateTime64({last:Int64}, 9)
+ORDER BY Timestamp LIMIT ${MAX_SPANS + 1}`,
+      {
+        signal,
+        params: {
+          id,
+          first: Math.min(...found.map((range) => range.first)),
+          last: Math.max(...found.map((range) => range.last)) + 1,
+        },
+      },
+    );
+    if (rows.length === 0) return undefined;
+    const spans = rows.map(spanOfRow).sort((a, b) => compareNanos(a.startTimeUnixNano, b.startTimeUnixNano));
+    return { traceId: id, spans: spans.slice(0, MAX_SPANS), isTruncated: spans.length > MAX_SPANS };
+  }
+
+  /** Whole traces, for those who want more than summaries of a search. */
+  async byIds(traceIds: readonly string[], signal?: AbortSignal): Promise<StoredTrace[]> {
+    const traces = await Promise.all(traceIds.map((traceId) => this.byId(traceId, signal)));
+    return traces.filter((trace) => trace !== undefined);
+  }
+
+  /** Traces from the one with the newest matching span to the oldest. */
+  async search(filter: TraceFilter, page: Page): Promise<TracePage> {
+    const matches = await this.#matches(filter, page);
+    const shown = matches.slice(0, page.limit);
+    const last = shown.at(-1);
+    if (last === undefined) return { traces: [], nextCursor: undefined };
+    const summaries = await this.#summaries(shown, page.signal);
+    return {
+      traces: shown.flatMap((match) => {
+        const summary = summaries.get(match.TraceId);
+        return summary ? [{ ...summary, matchCount: match.matches }] : [];
+      }),
+      nextCursor:
+        matches.length > page.limit ? formatCursor({ nanos: last.newest, tie: last.TraceId }) : undefined,
+    };
+  }
+
+  async #matches(filter: TraceFilter, page: Page): Promise<Match[]> {
+    const cursor = page.cursor === undefined ? undefined : parseCursor(page.cursor);
+    const newestMs = cursor ? Number(BigInt(cursor.nanos) / 1_000_000n) : filter.endMs;
+    for (let sliceMs = FIRST_SLICE_MS; ; sliceMs *= SLICE_GROWTH) {
+      const startMs = Math.max(filter.startMs, newestMs - sliceMs);
+      const conditions = spanConditions({ ...filter, startMs });
+      // A trace belongs to the page of its newest match, so the slice always reaches to the end of the range.
+      const rows = await this.#shards.query<Match>(
+        `SELECT TraceId, max(toUnixTimestamp64Nano(Timestamp)) AS newest_nanos, toString(newest_nanos) AS newest, count() AS matches
+FROM otel_traces WHERE ${conditions.where}
+GROUP BY TraceId ${cursor ? "HAVING (newest_nanos, TraceId) < ({nanos:Int64}, {tie:String})" : ""}
+ORDER BY newest_nanos DESC, TraceId DESC LIMIT ${page.limit + 1}`,
+        {
+          signal: page.signal,
+          params: { ...conditions.params, ...(cursor && { nanos: cursor.nanos, tie: cursor.tie }) },
+        },
+      );
+      if (rows.length > page.limit || startMs <= filter.startMs) return mergeMatches(rows);
+    }
+  }
+
+  async #summaries(matches: readonly Match[], signal?: AbortSignal): Promise<Map<string, TraceSummary>> {
+    const times = matches.map((match) => Number(BigInt(match.newest) / 1_000_000n));
+    const rows = await this.#shards.query<SummaryRow>(
+      `SELECT TraceId AS traceId,
+  toString(min(toUnixTimestamp64Nano(Timestamp))) AS start,
+  toString(max(toUnixTimestamp64Nano(Timestamp) + Duration)) AS end,
+  argMin((ServiceName, SpanName), (ParentSpanId != '', Timestamp)) AS root,
+  min(ParentSpanId != '') AS rootIsMissing,
+  count() AS spanCount, countIf(StatusCode = 'Error') AS errorCount,
+  groupUniqArray(50)(ServiceName) AS services
+FROM otel_traces
+WHERE TraceId IN {ids:Array(String)}
+  AND Timestamp >= fromUnixTimestamp64Nano({from:Int64}) AND Timestamp <= fromUnixTimestamp64Nano({to:Int64})
+GROUP BY TraceId`,
+      {
+        signal,
+        params: {
+          ids: matches.map((match) => match.TraceId),
+          from: nanosOf(Math.min(...times) - TRACE_SPREAD_MS),
+          to: nanosOf(Math.max(...times) + TRACE_SPREAD_MS),
+        },
+      },
+    );
+    return mergeSummaries(rows);
+  }
+}
+
+interface Match {
+  readonly TraceId: string;
+  readonly newest: string;
+  readonly matches: number;
+}
+
+interface SummaryRow {
+  readonly traceId: string;
+  readonly start: string;
+  readonly end: string;
+  readonly root: readonly [string, string];
+  readonly rootIsMissing: number;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  readonly services: readonly string[];
+}
+
+/** What spans must fulfil. */
+export function spanConditions(filter: TraceFilter): Conditions {
+  const conditions = new Conditions()
+    .add("Timestamp >= fromUnixTimestamp64Nano(?)", "Int64", nanosOf(filter.startMs))
+    .add("Timestamp <= fromUnixTimestamp64Nano(?)", "Int64", nanosOf(filter.endMs))
+    .addIf("ServiceName = ?", "String", filter.service)
+    .addIf("SpanName = ?", "String", filter.operation)
+    .addIf("StatusCode = ?", "String", filter.status && capitalised(filter.status))
+    .addIf("SpanKind = ?", "String", filter.kind && capitalised(filter.kind))
+    .addIf("Duration >= ?", "UInt64", filter.minDurationNanos && Math.round(filter.minDurationNanos))
+    .addIf("Duration <= ?", "UInt64", filter.maxDurationNanos && Math.round(filter.maxDurationNanos));
+  if (filter.route !== undefined)
+    conditions.addAttribute({ key: "http.route", value: filter.route }, ["SpanAttributes"]);
+  for (const attribute of filter.attributes ?? []) {
+    conditions.addAttribute(attribute, ["SpanAttributes", "ResourceAttributes"]);
+  }
+  return conditions;
+}
+
+/** Several shards may hold parts of one trace. */
+function mergeMatches(rows: readonly Match[]): Match[] {
+  const byTrace = new Map<string, Match>();
+  for (const row of rows) {
+    const other = byTrace.get(row.TraceId);
+    if (other === undefined) byTrace.set(row.TraceId, row);
+    else {
+      const newest = compareNanos(other.newest, row.newest) > 0 ? other.newest : row.newest;
+      byTrace.set(row.TraceId, { TraceId: row.TraceId, newest, matches: other.matches + row.matches });
+    }
+  }
+  return [...byTrace.values()].sort(
+    (a, b) => compareNanos(b.newest, a.newest) || (a.TraceId < b.TraceId ? 1 : -1),
+  );
+}
+
+function mergeSummaries(rows: readonly SummaryRow[]): Map<string, TraceSummary> {
+  const grouped = new Map<string, SummaryRow[]>();
+  for (const row of rows) grouped.set(row.traceId, [...(grouped.get(row.traceId) ?? []), row]);
+  const summaries = new Map<string, TraceSummary>();
+  for (const [traceId, parts] of grouped) {
+    const start = parts.map((part) => part.start).reduce((a, b) => (compareNanos(a, b) <= 0 ? a : b));
+    const end = parts.map((part) => part.end).reduce((a, b) => (compareNanos(a, b) >= 0 ? a : b));
+    const [rooted] = [...parts].sort(
+      (a, b) => a.rootIsMissing - b.rootIsMissing || compareNanos(a.start, b.start),
+    );
+    summaries.set(traceId, {
+      traceId,
+      rootService: rooted?.root[0] ?? "",
+      rootName: rooted?.root[1] ?? "",
+      startTimeUnixNano: start,
+      durationNanos: Number(BigInt(end) - BigInt(start)),
+      spanCount: parts.reduce((sum, part) => sum + part.spanCount, 0),
+      errorCount: parts.reduce((sum, part) => sum + part.errorCount, 0),
+      services: [...new Set(parts.flatMap((part) => part.services))].sort(),
+      matchCount: 0,
+    });
+  }
+  return summaries;
+}
+
+/** Nanoseconds as text, of which the longer is the later. */
+function compareNanos(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
