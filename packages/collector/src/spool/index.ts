@@ -1,0 +1,10 @@
+export { SpoolConfig } from "./config.js";
+export {
+  comparePositions,
+  type SpoolBatch,
+  type SpoolConsumer,
+  type SpoolPosition,
+  type SpoolRecord,
+  type SpoolSignal,
+} from "./record.js";
+export { Spool, type SpoolOptions, type SpoolStatus } from "./spool.js";
