@@ -75,7 +75,7 @@ function writeSlot(sequence: number, { position, pending }: CursorState): Buffer
     pending?.segment ?? -1,
     pending?.offset ?? -1,
   ];
-  numbers.forEach((number, index) => slot.writeDoubleLE(number, index * 8));
+  for (const [index, number] of numbers.entries()) slot.writeDoubleLE(number, index * 8);
   slot.writeUInt32LE(crc32(slot.subarray(0, 40)), 40);
   return slot;
 }
