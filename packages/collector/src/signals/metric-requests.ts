@@ -1,0 +1,201 @@
+import {
+  attributeKey,
+  attributeText,
+  type MetricColumns,
+  type OtlpMetric,
+  type OtlpResource,
+} from "../otlp/index.js";
+import { ExponentialHistogram } from "./exponential-histogram.js";
+import { ExplicitLatencies, Observation } from "./observation.js";
+import { isFailure, routeName } from "./outcome.js";
+import { instanceKey } from "./resource-key.js";
+import type { PointDelta, SeriesDeltas } from "./series-deltas.js";
+import type { RequestClass, SourceChoice } from "./source-choice.js";
+import type { ObservationSink } from "./span-requests.js";
+
+/** Histograms of handled requests, and how many seconds one unit of theirs is. */
+const REQUEST_METRICS: Readonly<Record<string, { kind: RequestClass; unitSeconds: number }>> = {
+  "http.server.request.duration": { kind: "server", unitSeconds: 1 },
+  "http.server.duration": { kind: "server", unitSeconds: 0.001 },
+  "rpc.server.call.duration": { kind: "server", unitSeconds: 1 },
+  "rpc.server.duration": { kind: "server", unitSeconds: 0.001 },
+  "messaging.process.duration": { kind: "consumer", unitSeconds: 1 },
+};
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, ms: 0.001, us: 1e-6, ns: 1e-9 };
+
+/** Finds the requests among metrics: what each point of a request histogram added since the last one. */
+export function observeMetricRequests(
+  columns: MetricColumns,
+  choice: SourceChoice,
+  deltas: SeriesDeltas,
+  sink: ObservationSink,
+): void {
+  const observation = new Observation();
+  for (const metric of columns.metrics) {
+    const known = REQUEST_METRICS[metric.name];
+    if (!known || (metric.kind !== "histogram" && metric.kind !== "exponentialHistogram")) continue;
+    const resource = columns.resources[metric.resource];
+    if (!resource) continue;
+    const unitSeconds = UNIT_SECONDS[metric.unit] ?? known.unitSeconds;
+    const scope = columns.scopes[metric.scope]?.name ?? "";
+    const sender = `${instanceKey(resource)}\u0001${scope}\u0001${metric.name}`;
+    for (let point = metric.firstPoint; point < metric.firstPoint + metric.pointCount; point++) {
+      observePoint(
+        { columns, metric, resource, sender, unitSeconds, kind: known.kind, observation },
+        point,
+        choice,
+        deltas,
+        sink,
+      );
+    }
+  }
+}
+
+interface PointContext {
+  readonly columns: MetricColumns;
+  readonly metric: OtlpMetric;
+  readonly resource: OtlpResource;
+  readonly sender: string;
+  readonly unitSeconds: number;
+  readonly kind: RequestClass;
+  /** Filled anew for every point. */
+  readonly observation: Observation;
+}
+
+const NO_VALUE_FLAG = 1;
+
+function observePoint(
+  context: PointContext,
+  point: number,
+  choice: SourceChoice,
+  deltas: SeriesDeltas,
+  sink: ObservationSink,
+): void {
+  const { columns, metric, resource, kind, observation } = context;
+  const timeMs = columns.timeMs[point] ?? 0;
+  if (timeMs <= 0 || ((columns.flags[point] ?? 0) & NO_VALUE_FLAG) !== 0) return;
+  const instance = instanceKey(resource);
+  const labels = pointLabels(columns, point);
+  const isExponential = metric.kind === "exponentialHistogram";
+  const values = isExponential ? exponentialValues(columns, point) : explicitValues(columns, point);
+  const delta = addedBy(context, point, labels, values, deltas);
+  const afterMs = choice.countsMetricAfter(kind, resource.serviceName, instance, timeMs);
+  if (!delta || delta.toMs <= afterMs) return;
+  const count = sumOf(delta.values);
+  if (count <= 0) return;
+  observation.service = resource.serviceName;
+  observation.version = resource.serviceVersion;
+  observation.environment = resource.environment;
+  observation.instance = instance;
+  observation.route = routeOf(labels, kind);
+  observation.fromSecond = Math.floor(delta.fromMs / 1_000);
+  observation.toSecond = Math.max(observation.fromSecond, Math.ceil(delta.toMs / 1_000) - 1);
+  observation.count = count;
+  observation.isError = isFailure({
+    httpStatus: labels.get("http.response.status_code") ?? labels.get("http.status_code") ?? "",
+    rpcStatus: labels.get("rpc.grpc.status_code") ?? labels.get("rpc.response.status_code") ?? "",
+    errorType: labels.get("error.type") ?? "",
+    isSpanError: false,
+  });
+  observation.latencies = isExponential
+    ? exponentialLatencies(context.unitSeconds, delta.values)
+    : new ExplicitLatencies(explicitBounds(columns, point), delta.values, context.unitSeconds);
+  sink(observation, kind);
+}
+
+function addedBy(
+  { columns, metric, sender }: PointContext,
+  point: number,
+  labels: ReadonlyMap<string, string>,
+  values: Float64Array,
+  deltas: SeriesDeltas,
+): PointDelta | undefined {
+  const startMs = columns.startTimeMs[point] ?? 0;
+  const timeMs = columns.timeMs[point] ?? 0;
+  if (metric.temporality === "delta") return { fromMs: startMs > 0 ? startMs : timeMs, toMs: timeMs, values };
+  return deltas.next(sender, seriesKey(labels), startMs, timeMs, values);
+}
+
+/** All attributes of a point, since any of them may tell two series apart. */
+function pointLabels(columns: MetricColumns, point: number): ReadonlyMap<string, string> {
+  const labels = new Map<string, string>();
+  const { attributes } = columns;
+  const end = attributes.first[point + 1] ?? 0;
+  for (let index = attributes.first[point] ?? 0; index < end; index++) {
+    labels.set(attributeKey(attributes, index), attributeText(attributes, index));
+  }
+  return labels;
+}
+
+function seriesKey(labels: ReadonlyMap<string, string>): string {
+  return [...labels]
+    .map(([key, value]) => `${key}\u0002${value}`)
+    .sort()
+    .join("\u0003");
+}
+
+function routeOf(labels: ReadonlyMap<string, string>, kind: RequestClass): string {
+  if (kind === "consumer") {
+    return labels.get("messaging.destination.name") ?? labels.get("messaging.destination") ?? "";
+  }
+  const rpcMethod = labels.get("rpc.method");
+  if (rpcMethod !== undefined) {
+    const service = labels.get("rpc.service");
+    return service === undefined ? rpcMethod : `${service}/${rpcMethod}`;
+  }
+  const method = labels.get("http.request.method") ?? labels.get("http.method") ?? "";
+  return routeName(method, labels.get("http.route") ?? "");
+}
+
+function explicitValues({ bucketFirst, bucketCounts, count }: MetricColumns, point: number): Float64Array {
+  const counts = bucketCounts.subarray(bucketFirst[point] ?? 0, bucketFirst[point + 1] ?? 0);
+  // A histogram may come with its count alone.
+  return counts.length > 0 ? counts : Float64Array.of(count[point] ?? 0);
+}
+
+function explicitBounds({ boundFirst, bounds }: MetricColumns, point: number): Float64Array {
+  return bounds.subarray(boundFirst[point] ?? 0, boundFirst[point + 1] ?? 0);
+}
+
+/** Buckets of an exponential point at fixed places, so that two points of different offsets can be subtracted. */
+const EXPONENTIAL_SCALE = 3;
+const FIRST_INDEX = -160;
+const INDEX_COUNT = 320;
+
+function exponentialValues(columns: MetricColumns, point: number): Float64Array {
+  const values = new Float64Array(INDEX_COUNT + 1);
+  values[0] = columns.zeroCount[point] ?? 0;
+  const scale = columns.scale[point] ?? 0;
+  const first = columns.bucketFirst[point] ?? 0;
+  const offset = columns.positiveOffset[point] ?? 0;
+  for (let index = 0; index < (columns.positiveCount[point] ?? 0); index++) {
+    const own = offset + index;
+    // A coarser sender's bucket is counted at its upper end, so that latencies are never told too short.
+    const place =
+      scale >= EXPONENTIAL_SCALE
+        ? own >> (scale - EXPONENTIAL_SCALE)
+        : ((own + 1) << (EXPONENTIAL_SCALE - scale)) - 1;
+    const slot = 1 + Math.min(INDEX_COUNT - 1, Math.max(0, place - FIRST_INDEX));
+    values[slot] = (values[slot] ?? 0) + (columns.bucketCounts[first + index] ?? 0);
+  }
+  return values;
+}
+
+function exponentialLatencies(unitSeconds: number, added: Float64Array): ExponentialHistogram {
+  const histogram = new ExponentialHistogram();
+  histogram.recordZeros(added[0] ?? 0);
+  // Units other than seconds move the buckets by a whole number only where the unit is a power of the base.
+  const shift = Math.round(Math.log2(unitSeconds) * 2 ** EXPONENTIAL_SCALE);
+  for (let slot = 1; slot < added.length; slot++) {
+    const weight = added[slot] ?? 0;
+    if (weight > 0) histogram.recordBucket(FIRST_INDEX + slot - 1 + shift, EXPONENTIAL_SCALE, weight);
+  }
+  return histogram;
+}
+
+function sumOf(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}

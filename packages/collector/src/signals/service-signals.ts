@@ -1,0 +1,177 @@
+import type { UnixMs } from "@tocsin/model";
+import type { Deployment, DeploymentBook } from "./deployments.js";
+import type { RequestFigures } from "./request-window.js";
+import type { Saturation, SaturationBook } from "./saturation.js";
+import type { ServiceBook, VersionBook } from "./service-book.js";
+import type { GraphEdge, ServiceGraph } from "./service-graph.js";
+import type { SourceChoice } from "./source-choice.js";
+import { type ChangeVerdict, compareFigures } from "./verdict.js";
+
+/** The four signals of one service in one environment, as `/api/v1/services` shows them. Instants are ISO 8601. */
+export interface ServiceSignals extends RequestFigures {
+  readonly service: string;
+  /** The newest version that serves. */
+  readonly version: string;
+  readonly environment: string;
+  readonly saturation: Saturation;
+  /** What requests were counted by. */
+  readonly source: "metrics" | "spans";
+  /** `quiet` when no request was seen for a minute. */
+  readonly state: "receiving" | "quiet";
+  readonly firstSeenAt: string;
+  readonly lastSeenAt: string;
+  /** Every version with requests in the last minute; two at once are a canary or a roll-out. */
+  readonly versions: readonly ({ readonly version: string } & RequestFigures)[];
+  /** Routes that were not told apart because there are too many; 0 in a healthy service. */
+  readonly foldedRoutes: number;
+}
+
+/** One service with everything about it, as `/api/v1/services/{name}` shows it. */
+export interface ServiceDetail extends ServiceSignals {
+  readonly routes: readonly ({ readonly route: string } & RequestFigures)[];
+  /** Calls from and to this service. */
+  readonly dependencies: { readonly outgoing: readonly GraphEdge[]; readonly incoming: readonly GraphEdge[] };
+  readonly deployments: readonly DeploymentReport[];
+}
+
+/** A deployment with what it changed. */
+export interface DeploymentReport extends Omit<Deployment, "atMs"> {
+  readonly at: string;
+  /** The version before it, over the ten minutes before; null when it was not seen. */
+  readonly before: RequestFigures | null;
+  /** This version since then, for an hour at most; null when it was not seen. */
+  readonly after: RequestFigures | null;
+  readonly verdict: ChangeVerdict;
+}
+
+/** The books that descriptions are made from. */
+export interface SignalBooks {
+  readonly book: ServiceBook;
+  readonly choice: SourceChoice;
+  readonly saturation: SaturationBook;
+  readonly deployments: DeploymentBook;
+  readonly graph: ServiceGraph;
+}
+
+const ACTIVE_WITHIN_MS = 60_000;
+const BEFORE_MS = 10 * 60_000;
+const AFTER_MS = 60 * 60_000;
+
+export function describeServices(books: SignalBooks, nowMs: UnixMs): ServiceSignals[] {
+  return groups(books.book).map((versions) => describeService(books, versions, nowMs));
+}
+
+export function serviceDetail(
+  books: SignalBooks,
+  name: string,
+  environment: string | undefined,
+  nowMs: UnixMs,
+): ServiceDetail | undefined {
+  const candidates = groups(books.book).filter(
+    ([first]) => first?.service === name && (environment === undefined || first.environment === environment),
+  );
+  // Without a choice the environment that was heard of last is meant.
+  const [versions] = candidates.sort((a, b) => lastSeenOf(b) - lastSeenOf(a));
+  if (!versions) return undefined;
+  const edges = books.graph.edges(nowMs);
+  const signals = describeService(books, versions, nowMs);
+  return {
+    ...signals,
+    routes: books.book.routeFigures(versions, nowMs),
+    dependencies: {
+      outgoing: edges.filter(({ client }) => client === name),
+      incoming: edges.filter(({ server, kind }) => server === name && kind === "service"),
+    },
+    deployments: deploymentReports(books, name, nowMs).filter(
+      (each) => each.environment === signals.environment,
+    ),
+  };
+}
+
+export function deploymentReports(
+  books: SignalBooks,
+  service: string | undefined,
+  nowMs: UnixMs,
+): DeploymentReport[] {
+  const all = [...books.book.versions()];
+  return books.deployments.list(service).map(({ atMs, ...deployment }) => {
+    const versionBooks = (version: string) =>
+      all.filter(
+        (each) =>
+          each.service === deployment.service &&
+          each.environment === deployment.environment &&
+          each.version === version,
+      );
+    const before = figuresOrNull(
+      books.book,
+      versionBooks(deployment.previousVersion),
+      atMs - BEFORE_MS,
+      atMs,
+    );
+    const until = Math.min(nowMs, atMs + AFTER_MS);
+    const after = figuresOrNull(books.book, versionBooks(deployment.version), atMs, until);
+    return {
+      ...deployment,
+      at: new Date(atMs).toISOString(),
+      before,
+      after,
+      verdict: compareFigures(before, after),
+    };
+  });
+}
+
+function describeService(
+  books: SignalBooks,
+  versions: readonly VersionBook[],
+  nowMs: UnixMs,
+): ServiceSignals {
+  const { book, choice, saturation, deployments } = books;
+  const { service = "", environment = "" } = versions[0] ?? {};
+  const lastSeenMs = lastSeenOf(versions);
+  const newest = [...versions].sort((a, b) => b.lastSeenMs - a.lastSeenMs)[0]?.version ?? "";
+  const metrics =
+    choice.sourceOf("server", service) === "metrics" || choice.sourceOf("consumer", service) === "metrics";
+  return {
+    service,
+    version: deployments.currentVersion(service, environment) || newest,
+    environment,
+    ...book.figures(versions, nowMs),
+    saturation: saturation.saturationOf(service, environment, nowMs),
+    source: metrics ? "metrics" : "spans",
+    state: nowMs - lastSeenMs > ACTIVE_WITHIN_MS ? "quiet" : "receiving",
+    firstSeenAt: new Date(Math.min(...versions.map((each) => each.firstSeenMs))).toISOString(),
+    lastSeenAt: new Date(Math.min(nowMs, lastSeenMs)).toISOString(),
+    versions: versions
+      .map((each) => ({ version: each.version, ...book.figures([each], nowMs) }))
+      .filter(({ requests }) => requests > 0)
+      .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond),
+    foldedRoutes: versions.reduce((sum, each) => sum + each.foldedRoutes, 0),
+  };
+}
+
+/** Versions by service and environment, in the order of their names. */
+function groups(book: ServiceBook): VersionBook[][] {
+  const byService = new Map<string, VersionBook[]>();
+  for (const version of book.versions()) {
+    const key = `${version.service}\u0001${version.environment}`;
+    const group = byService.get(key);
+    if (group) group.push(version);
+    else byService.set(key, [version]);
+  }
+  return [...byService].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+function lastSeenOf(versions: readonly VersionBook[]): UnixMs {
+  return Math.max(...versions.map((each) => each.lastSeenMs));
+}
+
+function figuresOrNull(
+  book: ServiceBook,
+  versions: readonly VersionBook[],
+  fromMs: UnixMs,
+  toMs: UnixMs,
+): RequestFigures | null {
+  if (versions.length === 0) return null;
+  const figures = book.figuresBetween(versions, fromMs, toMs);
+  return figures.requests > 0 ? figures : null;
+}
