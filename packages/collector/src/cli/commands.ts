@@ -1,7 +1,10 @@
 import { action } from "./action.js";
 import type { Command } from "./command.js";
 import { demo } from "./demo/demo.js";
+import { deploy } from "./deploy.js";
+import { services } from "./services.js";
+import { slo } from "./slo.js";
 import { up } from "./up.js";
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [up, action, demo];
+export const COMMANDS: readonly Command[] = [up, services, slo, action, deploy, demo];

@@ -3,7 +3,8 @@ import { DeploymentBook } from "./deployments.js";
 
 function booksAfter(sightings: readonly (readonly [seconds: number, version: string])[]): DeploymentBook {
   const book = new DeploymentBook();
-  for (const [seconds, version] of sightings) book.observe("checkout", "prod", version, seconds * 1_000);
+  for (const [seconds, version] of sightings)
+    book.observe("checkout", "prod", version, seconds * 1_000, seconds * 1_000);
   return book;
 }
 
@@ -62,7 +63,7 @@ test.each<[string, [number, string][], string[]]>([
 test("a mark and its detection are one deployment, with both facts", () => {
   const book = booksAfter([[0, "1"]]);
   book.mark({ service: "checkout", environment: "prod", version: "2", atMs: 10_000, by: "ci" });
-  book.observe("checkout", "prod", "2", 12_000);
+  book.observe("checkout", "prod", "2", 11_000, 12_000);
   expect(book.list()).toMatchObject([
     { version: "2", previousVersion: "1", source: "marked", by: "ci", atMs: 10_000 },
   ]);
@@ -76,6 +77,6 @@ test("what was found survives a restart", () => {
   const after = new DeploymentBook();
   after.load(JSON.parse(JSON.stringify(before)));
   expect(after.list()).toEqual(before.list());
-  expect(after.observe("checkout", "prod", "2", 7_000)).toBeUndefined();
+  expect(after.observe("checkout", "prod", "2", 7_000, 7_000)).toBeUndefined();
   expect(after.currentVersion("checkout", "prod")).toBe("2");
 });

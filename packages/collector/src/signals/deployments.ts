@@ -43,9 +43,17 @@ export class DeploymentBook {
   /**
    * Is told of every resource that sent something.
    *
+   * @param sinceMs the earliest time that it tells of
+   * @param atMs when it was received
    * @returns the deployment, when this is one
    */
-  observe(service: string, environment: string, version: string, atMs: UnixMs): Deployment | undefined {
+  observe(
+    service: string,
+    environment: string,
+    version: string,
+    sinceMs: UnixMs,
+    atMs: UnixMs,
+  ): Deployment | undefined {
     if (version === "") return undefined;
     const key = `${service}\u0001${environment}`;
     let state = this.#services.get(key);
@@ -66,7 +74,15 @@ export class DeploymentBook {
     }
     const previousVersion = state.current;
     state.current = version;
-    return this.#add({ service, environment, version, previousVersion, atMs, source: "detected", by: "" });
+    return this.#add({
+      service,
+      environment,
+      version,
+      previousVersion,
+      atMs: sinceMs,
+      source: "detected",
+      by: "",
+    });
   }
 
   /** A deployment that someone reports. The same one is not listed twice when it is also detected. */

@@ -38,6 +38,7 @@ export interface SignalsCounts {
 
 const LATEST_SECONDS = 3_600;
 const AHEAD_SECONDS = 60;
+const LONGEST_EXPORT_MS = 60_000;
 
 /**
  * Golden signals of every service, computed as data arrives, before any sampling. It is handed decoded requests in the
@@ -65,14 +66,14 @@ export class Signals {
 
   /** Decode with `{ attributes: REQUEST_KEYS, events: false, links: false }` for speed; all attributes work too. */
   observeTraces(columns: SpanColumns, receivedAtMs: UnixMs): void {
-    this.#begin(columns.resources, receivedAtMs);
+    this.#begin(columns.resources, earliest(columns.endTimeMs, columns.rowCount), receivedAtMs);
     observeSpans(columns, this.#choice, this.#take);
     this.#graph.observe(columns, receivedAtMs);
   }
 
   /** Decode with all attributes: any of them may tell two series apart. */
   observeMetrics(columns: MetricColumns, receivedAtMs: UnixMs): void {
-    this.#begin(columns.resources, receivedAtMs);
+    this.#begin(columns.resources, earliest(columns.startTimeMs, columns.pointCount), receivedAtMs);
     observeMetricRequests(columns, this.#choice, this.#deltas, this.#take);
     this.#saturation.observe(columns);
   }
@@ -147,11 +148,13 @@ export class Signals {
     [this.#accepted, this.#tooLate, this.#fromFuture] = state.counts;
   }
 
-  #begin(resources: readonly OtlpResource[], receivedAtMs: UnixMs): void {
+  #begin(resources: readonly OtlpResource[], earliestMs: UnixMs, receivedAtMs: UnixMs): void {
     this.#deltas.listenFrom(receivedAtMs);
     this.#receivedSecond = Math.floor(receivedAtMs / 1_000);
+    // What is sent first tells of the time since a process began to serve, as far as a clock can be trusted.
+    const sinceMs = Math.min(receivedAtMs, Math.max(earliestMs, receivedAtMs - LONGEST_EXPORT_MS));
     for (const { serviceName, environment, serviceVersion } of resources) {
-      this.#deployments.observe(serviceName, environment, serviceVersion, receivedAtMs);
+      this.#deployments.observe(serviceName, environment, serviceVersion, sinceMs, receivedAtMs);
     }
     if (receivedAtMs - this.#forgotAtMs < 60_000) return;
     this.#forgotAtMs = receivedAtMs;
@@ -194,4 +197,13 @@ interface SignalsState {
   deltas: SeriesDeltasState;
   deployments: DeploymentBookState;
   counts: [accepted: number, tooLate: number, fromFuture: number];
+}
+
+function earliest(instants: Float64Array, count: number): UnixMs {
+  let least = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < count; index++) {
+    const instant = instants[index] ?? 0;
+    if (instant > 0 && instant < least) least = instant;
+  }
+  return least;
 }

@@ -27,7 +27,10 @@ const CalendarWindow = z.strictObject({
 });
 
 const RequestSliConfig = {
-  routes: z.array(z.string()).optional().describe("Count only requests of these routes, such as `/pay`."),
+  routes: z
+    .array(z.string())
+    .optional()
+    .describe("Count only requests of these routes, such as `/pay` (any method) or `POST /pay`."),
 };
 
 /** What is measured. */

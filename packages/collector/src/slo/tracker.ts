@@ -65,7 +65,7 @@ export class SloTracker implements RequestSink {
       const { sli, environment } = entry.spec;
       if (sli.kind !== "availability" && sli.kind !== "latency") continue;
       if (environment !== undefined && environment !== requests.environment) continue;
-      if (sli.routes.length > 0 && !sli.routes.includes(requests.route)) continue;
+      if (sli.routes.length > 0 && !isOneOf(sli.routes, requests.route)) continue;
       const ledger = this.#ledger(entry, groupOf(entry.spec, requests));
       recordSpread(ledger, requests, badCount(sli, requests));
     }
@@ -155,6 +155,11 @@ export class SloTracker implements RequestSink {
       }),
     );
   }
+}
+
+/** `/pay` means every method, `POST /pay` that one. */
+function isOneOf(routes: readonly string[], route: string): boolean {
+  return routes.includes(route) || routes.includes(route.slice(route.indexOf(" ") + 1));
 }
 
 const NO_GROUP: Labels = {};

@@ -1,0 +1,113 @@
+import type { ServiceDetail, ServiceSignals } from "../signals/service-signals.js";
+import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
+import { type Command, ExitCode, UsageError } from "./command.js";
+import { milliseconds, percent, perSecond, table } from "./figures.js";
+import { parseFlags } from "./flags.js";
+
+const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" } } as const;
+
+export const services: Command = {
+  name: "services",
+  summary: "traffic, errors, latency and saturation of every service",
+  help: `tocsin services [NAME] [flags]
+
+  Without NAME one line per service; with NAME its routes, dependencies and deployments.
+
+  --environment ENV  where a service runs in several
+${CLIENT_HELP}`,
+  async run(args, io) {
+    const { flags, positionals } = parseFlags(FLAGS, args);
+    const [name, ...rest] = positionals;
+    if (rest.length > 0) throw new UsageError(`Unexpected "${rest[0]}". One service at a time.`);
+    const client = collectorClient(flags, io);
+    if (name === undefined) {
+      const all = await client.json<ServiceSignals[]>("/api/v1/services");
+      const shown = all.filter(
+        (each) => flags.environment === undefined || each.environment === flags.environment,
+      );
+      io.out(flags.json ? `${JSON.stringify(shown)}\n` : listText(shown));
+      return ExitCode.good;
+    }
+    const query =
+      flags.environment === undefined ? "" : `?environment=${encodeURIComponent(flags.environment)}`;
+    const detail = await client.json<ServiceDetail>(`/api/v1/services/${encodeURIComponent(name)}${query}`);
+    io.out(flags.json ? `${JSON.stringify(detail)}\n` : detailText(detail));
+    return ExitCode.good;
+  },
+};
+
+function listText(all: readonly ServiceSignals[]): string {
+  if (all.length === 0) return "No service has sent anything yet.\n";
+  return table(
+    ["service", "version", "rate", "errors", "p50", "p95", "p99", "saturation", "by"],
+    all.map((each) => [
+      each.environment === "" ? each.service : `${each.service} (${each.environment})`,
+      each.version,
+      each.state === "quiet" ? "quiet" : perSecond(each.trafficPerSecond),
+      percent(each.errorRatio),
+      milliseconds(each.latencySeconds.p50),
+      milliseconds(each.latencySeconds.p95),
+      milliseconds(each.latencySeconds.p99),
+      each.saturation.part === null
+        ? "not measured"
+        : `${each.saturation.part} ${percent(each.saturation.ratio)}`,
+      each.source,
+    ]),
+  );
+}
+
+function detailText(detail: ServiceDetail): string {
+  const { outgoing, incoming } = detail.dependencies;
+  const edges = [
+    ...incoming.map((edge) => ["from", edge.client, edge] as const),
+    ...outgoing.map((edge) => ["to", edge.server, edge] as const),
+  ];
+  const sections = [
+    listText([detail]),
+    table(
+      ["route", "rate", "errors", "p50", "p95", "p99"],
+      detail.routes.map((each) => [
+        each.route,
+        perSecond(each.trafficPerSecond),
+        percent(each.errorRatio),
+        milliseconds(each.latencySeconds.p50),
+        milliseconds(each.latencySeconds.p95),
+        milliseconds(each.latencySeconds.p99),
+      ]),
+    ),
+  ];
+  if (detail.foldedRoutes > 0) {
+    sections.push(
+      "More routes than can be told apart: the rest is counted as {other}. Give them an http.route.\n",
+    );
+  }
+  if (edges.length > 0) {
+    sections.push(
+      table(
+        ["calls", "", "rate", "errors", "p95"],
+        edges.map(([direction, name, edge]) => [
+          direction,
+          name,
+          perSecond(edge.trafficPerSecond),
+          percent(edge.errorRatio),
+          milliseconds(edge.latencySeconds.p95),
+        ]),
+      ),
+    );
+  }
+  if (detail.deployments.length > 0) {
+    sections.push(
+      table(
+        ["deployed", "version", "errors before", "after", "verdict"],
+        detail.deployments.map(({ at, previousVersion, version, before, after, verdict }) => [
+          at,
+          previousVersion === "" ? version : `${previousVersion} → ${version}`,
+          before ? percent(before.errorRatio) : "",
+          after ? percent(after.errorRatio) : "",
+          verdict,
+        ]),
+      ),
+    );
+  }
+  return sections.join("\n");
+}

@@ -1,0 +1,118 @@
+import { otlpJsonToProtobuf } from "../src/otlp/index.js";
+
+/** Attributes as tests write them. */
+export type TestAttributes = Readonly<Record<string, string | number>>;
+
+/** A span of a test; instants in milliseconds since the epoch. */
+export interface TestSpan {
+  readonly name?: string;
+  /** 2 server, 3 client, 5 consumer. */
+  readonly kind?: number;
+  readonly spanId?: string;
+  readonly parentSpanId?: string;
+  readonly traceState?: string;
+  readonly endMs: number;
+  readonly durationMs: number;
+  readonly attributes?: TestAttributes;
+  readonly isError?: boolean;
+}
+
+/** The bytes of an ExportTraceServiceRequest with one resource. */
+export function tracesBody(resource: TestAttributes, spans: readonly TestSpan[]): Buffer {
+  const request = {
+    resourceSpans: [
+      {
+        resource: { attributes: keyValues(resource) },
+        scopeSpans: [
+          {
+            scope: { name: "test" },
+            spans: spans.map((span, index) => ({
+              traceId: "0af7651916cd43dd8448eb211c80319c",
+              spanId: span.spanId ?? (index + 1).toString(16).padStart(16, "0"),
+              parentSpanId: span.parentSpanId ?? "",
+              traceState: span.traceState ?? "",
+              name: span.name ?? "request",
+              kind: span.kind ?? 2,
+              startTimeUnixNano: nanos(span.endMs - span.durationMs),
+              endTimeUnixNano: nanos(span.endMs),
+              attributes: keyValues(span.attributes ?? {}),
+              status: span.isError ? { code: 2 } : {},
+            })),
+          },
+        ],
+      },
+    ],
+  };
+  return otlpJsonToProtobuf("traces", JSON.stringify(request));
+}
+
+/** One point of a histogram, sum or gauge. */
+export interface TestPoint {
+  readonly attributes?: TestAttributes;
+  readonly startMs?: number;
+  readonly timeMs: number;
+  /** Sum and gauge. */
+  readonly value?: number;
+  /** Histogram: counts per bucket, one more than bounds. */
+  readonly bucketCounts?: readonly number[];
+  readonly bounds?: readonly number[];
+}
+
+export interface TestMetric {
+  readonly name: string;
+  readonly unit?: string;
+  readonly kind: "gauge" | "sum" | "histogram";
+  readonly temporality?: "delta" | "cumulative";
+  readonly isMonotonic?: boolean;
+  readonly points: readonly TestPoint[];
+}
+
+/** The bytes of an ExportMetricsServiceRequest with one resource. */
+export function metricsBody(resource: TestAttributes, metrics: readonly TestMetric[]): Buffer {
+  const request = {
+    resourceMetrics: [
+      {
+        resource: { attributes: keyValues(resource) },
+        scopeMetrics: [{ scope: { name: "test" }, metrics: metrics.map(metricJson) }],
+      },
+    ],
+  };
+  return otlpJsonToProtobuf("metrics", JSON.stringify(request));
+}
+
+function metricJson({
+  name,
+  unit = "",
+  kind,
+  temporality = "cumulative",
+  isMonotonic = true,
+  points,
+}: TestMetric) {
+  const aggregationTemporality = temporality === "delta" ? 1 : 2;
+  const dataPoints = points.map((point) => ({
+    attributes: keyValues(point.attributes ?? {}),
+    startTimeUnixNano: nanos(point.startMs ?? 0),
+    timeUnixNano: nanos(point.timeMs),
+    ...(kind === "histogram"
+      ? {
+          count: String((point.bucketCounts ?? []).reduce((sum, each) => sum + each, 0)),
+          bucketCounts: (point.bucketCounts ?? []).map(String),
+          explicitBounds: point.bounds ?? [],
+        }
+      : { asDouble: point.value }),
+  }));
+  if (kind === "gauge") return { name, unit, gauge: { dataPoints } };
+  if (kind === "sum") return { name, unit, sum: { aggregationTemporality, isMonotonic, dataPoints } };
+  return { name, unit, histogram: { aggregationTemporality, dataPoints } };
+}
+
+function keyValues(attributes: TestAttributes): unknown[] {
+  return Object.entries(attributes).map(([key, value]) => ({
+    key,
+    value: typeof value === "number" ? { intValue: String(value) } : { stringValue: value },
+  }));
+}
+
+function nanos(ms: number): string {
+  return String(BigInt(Math.round(ms * 1_000)) * 1_000n);
+}
