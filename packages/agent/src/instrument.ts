@@ -6,7 +6,9 @@ import { queryRedactor } from "./http/redact-query.js";
 import { RequestCells } from "./http/request-cells.js";
 import { watchServers } from "./http/server.js";
 import { watchUndici } from "./http/undici.js";
+import { watchContrib } from "./libraries/contrib.js";
 import { watchExpress } from "./libraries/express.js";
+import { watchFastify, watchHapi, watchKoa } from "./libraries/frameworks.js";
 import { ModuleHook } from "./libraries/module-hook.js";
 import { watchPino } from "./libraries/pino.js";
 import { PromRegistries, watchPromClient } from "./libraries/prom-client.js";
@@ -39,6 +41,8 @@ export interface Instrumented {
   };
   /** What was patched so far, by name. */
   readonly patched: ReadonlySet<string>;
+  /** What was not, by name, and why. */
+  readonly missed: ReadonlyMap<string, string>;
   close(): void;
 }
 
@@ -56,7 +60,8 @@ export function instrument({ settings, pipeline, resource, sampler }: Instrument
   };
   const cells = { server: new RequestCells(), client: new RequestCells(), inFlight: new InFlight() };
   const redactQuery = queryRedactor();
-  const patched = new Set<string>();
+  const patched = new Set<string>(["http", "fetch"]);
+  const missed = new Map<string, string>();
   const note = (name: string): void => {
     patched.add(name);
   };
@@ -74,11 +79,20 @@ export function instrument({ settings, pipeline, resource, sampler }: Instrument
     watchRequests(client),
     watchUndici(client),
   ];
-  const hook = new ModuleHook();
+  if (undo[1] === undefined) missed.set("http requests", "this version of Node writes them in another way");
+  const hook = new ModuleHook((name, why) => void missed.set(name, why));
   const registries = new PromRegistries();
   watchExpress(hook, note);
   watchPino(hook, { contexts, batch: pipeline.logs, now: Date.now }, note);
   watchPromClient(hook, registries, note);
+  undo.push(watchFastify(note));
+  watchKoa(hook, note);
+  watchHapi(hook, note);
+  watchContrib(
+    hook,
+    { patched: note, missed: (name, why) => void missed.set(name, why) },
+    isEnabled(settings),
+  );
   hook.start();
   hook.catchUp();
   return {
@@ -86,6 +100,7 @@ export function instrument({ settings, pipeline, resource, sampler }: Instrument
     registries,
     cells,
     patched,
+    missed,
     close: () => {
       hook.stop();
       for (const step of undo) step?.();
@@ -97,4 +112,11 @@ export function instrument({ settings, pipeline, resource, sampler }: Instrument
 function usesW3c({ env }: Settings): boolean {
   const names = env.list("OTEL_PROPAGATORS");
   return names === undefined || names.every((name) => name === "tracecontext" || name === "baggage");
+}
+
+/** Which library instrumentations are on: `OTEL_NODE_ENABLED_INSTRUMENTATIONS`, less the `_DISABLED_` ones. */
+function isEnabled({ env }: Settings): (name: string) => boolean {
+  const enabled = env.list("OTEL_NODE_ENABLED_INSTRUMENTATIONS");
+  const disabled = env.list("OTEL_NODE_DISABLED_INSTRUMENTATIONS");
+  return (name) => (enabled?.includes(name) ?? true) && !(disabled?.includes(name) ?? false);
 }

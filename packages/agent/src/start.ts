@@ -3,12 +3,13 @@ import { isMainThread } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
-import { NodeSDK } from "@opentelemetry/sdk-node";
 import { type Agent, RunningAgent } from "./agent.js";
 import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { flushAtExit } from "./lifecycle/exit.js";
 import { Voice } from "./lifecycle/say.js";
+import { summaryOf } from "./lifecycle/summary.js";
+import { AgentMetrics } from "./metrics/agent-metrics.js";
 import { readLimits } from "./metrics/cgroup.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
 import { promToScopeMetrics } from "./metrics/prom-metrics.js";
@@ -17,6 +18,7 @@ import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
 import { Pipeline } from "./pipeline.js";
 import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
+import { NodeSDK } from "./sdk-node.js";
 import { type AgentOptions, readSettings, type Settings } from "./settings/settings.js";
 import { readSampler } from "./trace/sampler.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
@@ -55,15 +57,27 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     voice,
     urlOf: (signal) => settings.destinations[signal]?.url ?? "",
     now: () => performance.now(),
+    dropped: () => pipeline.sender.shared.droppedInAll(),
+    summary: () => summaryOf(resource, process.argv[1], instrumented),
   });
-  const pipeline = new Pipeline(settings, resource, (note) => report.take(note));
+  const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
-  const instrumented = instrument({ settings, pipeline, resource: sdkResource, sampler, voice });
+  const instrumented: Instrumented = instrument({
+    settings,
+    pipeline,
+    resource: sdkResource,
+    sampler,
+    voice,
+  });
   const runtime = new RuntimeMetrics({ scope: AGENT_SCOPE, startMs, limits: readLimits() });
   const http = new HttpMetrics({ scope: AGENT_SCOPE, startMs, ...instrumented.cells });
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
-    sources: [http, runtime],
+    sources: [
+      http,
+      runtime,
+      new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared }),
+    ],
     gather: promGatherer(instrumented, startMs),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: AggregationTemporality.CUMULATIVE,

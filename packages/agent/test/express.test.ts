@@ -79,6 +79,12 @@ describe("an express 5 service in CommonJS", () => {
     const server = await sink.span("GET /fail");
     expect(server.status.code).toBe(2);
     expect(server.attributes).toMatchObject({ "http.response.status_code": 500, "error.type": "500" });
+    expect(server.events).toMatchObject([
+      {
+        name: "exception",
+        attributes: { "exception.type": "TypeError", "exception.message": "card declined" },
+      },
+    ]);
   });
 
   test.each([

@@ -28,8 +28,11 @@ export class ServerSpan extends LeanSpan {
   private routeBase = "";
   private routePath: string | undefined;
   private cell: RequestCell | undefined;
+  /** Asked for the route when the request ends, for frameworks that tell it only then. */
+  routeSource: (() => string | undefined) | undefined;
   /** The class of the error that ended the request, when one is known. */
-  errorType: string | undefined;
+  private errorType: string | undefined;
+  private failure: unknown;
 
   constructor(
     deps: ServerSpanDeps,
@@ -57,9 +60,16 @@ export class ServerSpan extends LeanSpan {
     this.routeBase = base;
   }
 
+  /** Records the error that a framework was handed; the same one is recorded once. */
+  failed(error: unknown): void {
+    if (this.ended || error === undefined || error === null || error === this.failure) return;
+    this.failure = error;
+    this.recordException(error instanceof Error ? error : String(error));
+  }
+
   /** The whole pattern, or nothing when no route matched. */
   get route(): string | undefined {
-    const path = this.routePath;
+    const path = this.routePath ?? this.routeSource?.();
     if (path === undefined) return undefined;
     if (this.routeBase === "") return path;
     return path === "/" ? this.routeBase : this.routeBase + path;
@@ -123,15 +133,16 @@ export class ServerSpan extends LeanSpan {
     const method = knownMethod(request.method ?? "GET");
     const { route, scheme } = this;
     const version = request.httpVersion;
-    const key = `${method} ${status} ${scheme}${version} ${this.errorType ?? ""} ${route ?? ""}`;
     const isFailure = status !== undefined && status >= 500;
+    const { errorType } = this;
+    const key = `${method} ${status} ${scheme}${version} ${errorType ?? ""} ${route ?? ""}`;
     this.cell = this.deps.cells.find(key, () => ({
       "http.request.method": method,
       "url.scheme": scheme,
       "network.protocol.version": version,
       "http.response.status_code": status,
       "http.route": route,
-      "error.type": this.errorType ?? (isFailure ? String(status) : undefined),
+      "error.type": errorType ?? (isFailure ? String(status) : undefined),
     }));
     return this.cell;
   }

@@ -13,13 +13,19 @@ export function watchExpress(hook: ModuleHook, patched: (name: string) => void):
   };
   hook.on("router", (exports, { file }) => {
     if (file === "lib/route.js") onRoute(exports);
+    if (file === "lib/layer.js" && isConstructor(exports)) wrapErrors(exports.prototype, "handleError");
     if (file === "index.js" && isConstructor(exports)) wrapUse(exports.prototype);
   });
   hook.on("express", (exports, { file }) => {
     if (file === "lib/router/route.js") onRoute(exports);
     if (file === "lib/router/index.js") wrapUse(exports as object);
+    if (file === "lib/router/layer.js" && isConstructor(exports))
+      wrapErrors(exports.prototype, "handle_error");
     if (file === "lib/express.js") patched("express");
   });
+  hook.on("finalhandler", (exports, { file }) =>
+    file === "index.js" && typeof exports === "function" ? wrapFinal(exports as FinalHandler) : undefined,
+  );
 }
 
 interface RouterRequest {
@@ -46,6 +52,34 @@ function wrapDispatch(prototype: { dispatch?: Dispatch; [WRAPPED]?: true }): voi
     const span = serverSpanOf(request);
     if (span !== undefined) span.setRoute(patternText(this.path), basePattern(request));
     return original.call(this, request, response, done);
+  };
+}
+
+type HandleError = (this: unknown, error: unknown, request: object, ...rest: unknown[]) => unknown;
+
+/** Every layer is offered an error on its way to the error handler; the first to be offered it tells the span. */
+function wrapErrors(prototype: object, name: string): void {
+  const holder = prototype as Record<string, HandleError | undefined> & { [WRAPPED]?: true };
+  const original = holder[name];
+  if (typeof original !== "function" || holder[WRAPPED]) return;
+  holder[WRAPPED] = true;
+  holder[name] = function handleError(error, request, ...rest) {
+    // "route" and "router" are express's own words for going on elsewhere.
+    if (error !== "route" && error !== "router") serverSpanOf(request)?.failed(error);
+    return original.call(this, error, request, ...rest);
+  };
+}
+
+type FinalHandler = (request: object, ...rest: unknown[]) => (error: unknown) => unknown;
+
+/** Where errors end up that no handler took. */
+function wrapFinal(original: FinalHandler): FinalHandler {
+  return function finalhandler(request, ...rest) {
+    const done = original(request, ...rest);
+    return (error) => {
+      if (error !== undefined && error !== null) serverSpanOf(request)?.failed(error);
+      return done(error);
+    };
   };
 }
 

@@ -24,6 +24,13 @@ export type OnLoad = (exports: unknown, loaded: LoadedFile) => unknown | undefin
 export class ModuleHook {
   private readonly listeners = new Map<string, OnLoad[]>();
   private undo: (() => void) | undefined;
+  private isCatchingUp = false;
+  private readonly onMissed: (packageName: string, why: string) => void;
+
+  /** @param onMissed told of libraries that were loaded too early to be replaced */
+  constructor(onMissed: (packageName: string, why: string) => void = () => {}) {
+    this.onMissed = onMissed;
+  }
 
   /** Registers interest in a package; every file of it is reported. */
   on(packageName: string, onLoad: OnLoad): void {
@@ -53,18 +60,12 @@ export class ModuleHook {
     this.listeners.clear();
   }
 
-  /** Files of watched packages that were loaded before the hook was, for late starts. */
-  loadedBefore(): LoadedFile[] {
-    return Object.keys(cache()).flatMap((filename) => {
-      const loaded = identify(filename);
-      return loaded !== undefined && this.listeners.has(loaded.packageName) ? [loaded] : [];
-    });
-  }
-
   /** Runs the listeners on files loaded before, whose exports can only be changed in place. */
   catchUp(): void {
+    this.isCatchingUp = true;
     for (const [filename, module] of Object.entries(cache()))
       if (module?.loaded) this.report(module, filename);
+    this.isCatchingUp = false;
   }
 
   private report(module: LoadingModule, filename: string): void {
@@ -75,7 +76,10 @@ export class ModuleHook {
       if (listeners === undefined) return;
       for (const listener of listeners) {
         const replaced = listener(module.exports, loaded);
-        if (replaced !== undefined && replaced !== module.exports) module.exports = replaced;
+        if (replaced === undefined || replaced === module.exports) continue;
+        if (this.isCatchingUp)
+          this.onMissed(loaded.packageName, "loaded before the agent; start with --import");
+        else module.exports = replaced;
       }
     } catch {
       // The library works without us.

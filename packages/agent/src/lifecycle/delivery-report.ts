@@ -6,6 +6,10 @@ export interface DeliveryReportDeps {
   readonly voice: Voice;
   readonly urlOf: (signal: Signal) => string;
   readonly now: () => number;
+  /** Items given up so far, of all signals. */
+  readonly dropped: () => number;
+  /** What is watched and what is not, for the line at start. */
+  readonly summary: () => string;
 }
 
 /**
@@ -15,7 +19,8 @@ export interface DeliveryReportDeps {
 export class DeliveryReport {
   private readonly deps: DeliveryReportDeps;
   private readonly lastSaidMs = new Map<string, number>();
-  private readonly failing = new Set<Signal>();
+  private hasIntroduced = false;
+  private droppedAtFailure = 0;
 
   constructor(deps: DeliveryReportDeps) {
     this.deps = deps;
@@ -27,13 +32,16 @@ export class DeliveryReport {
     switch (note.kind) {
       case "connected":
         voice.debug(`${note.signal} reach ${base} (${Math.round(note.ms)} ms)`);
+        this.introduce(`sending to ${base}, which answered in ${Math.max(1, Math.round(note.ms))} ms`);
         return;
       case "unreachable":
-        this.failing.add(note.signal);
-        if (this.isDue(`unreachable ${base}`))
+        if (this.isDue(`unreachable ${base}`)) {
+          this.droppedAtFailure = this.deps.dropped();
           voice.warn(
             `cannot deliver to ${base}: ${note.why}. The service is unaffected; telemetry waits in memory (up to 32 MB) and is retried.${hint(base)}`,
           );
+          this.introduce(`sending to ${base}, which does not answer`);
+        }
         return;
       case "rejected":
         if (this.isDue(`rejected ${note.signal} ${note.why}`))
@@ -41,10 +49,20 @@ export class DeliveryReport {
         return;
       case "recovered": {
         const wasTold = this.lastSaidMs.delete(`unreachable ${base}`);
-        this.failing.delete(note.signal);
-        if (wasTold) voice.warn(`${base} answers again after ${Math.round(note.afterMs / 1000)} s.`);
+        const lost = this.deps.dropped() - this.droppedAtFailure;
+        if (wasTold)
+          voice.warn(
+            `${base} answers again after ${Math.round(note.afterMs / 1000)} s; ${lost === 0 ? "nothing was lost" : `${lost} items were lost`}.`,
+          );
       }
     }
+  }
+
+  /** The one line that says, once it is known, what the agent does here. */
+  private introduce(delivery: string): void {
+    if (this.hasIntroduced) return;
+    this.hasIntroduced = true;
+    this.deps.voice.info(`${this.deps.summary()} · ${delivery}`);
   }
 
   private isDue(topic: string): boolean {

@@ -114,6 +114,12 @@ export class Shared {
     return Atomics.load(this.cells, dropIndex(signal, reason)) >>> 0;
   }
 
+  droppedInAll(): number {
+    let sum = 0;
+    for (const signal of SIGNALS) for (const reason of DROP_REASONS) sum += this.dropped(signal, reason);
+    return sum;
+  }
+
   delivered(signal: Signal): number {
     return Atomics.load(this.cells, FIRST_DELIVERED + SIGNALS.indexOf(signal)) >>> 0;
   }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The built entry point, as `--import` takes it. */
@@ -26,7 +27,11 @@ export class Service {
   constructor(fixture: string, collectorUrl: string, options: ServiceOptions = {}) {
     this.child = spawn(
       process.execPath,
-      [...(options.nodeArgs ?? ["--import", REGISTER]), `${FIXTURES}${fixture}`, ...(options.args ?? [])],
+      [
+        ...(options.nodeArgs ?? ["--import", REGISTER]),
+        isAbsolute(fixture) ? fixture : `${FIXTURES}${fixture}`,
+        ...(options.args ?? []),
+      ],
       {
         env: {
           ...cleanEnv(),

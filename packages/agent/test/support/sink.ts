@@ -78,7 +78,7 @@ export class Sink {
           sink.requests.push({ path: request.url ?? "", headers: request.headers });
           response.writeHead(sink.status, sink.answerHeaders).end();
           const raw = Buffer.concat(parts);
-          if (sink.status === 200)
+          if (sink.status === 200 && request.url?.startsWith("/v1/"))
             sink.take(
               request.url ?? "",
               request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw,

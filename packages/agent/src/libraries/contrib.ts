@@ -1,0 +1,158 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { LoadedFile, ModuleHook } from "./module-hook.js";
+
+/** A library, the package that instruments it, and that package's class. */
+interface Entry {
+  readonly libraries: readonly string[];
+  readonly instrumentation: string;
+  readonly className: string;
+}
+
+/** Libraries whose OpenTelemetry instrumentation the agent brings along. */
+const BUNDLED: readonly Entry[] = [
+  entry(["pg", "pg-pool"], "pg", "PgInstrumentation"),
+  entry(["mysql2"], "mysql2", "MySQL2Instrumentation"),
+  entry(["mongodb"], "mongodb", "MongoDBInstrumentation"),
+  entry(["ioredis"], "ioredis", "IORedisInstrumentation"),
+  entry(["redis", "@redis/client", "@node-redis/client"], "redis", "RedisInstrumentation"),
+  entry(["kafkajs"], "kafkajs", "KafkaJsInstrumentation"),
+  entry(["amqplib"], "amqplib", "AmqplibInstrumentation"),
+  entry(["@grpc/grpc-js"], "grpc", "GrpcInstrumentation"),
+  entry(["graphql"], "graphql", "GraphQLInstrumentation"),
+  entry(
+    [
+      "@aws-sdk/middleware-stack",
+      "@smithy/middleware-stack",
+      "@smithy/core",
+      "@aws-sdk/smithy-client",
+      "@smithy/smithy-client",
+    ],
+    "aws-sdk",
+    "AwsInstrumentation",
+  ),
+];
+
+/** Libraries that are watched when the service has OpenTelemetry's instrumentation for them installed itself. */
+const OPTIONAL: readonly Entry[] = [
+  entry(["mysql"], "mysql", "MySQLInstrumentation"),
+  entry(["mongoose"], "mongoose", "MongooseInstrumentation"),
+  entry(["knex"], "knex", "KnexInstrumentation"),
+  entry(["tedious"], "tedious", "TediousInstrumentation"),
+  entry(["cassandra-driver"], "cassandra-driver", "CassandraDriverInstrumentation"),
+  entry(["memcached"], "memcached", "MemcachedInstrumentation"),
+  entry(["dataloader"], "dataloader", "DataloaderInstrumentation"),
+  entry(["generic-pool"], "generic-pool", "GenericPoolInstrumentation"),
+  entry(["lru-memoizer"], "lru-memoizer", "LruMemoizerInstrumentation"),
+  entry(["socket.io"], "socket.io", "SocketIoInstrumentation"),
+  entry(["oracledb"], "oracledb", "OracleInstrumentation"),
+  entry(["openai"], "openai", "OpenAIInstrumentation"),
+];
+
+/** What happened to a library, for the report at start. */
+export interface ContribReport {
+  readonly patched: (name: string) => void;
+  readonly missed: (name: string, why: string) => void;
+}
+
+/**
+ * Lets OpenTelemetry's own instrumentations patch their libraries, each loaded when its library is and not before.
+ *
+ * They would otherwise hook `require` and the ES-module loader themselves, once per library; here one hook finds the
+ * files and hands them over, for both kinds of modules.
+ */
+export function watchContrib(
+  hook: ModuleHook,
+  report: ContribReport,
+  isEnabled: (name: string) => boolean,
+): void {
+  for (const item of [...BUNDLED, ...OPTIONAL]) {
+    if (!isEnabled(item.instrumentation)) continue;
+    let instance: Internals | undefined | null;
+    for (const library of item.libraries)
+      hook.on(library, (exports, loaded) => {
+        if (instance === undefined) {
+          instance = create(item, loaded) ?? null;
+          if (instance === null) report.missed(library, `install ${packageOf(item)} to have it watched`);
+        }
+        return instance === null ? undefined : apply(instance, exports, loaded, report);
+      });
+  }
+}
+
+function entry(libraries: readonly string[], instrumentation: string, className: string): Entry {
+  return { libraries, instrumentation, className };
+}
+
+function packageOf({ instrumentation }: Entry): string {
+  return `@opentelemetry/instrumentation-${instrumentation}`;
+}
+
+/** The parts of OpenTelemetry's `InstrumentationBase` that its own module hooks work by. */
+interface Internals {
+  _enabled: boolean;
+  readonly _modules: readonly Definition[];
+  _onRequire(definition: Definition, exports: unknown, name: string, baseDir: string): unknown;
+}
+
+interface Definition {
+  readonly name: string;
+  readonly files: readonly { readonly name: string }[];
+  readonly patch?: unknown;
+}
+
+function create(item: Entry, { packageDir }: LoadedFile): Internals | undefined {
+  for (const from of [import.meta.url, join(packageDir, "noop.js"), join(process.cwd(), "noop.js")])
+    try {
+      const exported = createRequire(from)(packageOf(item)) as Record<
+        string,
+        new (
+          config: object,
+        ) => Internals
+      >;
+      const Instrumentation = exported[item.className];
+      if (Instrumentation === undefined) continue;
+      const made = new Instrumentation({ enabled: false });
+      // Enabled the usual way it would install its own hooks; being called is all that it needs.
+      made._enabled = true;
+      return made;
+    } catch {
+      // Not installed there.
+    }
+  return undefined;
+}
+
+function apply(instance: Internals, exports: unknown, loaded: LoadedFile, report: ContribReport): unknown {
+  let current = exports;
+  const { packageName, packageDir, file } = loaded;
+  for (const definition of instance._modules) {
+    if (definition.name !== packageName) continue;
+    const inner = `${packageName}/${file}`;
+    if (definition.files.some(({ name }) => name === inner || `${name}.js` === inner)) {
+      const name = definition.files.find((known) => known.name === inner)?.name ?? inner.slice(0, -3);
+      current = instance._onRequire(definition, current, name, packageDir) ?? current;
+      report.patched(packageName);
+    }
+    if (definition.patch !== undefined && isMainFile(loaded)) {
+      current = instance._onRequire(definition, current, packageName, packageDir) ?? current;
+      report.patched(packageName);
+    }
+  }
+  return current;
+}
+
+const mainFiles = new Map<string, string | undefined>();
+
+/** Whether this is the file that `require` of the package yields. */
+function isMainFile({ packageDir, file }: LoadedFile): boolean {
+  if (!mainFiles.has(packageDir)) {
+    let main: string | undefined;
+    try {
+      main = createRequire(join(packageDir, "noop.js")).resolve(packageDir);
+    } catch {
+      // A package without a main file has nothing to patch there.
+    }
+    mainFiles.set(packageDir, main);
+  }
+  return mainFiles.get(packageDir) === join(packageDir, file);
+}

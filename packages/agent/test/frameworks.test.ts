@@ -1,0 +1,77 @@
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
+
+const MODULES = fileURLToPath(new URL("../../../node_modules/", import.meta.url));
+
+let sink: Sink;
+let express4Dir: string;
+beforeAll(async () => {
+  sink = await Sink.open();
+  // Express 4 is installed under another name beside express 5; a service has it under its own.
+  express4Dir = mkdtempSync(join(tmpdir(), "tocsin-express-4-"));
+  cpSync(join(MODULES, "express-4"), join(express4Dir, "node_modules", "express"), { recursive: true });
+  cpSync(fileURLToPath(new URL("./fixtures/frameworks.cjs", import.meta.url)), join(express4Dir, "app.cjs"));
+});
+afterAll(async () => {
+  await sink.close();
+  rmSync(express4Dir, { recursive: true });
+});
+
+const braces = (route: string): string => route.replaceAll(/:(\w+)/g, "{$1}");
+const same = (route: string): string => route;
+
+describe.each([
+  { framework: "express4", pattern: same, hasError: true },
+  { framework: "fastify", pattern: same, hasError: true },
+  { framework: "koa", pattern: same, hasError: false },
+  { framework: "hapi", pattern: braces, hasError: false },
+])("$framework", ({ framework, pattern, hasError }) => {
+  let service: Service;
+  let url: string;
+  beforeAll(async () => {
+    const isOld = framework === "express4";
+    service = new Service(isOld ? join(express4Dir, "app.cjs") : "frameworks.cjs", sink.url, {
+      args: [framework],
+      env: {
+        OTEL_SERVICE_NAME: framework,
+        ...(isOld
+          ? { NODE_PATH: [join(MODULES, "express-4", "node_modules"), MODULES].join(delimiter) }
+          : {}),
+      },
+    });
+    url = await service.listening();
+  });
+  afterAll(() => service.stop());
+
+  const spanOf = (route: string) =>
+    sink.until(() =>
+      sink.spans.find(
+        ({ resource, attributes }) =>
+          resource["service.name"] === framework && attributes["http.route"] === pattern(route),
+      ),
+    );
+
+  test.each([
+    { path: "/orders/7", route: "/orders/:id" },
+    { path: "/shops/1/items/2", route: "/shops/:shop/items/:item" },
+  ])("$path is $route", async ({ path, route }) => {
+    await fetch(url + path);
+    expect(await spanOf(route)).toMatchObject({ name: `GET ${pattern(route)}`, status: {} });
+  });
+
+  test("a failure is one", async () => {
+    await fetch(`${url}/fail`);
+    const span = await spanOf("/fail");
+    expect(span.status.code).toBe(2);
+    expect(span.attributes["error.type"]).toBe("500");
+    if (hasError)
+      expect(span.events).toMatchObject([
+        { name: "exception", attributes: { "exception.message": "card declined" } },
+      ]);
+  });
+});

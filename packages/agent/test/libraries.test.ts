@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { POSTGRES, REDIS, type Running, startPostgres, startRedis } from "./support/debian.js";
+import { startKafkaBroker } from "./support/kafka-broker.js";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
+
+const CLIENT = 3;
+const SERVER = 2;
+const PRODUCER = 4;
+
+let sink: Sink;
+beforeAll(async () => {
+  sink = await Sink.open();
+});
+afterAll(() => sink.close());
+
+/** Starts the fixture, has it use the library within one request, and returns the spans of that request. */
+async function use(library: string, target: string, look: (names: string[]) => boolean) {
+  const service = new Service("clients.cjs", sink.url, {
+    args: [library],
+    env: { TARGET: target, OTEL_SERVICE_NAME: library },
+  });
+  try {
+    const answer = await fetch(await service.listening());
+    expect(await answer.text()).toBe("done");
+    return await sink.until(() => {
+      const all = sink.spans.filter(({ resource }) => resource["service.name"] === library);
+      const server = all.find(({ kind, scope }) => kind === SERVER && scope === "@tocsin/agent");
+      if (server === undefined || !look(all.map(({ name }) => name))) return undefined;
+      return { server, rest: all.filter((span) => span !== server) };
+    });
+  } finally {
+    await service.stop();
+  }
+}
+
+async function withServer<T>(start: () => Promise<Running>, run: (url: string) => Promise<T>): Promise<T> {
+  const server = await start();
+  try {
+    return await run(server.url);
+  } finally {
+    await server.close();
+  }
+}
+
+test.skipIf(POSTGRES === undefined)(
+  "pg: a query is a client span with its statement, under the request",
+  async () => {
+    const { server, rest } = await withServer(startPostgres, (url) =>
+      use("pg", url, (names) => names.some((name) => name.startsWith("pg.query"))),
+    );
+    const query = rest.find(({ name }) => name.startsWith("pg.query"));
+    expect(query).toMatchObject({ kind: CLIENT, traceId: server.traceId, parentSpanId: server.spanId });
+    expect(JSON.stringify(query?.attributes)).toContain("SELECT $1::int AS answer");
+  },
+);
+
+test.skipIf(REDIS === undefined)("ioredis: commands are client spans under the request", async () => {
+  const { server, rest } = await withServer(startRedis, (url) =>
+    use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
+  );
+  for (const name of ["get", "set"])
+    expect(rest.find((span) => span.name === name)).toMatchObject({ kind: CLIENT, traceId: server.traceId });
+});
+
+test("grpc-js: client and server spans share the trace of the request", async () => {
+  const { server, rest } = await use(
+    "grpc",
+    "",
+    (names) => names.filter((name) => name.includes("test.Echo/Say")).length === 2,
+  );
+  const kinds = rest.filter(({ traceId }) => traceId === server.traceId).map(({ kind }) => kind);
+  expect(kinds.sort()).toEqual([SERVER, CLIENT]);
+});
+
+test("undici: a request by the package itself is a client span", async () => {
+  const { server, rest } = await use("undici", sink.url, (names) => names.includes("GET"));
+  expect(rest.find(({ kind }) => kind === CLIENT)).toMatchObject({
+    name: "GET",
+    parentSpanId: server.spanId,
+  });
+});
+
+test("kafkajs: a message that is sent is a producer span", async () => {
+  const broker = await startKafkaBroker();
+  try {
+    const { server, rest } = await use("kafkajs", broker.address, (names) =>
+      names.some((name) => name.includes("orders")),
+    );
+    expect(broker.produced()).toBe(1);
+    expect(rest.find(({ kind }) => kind === PRODUCER)).toMatchObject({ traceId: server.traceId });
+  } finally {
+    await broker.close();
+  }
+});
