@@ -30,6 +30,8 @@ export type CollectorErrorCode =
   // journal
   | "JOURNAL_CLOSED"
   | "JOURNAL_WRITE_FAILED"
+  // head
+  | "HEAD_SNAPSHOT_DAMAGED"
   // remote write
   | "REMOTE_WRITE_MALFORMED"
   // export

@@ -112,6 +112,25 @@ export function chunkMaxTime(bytes: Uint8Array, at: number): number {
   return readUint48(bytes, at + 2) + readVarint(bytes, at + 8);
 }
 
+/** Number of bytes of the chunk that starts at `at`. */
+export function chunkLength(bytes: Uint8Array, at: number): number {
+  const flags = bytes[at];
+  const count = bytes[at + 1];
+  readVarint(bytes, at + 8);
+  let end = varintEnd();
+  if ((flags & EVEN_TIMES) === 0) end = skipVarints(bytes, end, count - 1);
+  if ((flags & 6) === VALUES_EQUAL) return end + 8 - at;
+  if ((flags & 6) === VALUES_SCALED) return skipVarints(bytes, end + 1, count) - at;
+  for (let index = 0; index < count; index++) end += 1 + (bytes[end] & 15);
+  return end - at;
+}
+
+function skipVarints(bytes: Uint8Array, from: number, count: number): number {
+  let end = from;
+  for (let left = count; left > 0; end++) if (bytes[end] < 128) left--;
+  return end;
+}
+
 /** Number of samples in the chunk that starts at `at`. */
 export function chunkCount(bytes: Uint8Array, at: number): number {
   return bytes[at + 1];

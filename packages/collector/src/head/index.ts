@@ -7,6 +7,7 @@ export {
   type HeadOptions,
   type HeadSample,
 } from "./head.js";
+export { HeadConsumer, type HeadConsumerDeps, type HeadConsumerOptions } from "./head-consumer.js";
 export type { DropReason } from "./head-metrics.js";
 export type { MetricMetadata, MetricType } from "./metadata.js";
 export { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";

@@ -3,6 +3,7 @@ import { ByteArena } from "./arena.js";
 import {
   chunkCapacity,
   chunkCount,
+  chunkLength,
   chunkMaxTime,
   chunkMinTime,
   decodeChunk,
@@ -82,6 +83,38 @@ export class SampleStore {
     series.tailCount++;
     if (timeMs > series.lastMs) series.lastMs = timeMs;
     return "stored";
+  }
+
+  /** The chunks of a series as bytes, oldest first; views that are valid until the next change. */
+  *chunksOf(series: HeadSeries): IterableIterator<Uint8Array> {
+    for (const chunk of series.chunks) {
+      const bytes = this.arena.bytesOf(chunk);
+      const at = this.arena.offsetOf(chunk);
+      yield bytes.subarray(at, at + chunkLength(bytes, at));
+    }
+  }
+
+  /** Copies the uncompressed samples of a series to `into`, from row 0 on. */
+  tailOf(series: HeadSeries, into: SampleColumns): number {
+    const page = this.#pages[series.slot >> PAGE_BITS];
+    const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
+    for (let index = 0; index < series.tailCount; index++) copyRow(page, base + index, into, index);
+    return series.tailCount;
+  }
+
+  /** Puts back what `chunksOf` and `tailOf` gave, into a series without samples. */
+  restore(series: HeadSeries, chunks: readonly Uint8Array[], tail: SampleColumns, tailCount: number): void {
+    for (const chunk of chunks) {
+      series.chunks.push(this.arena.place(chunk, chunk.length));
+      series.lastMs = Math.max(series.lastMs, chunkMaxTime(chunk, 0));
+    }
+    const page = this.#pages[series.slot >> PAGE_BITS];
+    const base = (series.slot & (PAGE_ROWS - 1)) * TAIL_SAMPLES;
+    for (let index = 0; index < tailCount; index++) copyRow(tail, index, page, base + index);
+    series.tailCount = tailCount;
+    if (tailCount === 0) return;
+    series.lastMs = Math.max(series.lastMs, tail.timestamps[tailCount - 1]);
+    series.isStale = isStaleAt(tail.bits, tailCount - 1);
   }
 
   /** The most samples that `read` may give for these timestamps. */

@@ -1,0 +1,123 @@
+import { type Clock, type Logger, messageOf } from "@tocsin/model";
+import { decodeMetrics } from "../otlp/index.js";
+import type { SpoolConsumer, SpoolPosition, SpoolRecord } from "../spool/index.js";
+import type { Head } from "./head.js";
+import { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";
+import { loadSnapshot, removeSnapshot, saveSnapshot } from "./snapshot-file.js";
+import { WriteRequestAppender } from "./write-request-appender.js";
+
+export interface HeadConsumerOptions extends OtlpAppenderOptions {
+  /** Folder of the snapshot; undefined keeps nothing over a restart. */
+  readonly dir: string | undefined;
+  /** Least time between two snapshots. */
+  readonly snapshotIntervalMs: number;
+}
+
+export interface HeadConsumerDeps {
+  readonly head: Head;
+  readonly spool: SpoolConsumer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Writing a snapshot takes at most this share of the time. */
+const SNAPSHOT_SHARE = 0.05;
+const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Fills the head from the spool. Its durable place in the spool is the snapshot's: after a kill the snapshot is loaded
+ * and the spool read on from there, and what is read twice counts once.
+ */
+export class HeadConsumer {
+  readonly #head: Head;
+  readonly #spool: SpoolConsumer;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #options: HeadConsumerOptions;
+  readonly #otlp: OtlpAppender;
+  readonly #samples: WriteRequestAppender;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #position: SpoolPosition | undefined;
+  #nextSnapshotMs = 0;
+
+  constructor(options: HeadConsumerOptions, { head, spool, clock, logger }: HeadConsumerDeps) {
+    this.#options = options;
+    this.#head = head;
+    this.#spool = spool;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#otlp = new OtlpAppender(head, options);
+    this.#samples = new WriteRequestAppender(head);
+  }
+
+  /** Loads the snapshot and begins to read. Returns once the snapshot is loaded. */
+  async start(): Promise<void> {
+    await this.#load();
+    this.#nextSnapshotMs = this.#clock.now() + this.#options.snapshotIntervalMs;
+    this.#head.start();
+    this.#running = this.#run();
+  }
+
+  /** Stops reading, then takes a last snapshot. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#head.close();
+    await this.#snapshot();
+    this.#position = undefined;
+  }
+
+  /** Appends one record; also for owners that read the spool themselves. */
+  append(record: SpoolRecord): void {
+    try {
+      if (record.signal === "metrics") this.#otlp.append(decodeMetrics(record.body));
+      else if (record.signal === "samples") this.#samples.append(record.body);
+    } catch (error) {
+      // Receivers check what they acknowledge, so this is a record that was damaged later.
+      this.#logger.error(
+        { signal: record.signal, error: messageOf(error) },
+        "metrics record could not be read",
+      );
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { dir } = this.#options;
+    if (dir === undefined) return;
+    try {
+      const mark = (await loadSnapshot(this.#head, dir)) as SpoolPosition | undefined;
+      if (mark !== undefined) this.#spool.seek(mark);
+    } catch (error) {
+      this.#logger.warn({ error: messageOf(error) }, "snapshot of recent metrics is not used");
+      await removeSnapshot(dir);
+    }
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const batch = await this.#spool.read({ maxBytes: MAX_BATCH_BYTES, signal: this.#stop.signal });
+      if (batch === undefined) return;
+      for (const record of batch.records) this.append(record);
+      this.#position = batch.position;
+      if (this.#clock.now() >= this.#nextSnapshotMs) await this.#snapshot();
+    }
+  }
+
+  async #snapshot(): Promise<void> {
+    const position = this.#position;
+    if (position === undefined) return;
+    const beganMs = this.#clock.now();
+    try {
+      if (this.#options.dir !== undefined)
+        await saveSnapshot(this.#head, this.#options.dir, position, beganMs);
+      await this.#spool.commit(position);
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, "snapshot of recent metrics could not be written");
+    }
+    this.#otlp.sweep();
+    this.#samples.sweep();
+    const tookMs = this.#clock.now() - beganMs;
+    this.#nextSnapshotMs = beganMs + Math.max(this.#options.snapshotIntervalMs, tookMs / SNAPSHOT_SHARE);
+  }
+}
