@@ -51,7 +51,8 @@ const NOT_SETTINGS = new Set([
  * Answers are complete before their first byte is sent (`wait_end_of_query` is always on): an error is always a status.
  */
 export function createShell(options: ShellOptions): Server {
-  const server = createServer((request, response) => {
+  // Parameters travel in the URL, and a query may name hundreds of traces.
+  const server = createServer({ maxHeaderSize: 1 << 20 }, (request, response) => {
     answer(request, response, options).catch((error: unknown) => sendError(response, error));
   });
   server.keepAliveTimeout = 60_000;

@@ -2,10 +2,12 @@ import { Conditions, nanosOf } from "../conditions.js";
 import { formatCursor, parseCursor } from "../page-cursor.js";
 import type { Shards } from "../shards.js";
 import { SPAN_SELECT, type SpanRow, spanOfRow } from "./span-row.js";
-import type { Page, StoredTrace, TraceFilter, TracePage, TraceSummary } from "./trace.js";
+import type { Page, StoredSpan, StoredTrace, TraceFilter, TracePage, TraceSummary } from "./trace.js";
 
 /** Spans of one trace that are handed out at most. */
 const MAX_SPANS = 10_000;
+/** Spans of several traces that are read at most. */
+const MAX_SPANS_IN_ALL = 100_000;
 /** A search looks at the newest part of its range first and widens it until the page is full. */
 const FIRST_SLICE_MS = 5 * 60_000;
 const SLICE_GROWTH = 8;
@@ -22,37 +24,39 @@ export class TraceReader {
 
   /** A trace with all its spans; undefined when the store has none of them. */
   async byId(traceId: string, signal?: AbortSignal): Promise<StoredTrace | undefined> {
-    const id = traceId.toLowerCase().padStart(32, "0");
-    const options = { params: { id }, signal };
+    return (await this.byIds([traceId], signal))[0];
+  }
+
+  /** Several traces, whole, in the order of their ids; those that the store does not have are left out. */
+  async byIds(traceIds: readonly string[], signal?: AbortSignal): Promise<StoredTrace[]> {
+    const ids = traceIds.map((traceId) => traceId.toLowerCase().padStart(32, "0"));
     const ranges = await this.#shards.query<{ first: number; last: number; n: number }>(
       `SELECT toUnixTimestamp(min(Start)) AS first, toUnixTimestamp(max(End)) AS last, count() AS n
-FROM otel_traces_trace_id_ts WHERE TraceId = {id:String}`,
-      options,
+FROM otel_traces_trace_id_ts WHERE TraceId IN {ids:Array(String)}`,
+      { params: { ids }, signal },
     );
     const found = ranges.filter((range) => range.n > 0);
-    if (found.length === 0) return undefined;
+    if (found.length === 0) return [];
     const rows = await this.#shards.query<SpanRow>(
-      `${SPAN_SELECT} WHERE TraceId = {id:String}
+      `${SPAN_SELECT} WHERE TraceId IN {ids:Array(String)}
   AND Timestamp >= toDateTime64({first:Int64}, 9) AND Timestamp < toDateTime64({last:Int64}, 9)
-ORDER BY Timestamp LIMIT ${MAX_SPANS + 1}`,
+ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
       {
         signal,
         params: {
-          id,
+          ids,
           first: Math.min(...found.map((range) => range.first)),
           last: Math.max(...found.map((range) => range.last)) + 1,
         },
       },
     );
-    if (rows.length === 0) return undefined;
-    const spans = rows.map(spanOfRow).sort((a, b) => compareNanos(a.startTimeUnixNano, b.startTimeUnixNano));
-    return { traceId: id, spans: spans.slice(0, MAX_SPANS), isTruncated: spans.length > MAX_SPANS };
-  }
-
-  /** Whole traces, for those who want more than summaries of a search. */
-  async byIds(traceIds: readonly string[], signal?: AbortSignal): Promise<StoredTrace[]> {
-    const traces = await Promise.all(traceIds.map((traceId) => this.byId(traceId, signal)));
-    return traces.filter((trace) => trace !== undefined);
+    const spans = new Map<string, StoredSpan[]>();
+    for (const row of rows) {
+      const others = spans.get(row.traceId);
+      if (others) others.push(spanOfRow(row));
+      else spans.set(row.traceId, [spanOfRow(row)]);
+    }
+    return ids.flatMap((traceId) => traceOf(traceId, spans.get(traceId) ?? []) ?? []);
   }
 
   /** Traces from the one with the newest matching span to the oldest. */
@@ -135,6 +139,12 @@ interface SummaryRow {
   readonly spanCount: number;
   readonly errorCount: number;
   readonly services: readonly string[];
+}
+
+function traceOf(traceId: string, spans: StoredSpan[]): StoredTrace | undefined {
+  if (spans.length === 0) return undefined;
+  spans.sort((a, b) => compareNanos(a.startTimeUnixNano, b.startTimeUnixNano));
+  return { traceId, spans: spans.slice(0, MAX_SPANS), isTruncated: spans.length > MAX_SPANS };
 }
 
 /** What spans must fulfil. */

@@ -1,0 +1,377 @@
+/** The reading APIs over HTTP, against a real store. */
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, get, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ManualClock } from "@tocsin/model/testing";
+import express, { type Router } from "express";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
+import { engineAvailability } from "../store/engine/availability.js";
+import type { StoredLog } from "../store/logs/log.js";
+import { Store } from "../store/store.js";
+import { jaegerRoutes } from "./jaeger.js";
+import { logsRoutes } from "./logs.js";
+import { tracesRoutes } from "./traces.js";
+
+const availability = engineAvailability();
+if (!availability.available) console.warn(`Skipped: ${availability.message}`);
+
+// The engine removes what is too old by the real clock.
+const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
+const PAY = traceId(1);
+
+async function serve(mounts: Record<string, Router[]>): Promise<{ url: string; server: Server }> {
+  const app = express();
+  for (const [path, routers] of Object.entries(mounts)) for (const router of routers) app.use(path, router);
+  const server = createServer(app).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+describe.skipIf(!availability.available)("reading APIs", () => {
+  let folder: string;
+  let store: Store;
+  let server: Server;
+  let url: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tocsin-api-"));
+    const clock = new ManualClock(NOW_MS + 1_000);
+    store = await Store.open({ config: "embedded", dataDir: folder, clock });
+    await store.writer.write(
+      batch("shop", [
+        record(
+          "traces",
+          tracesRequest([
+            {
+              service: "gateway",
+              name: "POST /pay",
+              trace: PAY,
+              id: spanId(1),
+              startMs: NOW_MS - 500,
+              durationMs: 212,
+            },
+            {
+              service: "gateway",
+              name: "POST",
+              trace: PAY,
+              id: spanId(2),
+              parent: spanId(1),
+              kind: 3,
+              startMs: NOW_MS - 490,
+              durationMs: 200,
+            },
+            {
+              service: "checkout",
+              name: "POST /pay",
+              trace: PAY,
+              id: spanId(3),
+              parent: spanId(2),
+              startMs: NOW_MS - 480,
+              durationMs: 180,
+              error: "TypeError",
+              attributes: { "http.route": "/pay", "http.response.status_code": 500 },
+              events: [
+                {
+                  timeUnixNano: String(BigInt(NOW_MS - 400) * 1_000_000n),
+                  name: "exception",
+                  attributes: [],
+                },
+              ],
+            },
+            {
+              service: "cart",
+              name: "GET /cart",
+              trace: traceId(2),
+              id: spanId(1),
+              startMs: NOW_MS - 9_000,
+              durationMs: 4,
+            },
+          ]),
+          NOW_MS,
+        ),
+        record(
+          "logs",
+          logsRequest([
+            {
+              service: "checkout",
+              body: "payment Failed: no currency",
+              timeMs: NOW_MS - 390,
+              severity: 17,
+              trace: PAY,
+              span: spanId(3),
+              attributes: { "order.id": "o-7" },
+            },
+            {
+              service: "checkout",
+              body: "payment started",
+              timeMs: NOW_MS - 470,
+              trace: PAY,
+              span: spanId(3),
+            },
+            ...Array.from({ length: 30 }, (_, n) => ({
+              service: "cart",
+              body: `cart line ${n}`,
+              // Many lines of one instant: paging must neither lose nor repeat any.
+              timeMs: NOW_MS - 5_000 - Math.floor(n / 10),
+            })),
+          ]),
+          NOW_MS,
+        ),
+      ]),
+    );
+    const deps = { store, clock };
+    ({ url, server } = await serve({
+      "/api/v1": [tracesRoutes(deps), logsRoutes(deps)],
+      "/jaeger": [jaegerRoutes(deps)],
+    }));
+  }, 60_000);
+
+  afterAll(async () => {
+    server?.closeAllConnections();
+    server?.close();
+    await store?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into free-form JSON.
+  const json = async (path: string): Promise<{ status: number; body: any }> => {
+    const response = await fetch(`${url}${path}`);
+    return { status: response.status, body: await response.json() };
+  };
+
+  test("a trace by its id spans the services, and its logs carry the id", async () => {
+    const { body } = await json(`/api/v1/traces/${PAY}`);
+    expect(body.spans.map((span: { service: string }) => span.service)).toEqual([
+      "gateway",
+      "gateway",
+      "checkout",
+    ]);
+    const logs = await json(`/api/v1/logs?trace_id=${PAY}`);
+    expect(logs.body.logs.map((log: StoredLog) => [log.body, log.traceId, log.spanId])).toEqual([
+      ["payment Failed: no currency", PAY, spanId(3)],
+      ["payment started", PAY, spanId(3)],
+    ]);
+  });
+
+  test("traces by filter", async () => {
+    const { body } = await json(
+      "/api/v1/traces?service=checkout&status=error&min_duration=100ms&attribute=http.route%3D/pay",
+    );
+    expect(body).toMatchObject({
+      traces: [{ traceId: PAY, rootService: "gateway", rootName: "POST /pay", spanCount: 3, errorCount: 1 }],
+      nextCursor: null,
+    });
+  });
+
+  test.each([
+    [
+      "/api/v1/traces/zz",
+      404,
+      "The store has no span of the trace zz. It may be older than the retention, or a second too young.",
+    ],
+    ["/api/v1/traces?servise=a", 400, 'There is no parameter "servise". Did you mean "service"?'],
+    ["/api/v1/traces?status=bad", 400, "status=bad is none of unset, ok, error."],
+    [
+      "/api/v1/traces?min_duration=fast",
+      400,
+      "min_duration=fast is not a duration. Write for instance 300ms, 1.5s or 2m.",
+    ],
+    ["/api/v1/traces?limit=0", 400, "limit=0 is not a number from 1 to 500."],
+    [
+      "/api/v1/traces?cursor=x",
+      400,
+      '"x" is not a cursor. Take `nextCursor` of the page before, or leave it out for the first page.',
+    ],
+    [
+      "/api/v1/logs?severity=loud",
+      400,
+      "severity=loud is none of trace, debug, info, warn, error, fatal, nor a number from 1 to 24.",
+    ],
+    ["/api/v1/logs?start=2026-01-02&end=2026-01-01", 400, "start lies after end."],
+    ["/api/v1/logs?service=a&service=b", 400, "service is given 2 times; once is enough."],
+    ["/api/v1/logs?service[x]=a", 400, 'There is no parameter "service[x]". Did you mean "service"?'],
+  ])("%s is answered with %i and words", async (path, status, error) => {
+    expect(await json(path)).toMatchObject({ status, body: { error } });
+  });
+
+  test.each([
+    ["severity=error", ["payment Failed: no currency"]],
+    ["q=PAYMENT+fail", ["payment Failed: no currency"]],
+    ["q=%22no+currency%22", ["payment Failed: no currency"]],
+    ["q=%22currency+no%22", []],
+    ["attribute=order.id%3Do-7", ["payment Failed: no currency"]],
+    ["attribute=order.id", ["payment Failed: no currency"]],
+    ["service=checkout&since=1m", ["payment Failed: no currency", "payment started"]],
+  ])("logs by %s", async (query, want) => {
+    const { body } = await json(`/api/v1/logs?${query}`);
+    expect(body.logs.map((log: StoredLog) => log.body)).toEqual(want);
+  });
+
+  test("page after page gives every log line once, although many have the same time", async () => {
+    const seen: string[] = [];
+    let cursor = "";
+    do {
+      const { body } = await json(`/api/v1/logs?service=cart&limit=7${cursor && `&cursor=${cursor}`}`);
+      seen.push(...body.logs.map((log: StoredLog) => log.body));
+      cursor = body.nextCursor ?? "";
+    } while (cursor);
+    expect([...seen].sort()).toEqual(Array.from({ length: 30 }, (_, n) => `cart line ${n}`).sort());
+    expect(seen).toHaveLength(30);
+  });
+
+  describe("jaeger", () => {
+    test("services, operations and dependencies", async () => {
+      expect((await json("/jaeger/api/services")).body).toEqual({
+        data: ["cart", "checkout", "gateway"],
+        total: 3,
+        limit: 0,
+        offset: 0,
+        errors: null,
+      });
+      expect((await json("/jaeger/api/services/gateway/operations")).body.data).toEqual([
+        "POST",
+        "POST /pay",
+      ]);
+      expect((await json("/jaeger/api/operations?service=gateway&spanKind=client")).body.data).toEqual([
+        { name: "POST", spanKind: "client" },
+      ]);
+      expect(
+        (await json(`/jaeger/api/dependencies?endTs=${NOW_MS + 1000}&lookback=3600000`)).body.data,
+      ).toEqual([{ parent: "gateway", child: "checkout", callCount: 1 }]);
+    });
+
+    test("a search gives whole traces in Jaeger's form", async () => {
+      const start = (NOW_MS - 3_600_000) * 1000;
+      const tags = encodeURIComponent('{"http.route":"/pay","error":"true"}');
+      const { body } = await json(
+        `/jaeger/api/traces?service=checkout&tags=${tags}&minDuration=1.5ms&limit=20&start=${start}&end=${(NOW_MS + 1000) * 1000}`,
+      );
+      expect(body.data).toHaveLength(1);
+      const [trace] = body.data;
+      expect(trace.traceID).toBe(PAY);
+      expect(
+        Object.values(trace.processes)
+          .map((process) => (process as { serviceName: string }).serviceName)
+          .sort(),
+      ).toEqual(["checkout", "gateway"]);
+      const failed = trace.spans.find((span: { spanID: string }) => span.spanID === spanId(3));
+      expect(failed).toMatchObject({
+        operationName: "POST /pay",
+        references: [{ refType: "CHILD_OF", traceID: PAY, spanID: spanId(2) }],
+        startTime: (NOW_MS - 480) * 1000,
+        duration: 180_000,
+        logs: [
+          {
+            timestamp: (NOW_MS - 400) * 1000,
+            fields: [{ key: "event", type: "string", value: "exception" }],
+          },
+        ],
+        warnings: null,
+      });
+      expect(failed.tags).toEqual(
+        expect.arrayContaining([
+          { key: "span.kind", type: "string", value: "server" },
+          { key: "error", type: "bool", value: true },
+          { key: "otel.status_code", type: "string", value: "ERROR" },
+        ]),
+      );
+      expect(trace.processes[failed.processID].serviceName).toBe("checkout");
+    });
+
+    test("a trace by id, and one that is not there", async () => {
+      expect((await json(`/jaeger/api/traces/${PAY}`)).body.data[0].spans).toHaveLength(3);
+      expect((await json(`/jaeger/api/traces?traceID=${PAY}&traceID=${traceId(2)}`)).body.data).toHaveLength(
+        2,
+      );
+      expect(await json(`/jaeger/api/traces/${traceId(99)}`)).toMatchObject({
+        status: 404,
+        body: { data: null, errors: [{ code: 404, msg: "trace not found" }] },
+      });
+      expect((await json("/jaeger/api/traces")).status).toBe(400);
+    });
+  });
+
+  describe("tail", () => {
+    const follow = async (query: string): Promise<IncomingMessage> => {
+      const request = get(`${url}/api/v1/logs/tail${query}`);
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      response.on("error", () => {});
+      return response;
+    };
+    const write = (token: string, lines: string[], severity = 9) =>
+      store.writer.write(
+        batch(token, [
+          record(
+            "logs",
+            logsRequest(lines.map((body) => ({ service: "tailed", body, timeMs: NOW_MS, severity }))),
+            NOW_MS,
+          ),
+        ]),
+      );
+    const readUntil = async (response: IncomingMessage, done: (text: string) => boolean): Promise<string> => {
+      let text = "";
+      for await (const chunk of response) {
+        text += String(chunk);
+        if (done(text)) break;
+      }
+      return text;
+    };
+
+    test("gives what passes by and matches, and lets go when the reader leaves", async () => {
+      const response = await follow("?service=tailed&severity=error");
+      await write("tail-1", ["quiet"]);
+      await write("tail-2", ["loud"], 17);
+      const text = await readUntil(response, (read) => read.includes("event: log"));
+      const lines = [...text.matchAll(/event: log\ndata: (.*)\n/g)].map(
+        (match) => (JSON.parse(match[1]!) as StoredLog).body,
+      );
+      expect(lines).toEqual(["loud"]);
+      response.destroy();
+      while (store.tail.hasFollowers) await new Promise((next) => setImmediate(next));
+    });
+
+    test("a reader that does not read is told how many lines it missed", async () => {
+      const response = await follow("?service=tailed");
+      response.pause();
+      const long = "x".repeat(20_000);
+      for (let round = 0; round < 8; round++) {
+        await write(
+          `flood-${round}`,
+          Array.from({ length: 400 }, (_, n) => `${long} ${round} ${n}`),
+        );
+      }
+      const counts = { lines: 0, skipped: 0 };
+      let rest = "";
+      for await (const chunk of response) {
+        const events = (rest + String(chunk)).split("\n\n");
+        rest = events.pop() ?? "";
+        for (const event of events) {
+          if (event.startsWith("event: log")) counts.lines += 1;
+          if (event.startsWith("event: skipped"))
+            counts.skipped += (JSON.parse(event.split("data: ")[1]!) as { count: number }).count;
+        }
+        if (counts.lines + counts.skipped === 3_200) break;
+      }
+      expect(counts.skipped).toBeGreaterThan(0);
+      expect(counts.lines + counts.skipped).toBe(3_200);
+      response.destroy();
+    });
+  });
+});
+
+test("without a store every path says why it is empty", async () => {
+  const deps = { store: undefined, clock: new ManualClock() };
+  const { url, server } = await serve({
+    "/api/v1": [tracesRoutes(deps), logsRoutes(deps)],
+    "/jaeger": [jaegerRoutes(deps)],
+  });
+  for (const path of ["/api/v1/traces", "/api/v1/logs", "/api/v1/logs/tail", "/jaeger/api/services"]) {
+    const response = await fetch(`${url}${path}`);
+    expect([response.status, await response.text()]).toEqual([503, expect.stringContaining("store: none")]);
+  }
+  server.close();
+});
