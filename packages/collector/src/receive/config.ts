@@ -1,0 +1,35 @@
+import { size } from "@tocsin/model/config";
+import { z } from "zod";
+
+export const LimitsConfig = z.strictObject({
+  max_request_size: size()
+    .default(8 * 1024 * 1024)
+    .describe("Largest request, after decompression too; larger ones are answered 413."),
+  max_in_flight: size()
+    .default(64 * 1024 * 1024)
+    .describe(
+      "Bytes of requests being received at once, in all; beyond it senders are told to come back (503).",
+    ),
+  max_in_flight_per_sender: size()
+    .default(32 * 1024 * 1024)
+    .describe(
+      "The same for one sender (token, else address); beyond it that sender is told to come back (429).",
+    ),
+  max_connections: z.number().int().positive().default(2_000).describe("Open connections per port."),
+  max_attributes: z
+    .number()
+    .int()
+    .positive()
+    .default(256)
+    .describe("Attributes of one span, log record or point; those beyond are cut and counted."),
+  max_attribute_length: size()
+    .default(64 * 1024)
+    .describe("Bytes of one attribute's text; longer ones are cut at a character and counted."),
+  retry_after: z
+    .number()
+    .int()
+    .positive()
+    .default(1)
+    .describe("Seconds that a refused sender is asked to wait."),
+});
+export type LimitsConfig = z.infer<typeof LimitsConfig>;

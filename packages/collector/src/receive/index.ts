@@ -1,0 +1,10 @@
+export { LimitsConfig } from "./config.js";
+export {
+  createOtlpHttpReceiver,
+  type HttpReceiver,
+  type HttpReceiverOptions,
+  type ServerTls,
+} from "./http-server.js";
+export { DEFAULT_LIMITS, Intake, type IntakeDeps, type IntakeLimits } from "./intake.js";
+export type { RefusedSender } from "./refusal-log.js";
+export type { WriteAuthorizer } from "./sender.js";

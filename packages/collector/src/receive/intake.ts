@@ -1,0 +1,123 @@
+import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
+import { Registry } from "prom-client";
+import type { OtlpSignal } from "../otlp/columns.js";
+import { validateRequest } from "../otlp/validate.js";
+import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
+import { Budget, type Reservation } from "./budget.js";
+import { ReceiveMetrics, type Transport } from "./metrics.js";
+import { type Refusal, refusalOf } from "./refusal.js";
+import { RefusalLog, type RefusedSender } from "./refusal-log.js";
+
+/** What intake needs of the spool. */
+export interface Appender {
+  append(record: SpoolRecord): Promise<SpoolPosition>;
+}
+
+export interface IntakeLimits {
+  readonly maxRequestBytes: number;
+  readonly maxInFlightBytes: number;
+  readonly maxInFlightBytesPerSender: number;
+  readonly maxConnections: number;
+  readonly retryAfterSeconds: number;
+}
+
+export const DEFAULT_LIMITS: IntakeLimits = {
+  maxRequestBytes: 8 * 1024 * 1024,
+  maxInFlightBytes: 64 * 1024 * 1024,
+  maxInFlightBytesPerSender: 32 * 1024 * 1024,
+  maxConnections: 2_000,
+  retryAfterSeconds: 1,
+};
+
+export interface IntakeDeps {
+  readonly spool: Appender;
+  readonly limits?: Partial<IntakeLimits>;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Where `tocsin_receive_*` are registered. */
+  readonly registry?: Registry;
+}
+
+/** What became of an acknowledged request. */
+export interface Accepted {
+  readonly items: number;
+  readonly rejected: number;
+  /** For `partial_success`; "" when nothing was rejected. */
+  readonly reason: string;
+}
+
+/**
+ * The one door behind all receivers: checks a request, makes it durable, and only then lets it be acknowledged.
+ * It counts everything that comes in, whatever becomes of it.
+ */
+export class Intake {
+  readonly limits: IntakeLimits;
+  readonly #spool: Appender;
+  readonly #clock: Clock;
+  readonly #metrics: ReceiveMetrics;
+  readonly #budget: Budget;
+  readonly #refusals: RefusalLog;
+
+  constructor(deps: IntakeDeps) {
+    const { spool, limits, clock = systemClock, logger = silentLogger, registry = new Registry() } = deps;
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#spool = spool;
+    this.#clock = clock;
+    this.#metrics = new ReceiveMetrics(registry);
+    this.#budget = new Budget(this.limits);
+    this.#refusals = new RefusalLog(clock, logger);
+  }
+
+  /** Room for the bytes of one request. */
+  reserve(sender: string): Reservation {
+    return this.#budget.reserve(sender);
+  }
+
+  /**
+   * Takes an OTLP protobuf request.
+   *
+   * @param body kept by the spool's memory: it must not be written to afterwards
+   * @returns when the request is durable
+   * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP, SPOOL_FULL, SPOOL_WRITE_FAILED, …
+   */
+  async accept(transport: Transport, signal: OtlpSignal, body: Buffer): Promise<Accepted> {
+    const { items, rejected, reason } = validateRequest(signal, body);
+    this.#metrics.receivedItems.inc({ signal }, items + rejected);
+    if (items > 0) {
+      try {
+        await this.#spool.append({ signal, body, receivedAtMs: this.#clock.now() });
+      } catch (error) {
+        this.#metrics.failedItems.inc({ signal }, items + rejected);
+        throw error;
+      }
+    }
+    this.#metrics.acceptedItems.inc({ signal }, items);
+    if (rejected > 0) this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
+    this.#metrics.requests.inc({ transport, signal, answer: rejected > 0 ? "partial" : "ok" });
+    return { items, rejected, reason };
+  }
+
+  /** Counts bytes as they came over the wire. */
+  countBytes(transport: Transport, bytes: number): void {
+    this.#metrics.bytes.inc({ transport }, bytes);
+    this.#metrics.inFlightBytes.set(this.#budget.inFlightBytes);
+  }
+
+  /** Counts a refused request and remembers it for the log; returns what to tell the sender. */
+  refuse(transport: Transport, signal: OtlpSignal | "", sender: string, error: unknown): Refusal {
+    const refusal = refusalOf(error);
+    this.#metrics.requests.inc({ transport, signal, answer: "refused" });
+    this.#metrics.refused.inc({ transport, reason: refusal.reason });
+    this.#refusals.note(sender, refusal);
+    return refusal;
+  }
+
+  /** Who was refused lately and why, newest first. */
+  refusedSenders(): RefusedSender[] {
+    return this.#refusals.senders();
+  }
+
+  close(): void {
+    this.#refusals.close();
+  }
+}
