@@ -2,9 +2,24 @@ import { action } from "./action.js";
 import type { Command } from "./command.js";
 import { demo } from "./demo/demo.js";
 import { deploy } from "./deploy.js";
+import { logs } from "./logs.js";
 import { services } from "./services.js";
 import { slo } from "./slo.js";
+import { tail } from "./tail.js";
+import { trace } from "./trace.js";
+import { traces } from "./traces.js";
 import { up } from "./up.js";
 
 /** Every command, in the order in which the help lists them. */
-export const COMMANDS: readonly Command[] = [up, services, slo, action, deploy, demo];
+export const COMMANDS: readonly Command[] = [
+  up,
+  services,
+  slo,
+  traces,
+  trace,
+  logs,
+  tail,
+  action,
+  deploy,
+  demo,
+];
