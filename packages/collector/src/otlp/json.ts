@@ -38,7 +38,7 @@ export function otlpJsonToProtobuf(signal: OtlpSignal, body: Uint8Array | string
  */
 function withExactIntegers(text: string): string {
   if (!/[:[,]\s*-?\d{16}/.test(text)) return text;
-  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|-?\d{16,}(?![\d.eE])/g, (match) =>
+  return text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (match) =>
     match.startsWith('"') ? match : `"${match}"`,
   );
 }
