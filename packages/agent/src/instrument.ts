@@ -1,5 +1,6 @@
-import type { Sampler } from "@opentelemetry/api";
+import { ROOT_CONTEXT } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
+import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { watchRequests } from "./http/client.js";
 import { InFlight } from "./http/in-flight.js";
 import { queryRedactor } from "./http/redact-query.js";
@@ -12,12 +13,14 @@ import { watchFastify, watchHapi, watchKoa } from "./libraries/frameworks.js";
 import { ModuleHook } from "./libraries/module-hook.js";
 import { watchPino } from "./libraries/pino.js";
 import { PromRegistries, watchPromClient } from "./libraries/prom-client.js";
-import type { Voice } from "./lifecycle/say.js";
+import { watchWinston } from "./libraries/winston.js";
+import { recordFatalErrors } from "./lifecycle/fatal-errors.js";
+import { watchConsole } from "./logs/console-logs.js";
 import type { Pipeline } from "./pipeline.js";
 import { AGENT_SCOPE } from "./scope.js";
-import type { Settings } from "./settings/settings.js";
+import type { LogSource, Settings } from "./settings/settings.js";
 import { AgentContextManager } from "./trace/context-manager.js";
-import type { SpanRuntime } from "./trace/lean-span.js";
+import type { LeanSpan, SpanRuntime, SpanSink } from "./trace/lean-span.js";
 import { SpanPlacer } from "./trace/placer.js";
 
 /** What instrumentation needs to know. */
@@ -25,8 +28,8 @@ export interface InstrumentDeps {
   readonly settings: Settings;
   readonly pipeline: Pipeline;
   readonly resource: Resource;
-  readonly sampler: Sampler | undefined;
-  readonly voice: Voice;
+  /** Whose processors are told of the agent's spans too. */
+  readonly processors: readonly SpanProcessor[];
 }
 
 /** What instrumentation has put in place. */
@@ -47,15 +50,15 @@ export interface Instrumented {
 }
 
 /** Puts the agent's own instrumentation in place: HTTP both ways, express, pino, prom-client. */
-export function instrument({ settings, pipeline, resource, sampler }: InstrumentDeps): Instrumented {
+export function instrument({ settings, pipeline, resource, processors }: InstrumentDeps): Instrumented {
   const contexts = new AgentContextManager();
   const isW3c = usesW3c(settings);
-  const placer = new SpanPlacer({ contexts, sampler, isW3c });
+  const placer = new SpanPlacer({ contexts, sampler: settings.sampler, isW3c });
   const runtime: SpanRuntime = {
     clock: pipeline.clock,
     resource,
     scope: AGENT_SCOPE,
-    sink: settings.destinations.traces === undefined ? { ended: () => {} } : pipeline.spans,
+    sink: sinkOf(settings.destinations.traces === undefined ? undefined : pipeline.spans, processors),
     limits: settings.spanLimits,
   };
   const cells = { server: new RequestCells(), client: new RequestCells(), inFlight: new InFlight() };
@@ -83,7 +86,15 @@ export function instrument({ settings, pipeline, resource, sampler }: Instrument
   const hook = new ModuleHook((name, why) => void missed.set(name, why));
   const registries = new PromRegistries();
   watchExpress(hook, note);
-  watchPino(hook, { contexts, batch: pipeline.logs, now: Date.now }, note);
+  const { logs } = pipeline;
+  const sends = (source: LogSource): boolean => settings.logSources.includes(source);
+  watchPino(hook, { contexts, batch: sends("pino") ? logs : undefined, now: Date.now }, note);
+  if (logs !== undefined) {
+    const loggers = { contexts, batch: logs, now: Date.now };
+    if (sends("winston")) watchWinston(hook, loggers, note);
+    if (sends("console")) undo.push(watchConsole(loggers));
+    undo.push(recordFatalErrors({ logs, activeSpan: () => contexts.activeSpan(), now: Date.now }));
+  }
   watchPromClient(hook, registries, note);
   undo.push(watchFastify(note));
   watchKoa(hook, note);
@@ -119,4 +130,18 @@ function isEnabled({ env }: Settings): (name: string) => boolean {
   const enabled = env.list("OTEL_NODE_ENABLED_INSTRUMENTATIONS");
   const disabled = env.list("OTEL_NODE_DISABLED_INSTRUMENTATIONS");
   return (name) => (enabled?.includes(name) ?? true) && !(disabled?.includes(name) ?? false);
+}
+
+/** The agent's batch, and whoever else wants to hear of its spans. */
+function sinkOf(batch: SpanSink | undefined, processors: readonly SpanProcessor[]): SpanSink {
+  if (processors.length === 0) return batch ?? { ended: () => {} };
+  return {
+    started: (span: LeanSpan) => {
+      if (span.isRecording()) for (const processor of processors) processor.onStart(span, ROOT_CONTEXT);
+    },
+    ended: (span: LeanSpan) => {
+      batch?.ended(span);
+      for (const processor of processors) processor.onEnd(span);
+    },
+  };
 }

@@ -1,11 +1,13 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { LogBatch } from "./logs/log-batch.js";
+import { LogRecordBatch } from "./logs/log-record-batch.js";
 import { writeAttributes } from "./otlp/attributes.js";
 import { ByteWriter } from "./otlp/byte-writer.js";
 import { metricsRequest } from "./otlp/encode-metrics.js";
 import { AGENT_SCOPE } from "./scope.js";
 import type { Note } from "./send/protocol.js";
+import { logsRequest } from "./send/requests.js";
 import { Sender } from "./send/sender.js";
 import type { Settings } from "./settings/settings.js";
 import { SpanClock } from "./trace/clock.js";
@@ -18,6 +20,8 @@ export class Pipeline {
   readonly clock = new SpanClock();
   readonly spans: SpanBatch;
   readonly logs: LogBatch | undefined;
+  /** Records of the Logs API. */
+  readonly logRecords: LogRecordBatch;
   readonly sender: Sender;
   private readonly resource: Uint8Array;
   private readonly timer: NodeJS.Timeout;
@@ -37,6 +41,7 @@ export class Pipeline {
       settings.destinations.logs === undefined
         ? undefined
         : new LogBatch({ limitBytes: BATCH_BYTES, onFull });
+    this.logRecords = new LogRecordBatch({ limitBytes: BATCH_BYTES, flush: async () => this.handOver() });
     this.timer = setInterval(onFull, settings.batchDelayMs);
     this.timer.unref();
   }
@@ -57,6 +62,8 @@ export class Pipeline {
     }
     const taken = this.logs?.take();
     if (taken !== undefined) this.sender.postLogs(taken.logs, taken.bytes);
+    for (const { scope, records, count } of this.logRecords.take())
+      this.sender.postLogRecords(logsRequest(this.resource, scopeBytes(scope), records), count);
   }
 
   sendMetrics(scopes: readonly ScopeMetrics[]): void {

@@ -2,8 +2,9 @@ import { createServer } from "node:http";
 import { isMainThread } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { AggregationTemporality } from "@opentelemetry/sdk-metrics";
+import { AggregationTemporality, type MetricProducer } from "@opentelemetry/sdk-metrics";
 import { type Agent, RunningAgent } from "./agent.js";
+import { otherMetricReaders, otherSpanProcessors } from "./exporters.js";
 import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { flushAtExit } from "./lifecycle/exit.js";
@@ -20,7 +21,7 @@ import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
 import { NodeSDK } from "./sdk-node.js";
 import { type AgentOptions, readSettings, type Settings } from "./settings/settings.js";
-import { readSampler } from "./trace/sampler.js";
+import { ParentOrRootSampler } from "./trace/sampler.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
 
 /**
@@ -51,7 +52,6 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     });
   }
   const resource = resourceOf(settings);
-  const sampler = readSampler(settings.env);
   const startMs = Date.now();
   const report = new DeliveryReport({
     voice,
@@ -62,29 +62,40 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   });
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
+  const { exporters, sampler } = settings;
+  const processors = [...otherSpanProcessors(exporters.traces), ...settings.spanProcessors];
   const instrumented: Instrumented = instrument({
     settings,
     pipeline,
     resource: sdkResource,
-    sampler,
-    voice,
+    processors,
   });
   const runtime = new RuntimeMetrics({ scope: AGENT_SCOPE, startMs, limits: readLimits() });
   const http = new HttpMetrics({ scope: AGENT_SCOPE, startMs, ...instrumented.cells });
+  const sources = [
+    http,
+    runtime,
+    new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared }),
+  ];
+  const producer: MetricProducer = {
+    collect: async () => ({
+      resourceMetrics: {
+        resource: sdkResource,
+        scopeMetrics: sources.flatMap((source) => source.collect(Date.now())),
+      },
+      errors: [],
+    }),
+  };
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
-    sources: [
-      http,
-      runtime,
-      new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared }),
-    ],
+    sources,
     gather: promGatherer(instrumented, startMs),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: AggregationTemporality.CUMULATIVE,
     now: () => Date.now(),
   });
   const flush = async (timeoutMs: number): Promise<void> => {
-    await reader.forceFlush();
+    if (exporters.metrics.isOwn) await reader.forceFlush();
     pipeline.handOver();
     await pipeline.sender.flush(timeoutMs);
   };
@@ -92,17 +103,25 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     autoDetectResources: false,
     resource: sdkResource,
     contextManager: instrumented.contexts,
-    spanProcessors: [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())],
-    metricReaders: [reader],
-    logRecordProcessors: [],
+    spanProcessors: [
+      ...(exporters.traces.isOwn
+        ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]
+        : []),
+      ...processors,
+    ],
+    metricReaders: [
+      ...(exporters.metrics.isOwn ? [reader] : []),
+      ...otherMetricReaders(exporters.metrics, producer, settings.metricIntervalMs),
+    ],
+    ...(exporters.logs.isOwn ? { logRecordProcessors: [pipeline.logRecords] } : {}),
     instrumentations: [],
-    ...(sampler === undefined ? {} : { sampler }),
+    sampler: sampler.custom ?? new ParentOrRootSampler(sampler.roots),
   });
   sdk.start();
   const undoExit = flushAtExit({
     flush,
     flushSync: (timeoutMs) => {
-      reader.exportSync();
+      if (exporters.metrics.isOwn) reader.exportSync();
       pipeline.handOver();
       pipeline.sender.flushSync(timeoutMs);
     },

@@ -77,6 +77,7 @@ export class ServerSpan extends LeanSpan {
 
   /** Counts the request and ends the span. `isComplete` is false when the client left before the answer was out. */
   finish(isComplete: boolean): void {
+    if (this.ended) return;
     const { statusCode, headersSent } = this.response;
     const status = headersSent ? statusCode : undefined;
     if (!isComplete && status === undefined) this.errorType ??= "aborted";

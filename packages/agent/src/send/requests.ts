@@ -2,7 +2,10 @@ import { ByteWriter } from "../otlp/byte-writer.js";
 import type { ScopeSpansPart } from "./protocol.js";
 
 /** An `ExportTraceServiceRequest` around spans that are bytes already. */
-export function tracesRequest(resource: Uint8Array, scopes: readonly ScopeSpansPart[]): Uint8Array {
+export function tracesRequest(
+  resource: Uint8Array,
+  scopes: readonly ScopeSpansPart[],
+): Uint8Array<ArrayBuffer> {
   const size = scopes.reduce((sum, part) => sum + part.spans.length + part.scope.length + 64, 0);
   const writer = new ByteWriter(size + resource.length + 64);
   const bodies = scopes.map((part) => {
@@ -44,6 +47,10 @@ function lengthDelimitedSize(length: number): number {
 }
 
 /** An `ExportLogsServiceRequest` around log records that are bytes already, tag and length included. */
-export function logsRequest(resource: Uint8Array, scope: Uint8Array, records: Uint8Array): Uint8Array {
+export function logsRequest(
+  resource: Uint8Array,
+  scope: Uint8Array,
+  records: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   return tracesRequest(resource, [{ scope, spans: records, schemaUrl: undefined }]);
 }

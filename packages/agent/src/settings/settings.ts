@@ -1,5 +1,8 @@
+import type { SpanProcessor } from "@opentelemetry/sdk-trace";
+import { type ExporterChoice, readExporters } from "../exporters.js";
 import type { Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
+import { readSampler, type SamplerChoice } from "../trace/sampler.js";
 import { readDestinations } from "./destinations.js";
 import { type Env, EnvReader } from "./env.js";
 
@@ -13,6 +16,15 @@ export interface AgentOptions {
   readonly url?: string;
   /** Port of a server of its own for `GET /metrics` in Prometheus's form; else `TOCSIN_METRICS_PORT`; else none. */
   readonly metricsPort?: number;
+  /**
+   * Ratios for sampling root spans by path, e.g. `{ "/search*": 0.1 }`; a path that ends in `*` is a prefix. Comes on top
+   * of `TOCSIN_SAMPLE`. Probes (`/livez`, `/readyz`, `/healthz`) are at 0 unless said otherwise. Metrics are not sampled.
+   */
+  readonly sampling?: Readonly<Record<string, number>>;
+  /** Which loggers' lines are sent: any of `pino` (the default), `winston`, `console`; else `TOCSIN_LOG_SOURCES`. */
+  readonly logSources?: readonly LogSource[];
+  /** Span processors of your own, beside the agent's. */
+  readonly spanProcessors?: readonly SpanProcessor[];
   /** Environment to read instead of the process's own. */
   readonly env?: Env;
 }
@@ -22,7 +34,12 @@ export interface Settings {
   readonly isDisabled: boolean;
   readonly serviceName: string | undefined;
   readonly serviceVersion: string | undefined;
+  readonly sampler: SamplerChoice;
+  readonly exporters: Readonly<Record<Signal, ExporterChoice>>;
+  /** Where the agent's own way leads; absent for a signal that does not go it. */
   readonly destinations: Readonly<Record<Signal, Destination | undefined>>;
+  readonly logSources: readonly LogSource[];
+  readonly spanProcessors: readonly SpanProcessor[];
   /** How often metrics go out. */
   readonly metricIntervalMs: number;
   /** How often spans and log lines go out. */
@@ -35,6 +52,9 @@ export interface Settings {
   readonly env: EnvReader;
 }
 
+/** Loggers whose lines the agent can send. */
+export type LogSource = "pino" | "winston" | "console";
+
 /** How much the agent says on standard error. */
 export type LogLevel = "silent" | "warn" | "info" | "debug";
 
@@ -42,20 +62,27 @@ export type LogLevel = "silent" | "warn" | "info" | "debug";
 export function readSettings(options: AgentOptions = {}): Settings {
   const env = new EnvReader(options.env ?? process.env);
   const destinations = readDestinations(env, options.url);
-  const isSent = (signal: Signal): boolean => {
-    const name = `OTEL_${signal.toUpperCase()}_EXPORTER`;
-    const exporters = env.list(name) ?? ["otlp"];
-    return exporters.includes("otlp");
+  const exporters = {
+    traces: readExporters(env, "traces"),
+    metrics: readExporters(env, "metrics"),
+    logs: readExporters(env, "logs"),
   };
+  for (const name of MEANINGLESS)
+    if (env.text(name) !== undefined)
+      env.faults.push(`${name} has no effect: buffers are bounded by size, ${BUFFER_BYTES >> 20} MB in all.`);
   return {
     isDisabled: env.flag("OTEL_SDK_DISABLED", false),
     serviceName: options.serviceName,
     serviceVersion: options.serviceVersion,
+    sampler: readSampler(env, options.sampling),
+    exporters,
     destinations: {
-      traces: isSent("traces") ? destinations.traces : undefined,
-      metrics: isSent("metrics") ? destinations.metrics : undefined,
-      logs: isSent("logs") ? destinations.logs : undefined,
+      traces: exporters.traces.isOwn ? destinations.traces : undefined,
+      metrics: exporters.metrics.isOwn ? destinations.metrics : undefined,
+      logs: exporters.logs.isOwn ? destinations.logs : undefined,
     },
+    logSources: readLogSources(env, options.logSources),
+    spanProcessors: options.spanProcessors ?? [],
     metricIntervalMs: env.number("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
     batchDelayMs: env.number("OTEL_BSP_SCHEDULE_DELAY", 500, 10),
     spanLimits: {
@@ -70,7 +97,7 @@ export function readSettings(options: AgentOptions = {}): Settings {
       eventCount: env.number("OTEL_SPAN_EVENT_COUNT_LIMIT", 128),
       linkCount: env.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128),
     },
-    bufferBytes: 32 << 20,
+    bufferBytes: BUFFER_BYTES,
     metricsPort: options.metricsPort ?? portOf(env),
     logLevel: env.choice("TOCSIN_LOG", ["silent", "warn", "info", "debug"], "info"),
     env,
@@ -79,4 +106,27 @@ export function readSettings(options: AgentOptions = {}): Settings {
 
 function portOf(env: EnvReader): number | undefined {
   return env.text("TOCSIN_METRICS_PORT") === undefined ? undefined : env.number("TOCSIN_METRICS_PORT", 9464);
+}
+
+const BUFFER_BYTES = 32 << 20;
+/** Settings of OpenTelemetry's batching that bound queues by the number of items. */
+const MEANINGLESS = [
+  "OTEL_BSP_MAX_QUEUE_SIZE",
+  "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+  "OTEL_BSP_EXPORT_TIMEOUT",
+  "OTEL_BLRP_MAX_QUEUE_SIZE",
+  "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
+  "OTEL_BLRP_EXPORT_TIMEOUT",
+];
+
+const LOG_SOURCES: readonly LogSource[] = ["pino", "winston", "console"];
+
+function readLogSources(env: EnvReader, given: readonly LogSource[] | undefined): readonly LogSource[] {
+  if (given !== undefined) return given;
+  return (env.list("TOCSIN_LOG_SOURCES") ?? ["pino"]).flatMap((name) => {
+    const found = LOG_SOURCES.find((source) => source === name);
+    if (found === undefined)
+      env.faults.push(`TOCSIN_LOG_SOURCES must be some of ${LOG_SOURCES.join(", ")}; one part is left out.`);
+    return found ?? [];
+  });
 }

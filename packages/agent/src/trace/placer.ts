@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
 import {
-  type Sampler as ApiSampler,
   type Attributes,
   type Context,
   propagation,
@@ -15,16 +14,13 @@ import {
 import type { AgentContextManager } from "./context-manager.js";
 import { randomSpanId, randomTraceId } from "./ids.js";
 import type { SpanPlace } from "./lean-span.js";
+import type { SamplerChoice } from "./sampler.js";
 import { parseTraceparent } from "./traceparent.js";
-
-/** The SDK's sampler; its decision 2 is "record and sample". */
-export type Sampler = ApiSampler;
 
 /** Decides where a span belongs and whether it is sampled. */
 export interface SpanPlacerOptions {
   readonly contexts: AgentContextManager;
-  /** Nothing means: sample what the parent samples, and every root. */
-  readonly sampler: Sampler | undefined;
+  readonly sampler: SamplerChoice;
   /** Whether W3C trace context and baggage are in use, which have a short way here; others go by the API. */
   readonly isW3c: boolean;
 }
@@ -40,10 +36,10 @@ export class SpanPlacer {
   /** The context that a request brings along (baggage, remote parent), and the place of its server span. */
   incoming(request: IncomingMessage, scheme: string): { base: Context; place: SpanPlace } {
     const { headers } = request;
-    if (this.options.isW3c && this.options.sampler === undefined && headers.baggage === undefined) {
+    if (this.options.isW3c && this.options.sampler.custom === undefined && headers.baggage === undefined) {
       const header = headers.traceparent;
       const remote = typeof header === "string" ? parseTraceparent(header) : undefined;
-      if (remote === undefined) return { base: ROOT_CONTEXT, place: newRoot() };
+      if (remote === undefined) return { base: ROOT_CONTEXT, place: this.root(request.url) };
       if (headers.tracestate === undefined)
         return {
           base: ROOT_CONTEXT,
@@ -71,9 +67,9 @@ export class SpanPlacer {
   /** The place of an outgoing request's span. */
   outgoing(method: string, attributes: () => Attributes): SpanPlace {
     const parent = this.options.contexts.activeSpan();
-    if (this.options.sampler !== undefined)
+    if (this.options.sampler.custom !== undefined)
       return this.under(this.options.contexts.active(), parent, SpanKind.CLIENT, method, attributes());
-    if (parent === undefined) return newRoot();
+    if (parent === undefined) return this.root(undefined);
     const context = parent.spanContext();
     return {
       traceId: context.traceId,
@@ -82,6 +78,20 @@ export class SpanPlacer {
       isParentRemote: context.isRemote === true,
       traceFlags: context.traceFlags & TraceFlags.SAMPLED,
       traceState: context.traceState,
+    };
+  }
+
+  /** A new trace, sampled as the rules have it. */
+  private root(url: string | undefined): SpanPlace {
+    const traceId = randomTraceId();
+    const { isSampled, traceState } = this.options.sampler.roots.decide(traceId, url);
+    return {
+      traceId,
+      spanId: randomSpanId(),
+      parentSpanId: undefined,
+      isParentRemote: false,
+      traceFlags: isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+      traceState,
     };
   }
 
@@ -97,8 +107,10 @@ export class SpanPlacer {
     const traceId = hasParent ? context.traceId : randomTraceId();
     let traceFlags = hasParent ? context.traceFlags & TraceFlags.SAMPLED : TraceFlags.SAMPLED;
     let traceState: TraceState | undefined = hasParent ? context.traceState : undefined;
-    if (this.options.sampler !== undefined) {
-      const result = this.options.sampler.shouldSample(base, traceId, name, kind, attributes, []);
+    const { custom } = this.options.sampler;
+    if (custom === undefined && !hasParent) return this.root(String(attributes["url.path"] ?? ""));
+    if (custom !== undefined) {
+      const result = custom.shouldSample(base, traceId, name, kind, attributes, []);
       traceFlags = result.decision === 2 ? TraceFlags.SAMPLED : TraceFlags.NONE;
       traceState = result.traceState ?? traceState;
     }
@@ -111,17 +123,6 @@ export class SpanPlacer {
       traceState,
     };
   }
-}
-
-function newRoot(): SpanPlace {
-  return {
-    traceId: randomTraceId(),
-    spanId: randomSpanId(),
-    parentSpanId: undefined,
-    isParentRemote: false,
-    traceFlags: TraceFlags.SAMPLED,
-    traceState: undefined,
-  };
 }
 
 const HEADERS: TextMapGetter<IncomingMessage["headers"]> = {

@@ -1,0 +1,45 @@
+import { format } from "node:util";
+import type { AgentContextManager } from "../trace/context-manager.js";
+import type { LogBatch } from "./log-batch.js";
+
+/** What watching other loggers needs. */
+export interface LoggerDeps {
+  readonly contexts: AgentContextManager;
+  readonly batch: LogBatch;
+  readonly now: () => number;
+}
+
+/** Sends what is written to the console too, as it was formatted. Its output stays what it was. Returns what undoes it. */
+export function watchConsole({ contexts, batch, now }: LoggerDeps): () => void {
+  const originals = METHODS.map(([method, level]) => {
+    const original = console[method];
+    console[method] = (...args: unknown[]): void => {
+      original.apply(console, args);
+      try {
+        batch.add(JSON.stringify({ level, msg: format(...args) }), now(), placeOf(contexts), "msg");
+      } catch {
+        // Writing to the console does not throw.
+      }
+    };
+    return [method, original] as const;
+  });
+  return () => {
+    for (const [method, original] of originals) console[method] = original;
+  };
+}
+
+const METHODS = [
+  ["debug", 20],
+  ["log", 30],
+  ["info", 30],
+  ["warn", 40],
+  ["error", 50],
+] as const;
+
+/** Trace id, span id and flags of the active span as 50 digits, or nothing. */
+export function placeOf(contexts: AgentContextManager): string {
+  const context = contexts.activeSpan()?.spanContext();
+  return context === undefined
+    ? ""
+    : `${context.traceId}${context.spanId}${context.traceFlags & 1 ? "01" : "00"}`;
+}

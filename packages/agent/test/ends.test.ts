@@ -1,0 +1,100 @@
+import { createServer } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
+
+let sink: Sink;
+beforeAll(async () => {
+  sink = await Sink.open();
+});
+afterAll(() => sink.close());
+
+/** As it is by default: nothing has left yet when the process ends. */
+const SLOW = { OTEL_METRIC_EXPORT_INTERVAL: "60000", OTEL_BSP_SCHEDULE_DELAY: "60000" };
+
+/** Ways to end, and what Node makes of each without the agent. */
+const WAYS = [
+  { how: "exit", code: 3, signal: null },
+  { how: "throw", code: 1, signal: null },
+  { how: "reject", code: 1, signal: null },
+  { how: "idle", code: 0, signal: null },
+  { how: "wait", kill: "SIGTERM", code: null, signal: "SIGTERM" },
+  { how: "wait", kill: "SIGINT", code: null, signal: "SIGINT" },
+  { how: "own", kill: "SIGTERM", code: 7, signal: null },
+] as const;
+
+async function end(way: (typeof WAYS)[number], url: string, options: object = {}) {
+  const service = new Service("ends.mjs", url, { args: [way.how], ...options });
+  if ("kill" in way) {
+    await service.message();
+    service.child.kill(way.kill);
+  }
+  return { ...(await service.ended), stderr: service.stderr };
+}
+
+describe.each(WAYS)("a process that ends by $how $kill", (way) => {
+  test("ends as it does without the agent, with everything delivered", async () => {
+    const name = `${way.how}-${"kill" in way ? way.kill : ""}`;
+    const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });
+    expect(seen).toMatchObject({ code: way.code, signal: way.signal });
+    const spans = sink.spans.filter(({ resource }) => resource["service.name"] === name);
+    expect(spans.map(({ kind }) => kind).sort()).toEqual([2, 3]);
+  });
+
+  test("is not held up by a collector that is away", async () => {
+    const seen = await end(way, "http://127.0.0.1:9", { env: SLOW });
+    expect(seen).toMatchObject({ code: way.code, signal: way.signal });
+    expect(seen.stderr).toContain("cannot deliver to http://127.0.0.1:9: connection refused");
+  });
+});
+
+test("what ends the process is a log record with its stack, on the trace that it happened in", async () => {
+  await end(WAYS[1], sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: "fatal" } });
+  const log = sink.logs.find(({ resource }) => resource["service.name"] === "fatal");
+  expect(log).toMatchObject({
+    body: "uncaught exception",
+    severityNumber: 21,
+    attributes: {
+      "exception.type": "TypeError",
+      "exception.message": "boom",
+      "exception.stacktrace": expect.stringContaining("ends.mjs"),
+    },
+  });
+});
+
+test("a collector that takes the connection and never answers holds the end up for a second at most", async () => {
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const { port } = silent.address() as { port: number };
+  const bare = await end(WAYS[0], sink.url, { nodeArgs: [] });
+  const seen = await end(WAYS[0], `http://127.0.0.1:${port}`, { env: SLOW });
+  silent.close();
+  expect(seen.code).toBe(bare.code);
+  // The budget is 800 ms; the rest is the agent's own start on a busy machine.
+  expect(seen.ms - bare.ms).toBeLessThan(3000);
+});
+
+test("a broken collector URL is named at start, without what may be secret in it", async () => {
+  const seen = await end(WAYS[3], "not a url?token=hunter2", {
+    env: {
+      OTEL_BSP_SCHEDULE_DELAY: "soon",
+      OTEL_TRACES_EXPORTER: "none",
+      OTEL_METRICS_EXPORTER: "none",
+      OTEL_LOGS_EXPORTER: "none",
+    },
+  });
+  expect(seen.stderr).toContain(
+    "tocsin: TOCSIN_URL must be an http:// or https:// URL, e.g. http://127.0.0.1:4318; it is left out of account.",
+  );
+  expect(seen.stderr).toContain(
+    "tocsin: OTEL_BSP_SCHEDULE_DELAY must be a number of at least 10; using 500.",
+  );
+  expect(seen.stderr).not.toContain("hunter2");
+});
+
+test("OTEL_SDK_DISABLED turns everything off and says so", async () => {
+  const before = sink.requests.length;
+  const seen = await end(WAYS[3], sink.url, { env: { OTEL_SDK_DISABLED: "true" } });
+  expect(seen).toMatchObject({ code: 0, stderr: "tocsin: off, because OTEL_SDK_DISABLED is true.\n" });
+  expect(sink.requests.length).toBe(before);
+});
