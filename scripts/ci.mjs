@@ -16,6 +16,7 @@ check("lint", "npx", ["biome", "check", "--diagnostic-level=warn", "."]);
 check("types", "npx", ["tsc", "-p", "tsconfig.tests.json"]);
 check("unused code", "npx", ["knip"]);
 check("duplicate dependencies", "node", ["scripts/duplicate-dependencies.mjs"]);
+check("reference pages", "node", ["scripts/reference.mjs", "--check"]);
 check("package contents", "node", ["scripts/publint.mjs"]);
 audit();
 tests("slow tests", "npx", ["vitest", "run", "-c", "vitest.slow.config.ts", ...reporters("slow")], "slow");

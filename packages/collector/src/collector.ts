@@ -1,29 +1,49 @@
-import { createServer } from "node:http";
-import type { Clock, Logger } from "@tocsin/model";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { createApp } from "./api/app.js";
-import { type Address, listen } from "./api/listen.js";
+import type { Address } from "./api/listen.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { readTokens } from "./auth/tokens.js";
 import { isLoopback } from "./config/listen.js";
 import type { CollectorConfig } from "./config/schema.js";
 import { CollectorError } from "./errors.js";
+import { createApi, openApi } from "./parts/api.js";
+import { Closers } from "./parts/closers.js";
+import { openDoors } from "./parts/doors.js";
+import { createKeep } from "./parts/keep.js";
+import { createMemory, type Memory, startHead } from "./parts/memory.js";
+import type { PartContext } from "./parts/parts.js";
+import { createWatch } from "./parts/watch.js";
+import { SignalsPipeline } from "./pipeline.js";
+import { REQUEST_KEYS } from "./signals/request-attributes.js";
+import { Spool } from "./spool/index.js";
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
-  /** Where everything that must survive a restart is kept. */
+  /** Where the configuration came from, for people to see. */
+  readonly configFile: string | undefined;
   readonly dataDir: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** The addresses that a collector bound, with the ports that were given to it. */
+export interface Bound {
+  readonly api: Address;
+  readonly otlpHttp: Address;
+}
+
 /** A running collector. */
 export interface Collector {
-  /** The addresses it bound, with the ports that were given to it. */
-  readonly bound: { readonly api: Address };
+  readonly bound: Bound;
   /** Ends intake, lets what was accepted through, then stops. Callable twice. */
   close(): Promise<void>;
 }
+
+/** How long the start waits for the store, so that who starts a collector finds it whole; intake needs no store. */
+const STORE_PATIENCE_MS = 15_000;
 
 /**
  * Starts every part in the order in which data flows, and stops them in reverse.
@@ -31,38 +51,95 @@ export interface Collector {
  * @throws {CollectorError} CONFIG_INVALID for an open address without a token; RECEIVE_LISTEN_FAILED
  */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  const { config, logger } = options;
-  refuseOpenAddresses(config);
+  refuseOpenAddresses(options.config);
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const authenticator = new Authenticator(await readTokens(config.auth));
-  const app = createApp({
-    authenticator,
-    registry,
-    readiness: () => [],
-    logger,
-    hosts: [...config.listen.hosts, config.listen.api.host],
-    tocsin: [],
-    prometheus: undefined,
-    alertmanager: undefined,
-    jaeger: undefined,
-    writers: [],
-  });
-  const server = createServer(app);
-  const port = await listen(server, config.listen.api, "page and APIs");
-  let closing: Promise<void> | undefined;
-  return {
-    bound: { api: { host: config.listen.api.host, port } },
-    close() {
-      closing ??= new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closing;
-    },
-  };
+  const closers = new Closers();
+  const close = () =>
+    closers.close((part, error) =>
+      options.logger.error({ part, error: messageOf(error) }, "a part did not end as it should"),
+    );
+  try {
+    const bound = await startParts({ ...options, registry, closers }, options.configFile);
+    return { bound, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
+async function startParts(context: PartContext, configFile: string | undefined): Promise<Bound> {
+  const { config, clock, logger, registry, closers, dataDir } = context;
+  const authenticator = new Authenticator(await readTokens(config.auth));
+  const store = config.store === "none" || config.mode === "sidecar" ? undefined : config.store;
+  const spool = closers.add(
+    "spool",
+    await Spool.open({
+      dir: join(dataDir, "spool"),
+      consumers: ["signals", "head", ...(store ? ["store"] : [])],
+      maxBytes: config.spool.max_size,
+      segmentBytes: config.spool.segment_size,
+      tailBytes: config.spool.memory,
+      durability: config.spool.durability,
+      clock,
+      logger,
+      registry,
+    }),
+  );
+  const keep = store && createKeep(context, store, spool.consumer("store"));
+  const memory = createMemory(context);
+  const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
+  await startHead(context, memory.head, spool.consumer("head"));
+  const api = await openApi(context);
+  const watch = await createWatch(context, memory, api.url);
+  const doors = await openDoors(context, { spool, authenticator });
+  const bound = { api: api.address, otlpHttp: doors.otlpHttp };
+  pipeline.start();
+  api.serve(
+    createApi({
+      ...context,
+      authenticator,
+      bound,
+      configFile,
+      intake: doors.intake,
+      keep,
+      memory,
+      spool,
+      watch,
+    }),
+  );
+  await watch.start();
+  if (keep) await atMost(STORE_PATIENCE_MS, keep.settled);
+  return bound;
+}
+
+function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {
+  const { signals, tracker } = memory;
+  const { clock, logger, registry } = context;
+  return SignalsPipeline.open({
+    consumer: spool.consumer("signals"),
+    spans: { attributes: REQUEST_KEYS, events: false, links: false },
+    observers: {
+      traces: (columns, receivedAtMs) => signals.observeTraces(columns, receivedAtMs),
+      metrics: (columns, receivedAtMs) => signals.observeMetrics(columns, receivedAtMs),
+    },
+    state: { signals, slos: tracker },
+    snapshotFile: join(context.dataDir, "state"),
+    clock,
+    logger,
+    registry,
+  });
+}
+
+/** Waits for something, but no longer than given. */
+async function atMost(limitMs: number, done: Promise<void>): Promise<void> {
+  const limit = new AbortController();
+  await Promise.race([done, sleep(limitMs, undefined, { signal: limit.signal, ref: false }).catch(() => {})]);
+  limit.abort();
+}
+
+/** A bare address of a configuration must be one that only this machine reaches, unless somebody decided otherwise. */
 function refuseOpenAddresses(config: CollectorConfig): void {
   const { listen, auth } = config;
   if (listen.insecure || auth.tokens.length > 0) return;

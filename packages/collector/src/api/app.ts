@@ -21,6 +21,8 @@ export interface AppDeps {
   readonly jaeger: Router | undefined;
   /** Paths that take telemetry (remote write), mounted before the reading APIs with the `write` permission. */
   readonly writers: readonly { path: string; router: Router }[];
+  /** Answers OTLP that came to this port by mistake. */
+  readonly wrongDoor: Router;
 }
 
 /** The express application of port 4319: page, APIs and own health. */
@@ -29,6 +31,7 @@ export function createApp(deps: AppDeps): Express {
   app.disable("x-powered-by");
   app.use(sameOriginOnly(deps.hosts));
   app.use(healthRoutes(deps));
+  app.use(deps.wrongDoor);
   const mayRead = requirePermission(deps.authenticator, "read");
   for (const { path, router } of deps.writers) {
     app.use(path, requirePermission(deps.authenticator, "write"), router);

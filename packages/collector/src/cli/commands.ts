@@ -2,6 +2,7 @@ import { action } from "./action.js";
 import type { Command } from "./command.js";
 import { demo } from "./demo/demo.js";
 import { deploy } from "./deploy.js";
+import { doctor } from "./doctor.js";
 import { logs } from "./logs.js";
 import { services } from "./services.js";
 import { slo } from "./slo.js";
@@ -13,6 +14,7 @@ import { up } from "./up.js";
 /** Every command, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [
   up,
+  demo,
   services,
   slo,
   traces,
@@ -21,5 +23,5 @@ export const COMMANDS: readonly Command[] = [
   tail,
   action,
   deploy,
-  demo,
+  doctor,
 ];

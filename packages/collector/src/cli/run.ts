@@ -1,8 +1,8 @@
 import { messageOf, nearestName } from "@tocsin/model";
+import { VERSION } from "../version.js";
 import { CollectorAnswerError } from "./client.js";
 import { type Command, type CommandIo, ExitCode, NotReachedError, UsageError } from "./command.js";
 import { COMMANDS } from "./commands.js";
-import { VERSION } from "./version.js";
 
 /**
  * Runs `tocsin` with its arguments; without a command name it is `tocsin up`.

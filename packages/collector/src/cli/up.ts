@@ -1,12 +1,13 @@
 import { resolve } from "node:path";
 import { systemClock } from "@tocsin/model";
-import { startCollector } from "../collector.js";
+import { type Bound, startCollector } from "../collector.js";
 import { configError, loadConfig } from "../config/load.js";
 import { type CollectorConfig, Mode } from "../config/schema.js";
+import { urlOf } from "../parts/api.js";
+import { VERSION } from "../version.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
 import { parseFlags, portFlag } from "./flags.js";
 import { createLogger } from "./logger.js";
-import { VERSION } from "./version.js";
 
 const FLAGS = {
   config: { type: "string", short: "c" },
@@ -42,7 +43,13 @@ Port 0 takes any free one.`,
     const config = withFlags(loaded.config, flags);
     const dataDir = resolve(io.cwd, flags.data ?? ".tocsin");
     const logger = createLogger(io);
-    const collector = await startCollector({ config, dataDir, clock: systemClock, logger });
+    const collector = await startCollector({
+      config,
+      configFile: flags.config,
+      dataDir,
+      clock: systemClock,
+      logger,
+    });
     announce(collector.bound, { dataDir, json: flags.json === true }, io);
     await aborted(io.signal);
     await collector.close();
@@ -76,20 +83,16 @@ function readMode(text: string): Mode {
   throw new UsageError(`--mode ${text} is not a mode. Write one of: ${Mode.options.join(", ")}.`);
 }
 
-function announce(
-  bound: Awaited<ReturnType<typeof startCollector>>["bound"],
-  options: { dataDir: string; json: boolean },
-  io: CommandIo,
-): void {
-  const urlOf = ({ host, port }: { host: string; port: number }) =>
-    `http://${host.includes(":") ? `[${host}]` : host === "127.0.0.1" ? "localhost" : host}:${port}`;
+function announce(bound: Bound, options: { dataDir: string; json: boolean }, io: CommandIo): void {
+  const url = urlOf(bound.api);
   if (options.json) {
+    const ports = { port: bound.api.port, otlpHttpPort: bound.otlpHttp.port };
     io.out(
-      `${JSON.stringify({ version: VERSION, pid: process.pid, data: options.dataDir, api: bound.api, url: urlOf(bound.api) })}\n`,
+      `${JSON.stringify({ version: VERSION, pid: process.pid, data: options.dataDir, url, ...ports, ...bound })}\n`,
     );
     return;
   }
-  io.out(`Tocsin ${VERSION} · page ${urlOf(bound.api)} · store ${options.dataDir}\n`);
+  io.out(`Tocsin ${VERSION} · page ${url} · OTLP ${bound.otlpHttp.port} · data ${options.dataDir}\n`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

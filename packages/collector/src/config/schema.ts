@@ -1,5 +1,11 @@
+import { AlertingConfig, actionDefinitions, actionsSchema } from "@tocsin/alerts";
 import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
+import { HeadConfig } from "../head/index.js";
+import { LimitsConfig } from "../receive/index.js";
+import { SlosConfig } from "../slo/config.js";
+import { SpoolConfig } from "../spool/config.js";
+import { RetentionConfig, StoreConfig } from "../store/index.js";
 import { ListenConfig } from "./listen.js";
 
 export const Mode = z.enum(["standalone", "sidecar", "gateway"]);
@@ -12,5 +18,17 @@ export const CollectorConfig = z.strictObject({
   ),
   listen: ListenConfig.prefault({}).describe("Addresses; loopback unless told otherwise."),
   auth: AuthConfig.prefault({}).describe("Who may write, read and act."),
+  limits: LimitsConfig.prefault({}).describe("How much senders may send at once, and how large it may be."),
+  spool: SpoolConfig.prefault({}).describe("The durable queue between intake and everything else."),
+  store: StoreConfig.default({ embedded: { memory: 1 << 30 } }).describe(
+    "Where traces, logs and history are kept: the embedded engine, ClickHouse servers, or nowhere (none).",
+  ),
+  retention: RetentionConfig.prefault({}).describe("How long each signal is kept."),
+  metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
+  slos: SlosConfig.describe("Service level objectives."),
+  alerting: AlertingConfig.prefault({}).describe("Alertmanager's configuration, inline or from config_file."),
+  actions: actionsSchema(actionDefinitions).describe(
+    "What may be done about an alert; dry-run unless told otherwise.",
+  ),
 });
 export type CollectorConfig = z.infer<typeof CollectorConfig>;

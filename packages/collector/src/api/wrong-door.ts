@@ -1,0 +1,34 @@
+import type { Clock, UnixMs } from "@tocsin/model";
+import { Router } from "express";
+
+/** Senders that came to the page's port with OTLP. */
+export interface WrongDoor {
+  /** Requests so far, and the last one; `undefined` while nobody did. */
+  seen(): { count: number; lastAtMs: UnixMs; path: string; userAgent: string } | undefined;
+  readonly router: Router;
+}
+
+/**
+ * Answers OTLP that arrives at the page's port: the commonest mistake of a first set-up, and one that a bare 404 would
+ * leave people to find out for themselves.
+ *
+ * @param otlpUrl where OTLP/HTTP is received
+ */
+export function wrongDoor(otlpUrl: () => string, clock: Clock): WrongDoor {
+  let last: ReturnType<WrongDoor["seen"]>;
+  const router = Router();
+  router.post(["/v1/traces", "/v1/metrics", "/v1/logs"], (request, response) => {
+    last = {
+      count: (last?.count ?? 0) + 1,
+      lastAtMs: clock.now(),
+      path: request.path,
+      userAgent: request.headers["user-agent"] ?? "",
+    };
+    // 4xx other than 429 tells OTLP senders not to try again, so that they do not queue what can never be taken.
+    response.status(404).json({
+      code: 5,
+      message: `This is the page's port; OTLP/HTTP is received at ${otlpUrl()}${request.path}.`,
+    });
+  });
+  return { seen: () => last, router };
+}

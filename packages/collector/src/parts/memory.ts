@@ -1,0 +1,57 @@
+import { join } from "node:path";
+import { Engine, type Queryable } from "@tocsin/promql";
+import { Head, HeadConsumer } from "../head/index.js";
+import { Signals } from "../signals/signals.js";
+import { compileSlo } from "../slo/compile.js";
+import { SloTracker } from "../slo/tracker.js";
+import type { SpoolConsumer } from "../spool/index.js";
+import type { PartContext } from "./parts.js";
+
+/** What the collector knows without asking a store. */
+export interface Memory {
+  readonly signals: Signals;
+  readonly tracker: SloTracker;
+  readonly head: Head;
+  /** PromQL over the head. */
+  readonly queryable: Queryable;
+}
+
+/** Builds the stages that keep their state in memory. */
+export function createMemory({ config, clock, registry }: PartContext): Memory {
+  const tracker = new SloTracker(config.slos.map((slo) => compileSlo(slo)));
+  const signals = new Signals({ sinks: [tracker] });
+  const { metrics } = config;
+  const head = new Head(
+    {
+      retentionMs: metrics.retention,
+      outOfOrderMs: metrics.out_of_order,
+      maxSeries: metrics.max_series,
+      maxLabels: metrics.max_labels,
+    },
+    { clock, registry },
+  );
+  const engine = new Engine({ clock });
+  const queryable: Queryable = {
+    instantQuery: (query, tMs, options) => engine.instantQuery(head, query, tMs, options),
+    rangeQuery: (query, startMs, endMs, stepMs, options) =>
+      engine.rangeQuery(head, query, startMs, endMs, stepMs, options),
+  };
+  return { signals, tracker, head, queryable };
+}
+
+/** Brings the head back from its snapshot, then fills it from the spool until the collector ends. */
+export async function startHead(context: PartContext, head: Head, spool: SpoolConsumer): Promise<void> {
+  const { clock, logger, closers } = context;
+  const { snapshot_interval, classic_histograms } = context.config.metrics;
+  const consumer = new HeadConsumer(
+    {
+      dir: join(context.dataDir, "head"),
+      snapshotIntervalMs: snapshot_interval,
+      classicHistograms: classic_histograms,
+      promoteResourceAttributes: [],
+    },
+    { head, spool, clock, logger },
+  );
+  closers.add("head", consumer);
+  await consumer.start();
+}

@@ -1,0 +1,191 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { type Cancel, type Clock, every, type Logger, messageOf, type UnixMs } from "@tocsin/model";
+import { Counter, type Registry } from "prom-client";
+import { decodeMetrics } from "./otlp/decode-metrics.js";
+import { decodeTraces } from "./otlp/decode-traces.js";
+import type { DecodeOptions, MetricColumns, SpanColumns } from "./otlp/index.js";
+import { readSnapshot, type Snapshot, writeSnapshot } from "./snapshot.js";
+import {
+  comparePositions,
+  type SpoolConsumer,
+  type SpoolPosition,
+  type SpoolRecord,
+} from "./spool/record.js";
+
+/** What is told of every record of the spool, once and in order. */
+export interface Observers {
+  traces(columns: SpanColumns, receivedAtMs: UnixMs): void;
+  metrics(columns: MetricColumns, receivedAtMs: UnixMs): void;
+}
+
+/** State that must survive a restart: it goes into the snapshot and comes back from it. */
+export interface Stateful {
+  snapshot(): Uint8Array;
+  restore(bytes: Uint8Array): unknown;
+}
+
+export interface PipelineOptions {
+  readonly consumer: SpoolConsumer;
+  /** Which attributes of spans the observers read. */
+  readonly spans: DecodeOptions;
+  readonly observers: Observers;
+  /** By the name under which the state is kept. */
+  readonly state: Readonly<Record<string, Stateful>>;
+  readonly snapshotFile: string;
+  /** Default 10 s: what is replayed after a crash. */
+  readonly snapshotEveryMs?: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** How much is decoded before the event loop gets its turn. */
+const BATCH_BYTES = 512 * 1024;
+
+/**
+ * The way from the spool into memory: signals and SLOs. It starts where the last snapshot was taken and sees
+ * every record behind it again, so that after a crash each count is what it would have been without one.
+ */
+export class SignalsPipeline {
+  readonly #options: PipelineOptions;
+  readonly #records: Counter<"signal">;
+  readonly #dropped: Counter<"signal" | "reason">;
+  readonly #stopping = new AbortController();
+  #position: SpoolPosition;
+  #saved: SpoolPosition;
+  #running: Promise<void> | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #cancelTimer: Cancel | undefined;
+
+  private constructor(options: PipelineOptions, position: SpoolPosition) {
+    this.#options = options;
+    this.#position = position;
+    this.#saved = position;
+    const registers = [options.registry];
+    this.#records = new Counter({
+      name: "tocsin_pipeline_records_total",
+      help: "Requests taken from the spool into signals and SLOs.",
+      labelNames: ["signal"],
+      registers,
+    });
+    this.#dropped = new Counter({
+      name: "tocsin_pipeline_dropped_total",
+      help: "Requests of the spool that could not be used.",
+      labelNames: ["signal", "reason"],
+      registers,
+    });
+  }
+
+  /** Brings the state back from the snapshot; nothing is read before `start`. */
+  static async open(options: PipelineOptions): Promise<SignalsPipeline> {
+    const { consumer, logger, snapshotFile, state } = options;
+    const snapshot = await readSnapshot(snapshotFile);
+    if (snapshot === "damaged") {
+      logger.error(
+        { file: `${snapshotFile}.damaged` },
+        "the snapshot was damaged and set aside; counting anew",
+      );
+    } else if (snapshot) {
+      restore(snapshot, state, logger);
+      consumer.seek(snapshot.position);
+    }
+    return new SignalsPipeline(options, consumer.position);
+  }
+
+  /** Place up to which everything has been observed. */
+  get position(): SpoolPosition {
+    return this.#position;
+  }
+
+  start(): void {
+    const { clock, logger, snapshotEveryMs = 10_000 } = this.#options;
+    this.#running ??= this.#run();
+    this.#cancelTimer ??= every(clock, snapshotEveryMs, () =>
+      this.save().catch((error) =>
+        logger.error({ error: messageOf(error) }, "cannot write the snapshot, will retry"),
+      ),
+    );
+  }
+
+  /** Writes the snapshot now, if anything has changed since the last one. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.catch(() => {}).then(() => this.#save());
+    return this.#saving;
+  }
+
+  /** Ends after the records in hand and saves; what is behind them in the spool is seen at the next start. */
+  async close(): Promise<void> {
+    this.#cancelTimer?.();
+    this.#stopping.abort();
+    await this.#running;
+    await this.save();
+  }
+
+  async #run(): Promise<void> {
+    const { consumer } = this.#options;
+    for (;;) {
+      const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal: this.#stopping.signal });
+      if (!batch) return;
+      for (const record of batch.records) this.#observe(record);
+      this.#position = batch.position;
+      await turn();
+    }
+  }
+
+  #observe(record: SpoolRecord): void {
+    this.#records.inc({ signal: record.signal });
+    try {
+      this.#dispatch(record);
+    } catch (error) {
+      // The receiver checks what it takes, so this is a fault of ours; the rest of the spool must not suffer for it.
+      this.#dropped.inc({ signal: record.signal, reason: "failed" });
+      this.#options.logger.error(
+        { signal: record.signal, err: error },
+        "a record of the spool could not be used",
+      );
+    }
+  }
+
+  #dispatch({ signal, body, receivedAtMs }: SpoolRecord): void {
+    const { observers, spans } = this.#options;
+    switch (signal) {
+      case "traces":
+        observers.traces(decodeTraces(body, spans), receivedAtMs);
+        break;
+      case "metrics":
+        observers.metrics(decodeMetrics(body), receivedAtMs);
+        break;
+      case "samples":
+      case "logs":
+        // Samples are read by the head, logs by the store alone.
+        break;
+    }
+  }
+
+  async #save(): Promise<void> {
+    const position = this.#position;
+    if (comparePositions(position, this.#saved) === 0) return;
+    // The state is copied in one go, between two records, so that it belongs to exactly this position.
+    const parts = Object.fromEntries(
+      Object.entries(this.#options.state).map(([name, part]) => [name, part.snapshot()]),
+    );
+    await writeSnapshot(this.#options.snapshotFile, { position, parts });
+    await this.#options.consumer.commit(position);
+    this.#saved = position;
+  }
+}
+
+function restore(snapshot: Snapshot, state: PipelineOptions["state"], logger: Logger): void {
+  for (const [name, part] of Object.entries(state)) {
+    const bytes = snapshot.parts[name];
+    if (!bytes) continue;
+    try {
+      part.restore(bytes);
+    } catch (error) {
+      logger.error(
+        { part: name, error: messageOf(error) },
+        "a part of the snapshot cannot be read; counting anew",
+      );
+    }
+  }
+}
