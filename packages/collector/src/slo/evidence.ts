@@ -18,8 +18,17 @@ export function probabilityOfAtLeast(bad: number, total: number, ratio: number):
   return incompleteBeta(ratio, bad, total - bad + 1);
 }
 
-/** Whether the exact lower bound of the error ratio, at 95 %, is over `limit`. Costs one tail probability. */
+/** Bad events that are evidence in themselves: the exact bound then lies within 5 % of the ratio. */
+export const PLENTY = 1_000;
+
+/**
+ * Whether the exact lower bound of the error ratio, at 95 %, is over `limit`. Costs one tail probability.
+ *
+ * Where a service at the limit would have a thousand bad events or more in the window, the ratio alone decides: the
+ * bound would only hold back what is certain to follow, by the seconds that a few per cent take.
+ */
 export function isEvident(bad: number, total: number, limit: number): boolean {
+  if (total * limit >= PLENTY) return bad > total * limit;
   return bad > 0 && probabilityOfAtLeast(bad, total, limit) < 1 - CONFIDENCE;
 }
 

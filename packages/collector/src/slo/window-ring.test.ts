@@ -65,6 +65,17 @@ describe("a window", () => {
     );
   });
 
+  test("begins to share out its first bucket where the events began", () => {
+    const all = Array.from({ length: 7_197 }, (_, index) => ({
+      second: START + 3 + index,
+      bad: 1,
+      total: 1,
+    }));
+    const to = START + 7_200;
+    expect(ringOf(all).sum(START + 5, to).total).toBeCloseTo(7_195, 9);
+    expect(ringOf(all).sum(START + 1, to).total).toBe(7_197);
+  });
+
   test("with an edge inside a bucket takes the bucket's share in time, or the whole bucket", () => {
     const all = Array.from({ length: 7_200 }, (_, index) => ({ second: START + index, bad: 1, total: 2 }));
     const ring = ringOf(all);

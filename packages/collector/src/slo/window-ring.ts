@@ -57,6 +57,8 @@ export class WindowRing {
   readonly #levels: readonly Level[];
   #bad = 0;
   #total = 0;
+  /** The earliest second of any event; a bucket that it lies in is taken to begin there. */
+  #firstSecond = Number.POSITIVE_INFINITY;
   /** The newest second that the buckets know; -1 before the first event. */
   #headSecond = -1;
 
@@ -88,6 +90,7 @@ export class WindowRing {
    */
   add(second: number, bad: number, total: number): void {
     if (second > this.#headSecond) this.#advance(second);
+    if (second < this.#firstSecond) this.#firstSecond = second;
     this.#bad += bad;
     this.#total += total;
     for (const { widthSeconds, bucketCount, ends } of this.#levels) {
@@ -129,9 +132,10 @@ export class WindowRing {
     return { bad, total };
   }
 
-  /** The state as numbers: head, totals, then per level the growth of each bucket, oldest first. */
+  /** The state as numbers: head, first second, totals, then per level the growth of each bucket, oldest first. */
   *numbers(): Generator<number> {
     yield this.#headSecond + 1;
+    yield Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0;
     yield this.#bad;
     yield this.#total;
     for (const level of this.#levels) {
@@ -151,6 +155,8 @@ export class WindowRing {
   /** Replaces the state with what `numbers` gave for a ring of the same levels. */
   load(next: () => number): void {
     this.#headSecond = next() - 1;
+    const first = next();
+    this.#firstSecond = first === 0 ? Number.POSITIVE_INFINITY : first - 1;
     this.#bad = next();
     this.#total = next();
     for (const { widthSeconds, bucketCount, ends } of this.#levels) {
@@ -229,8 +235,9 @@ export class WindowRing {
       if (bucket - 1 <= head - bucketCount) continue;
       if (isNarrow && this.#total >= NARROW_LIMIT && this.#mayWrap(second)) continue;
       const start = this.#sinceEndOf(level, bucket - 1);
-      const cut = (second - bucket * widthSeconds) / widthSeconds;
-      if (!share || cut === 0) return start;
+      const bucketStart = Math.max(bucket * widthSeconds, Math.min(this.#firstSecond, second));
+      if (!share || second === bucketStart) return start;
+      const cut = (second - bucketStart) / ((bucket + 1) * widthSeconds - bucketStart);
       const end = this.#sinceEndOf(level, bucket);
       return {
         bad: start.bad - cut * (start.bad - end.bad),
