@@ -79,7 +79,7 @@ function alertRule(spec: SloSpec, severity: Severity): AlertRule {
   return {
     name: spec.alertName,
     id: ruleId(spec, severity),
-    forMs: 0,
+    forMs: spec.forMs,
     keepFiringForMs: 0,
     onNoData: spec.onNoData,
     onError: "keep",

@@ -2,7 +2,7 @@ import { naturalAnchor, readWallTime } from "./calendar.js";
 import type { SliConfig, SloConfig } from "./config.js";
 import type { Correction } from "./correction.js";
 import { nominalMs } from "./period.js";
-import type { Budgeting, Period, Sli, SloSpec } from "./spec.js";
+import type { Budgeting, Period, QuerySli, Sli, SloSpec } from "./spec.js";
 import { burnRateLimit, defaultPairs, type WindowPair } from "./window-pair.js";
 
 /** The short form of `tocsin.yaml` as the collector works with it. */
@@ -22,6 +22,7 @@ export function compileSlo(config: SloConfig, place?: string): SloSpec {
     pairs: compilePairs(alerting.pairs, period),
     evidenceGate: alerting.evidence_gate,
     onNoData: alerting.no_data,
+    forMs: 0,
     alertName: alerting.name,
     labels: config.labels,
     annotations: config.annotations,
@@ -57,7 +58,7 @@ function compileSli(sli: SliConfig): Sli {
     case "latency":
       return { kind: "latency", thresholdSeconds: sli.threshold / 1_000, routes: sli.routes ?? [] };
     case "ratio":
-      return { kind: "ratio", good: sli.good, bad: sli.bad, total: sli.total, everyMs: sli.every };
+      return { kind: "ratio", ...ratioQueries(sli), everyMs: sli.every };
     case "threshold":
       return { kind: "threshold", query: sli.query, op: sli.op, value: sli.value, everyMs: sli.every };
     case "error_ratio":
@@ -75,6 +76,26 @@ function compileSli(sli: SliConfig): Sli {
     case "composite":
       return { kind: "composite", parts: sli.parts };
   }
+}
+
+/** Queries with Sloth's `{{.window}}` read as ours. */
+export function windowTemplate(query: string): string {
+  return query.replaceAll(/\{\{\s*\.window\s*\}\}/g, "$window");
+}
+
+/** The queries of a ratio and their form: with a window in them they are rates, else counters. */
+export function ratioQueries(queries: {
+  good?: string | undefined;
+  bad?: string | undefined;
+  total: string;
+}): Pick<QuerySli, "good" | "bad" | "total" | "form"> {
+  const total = windowTemplate(queries.total);
+  return {
+    good: queries.good === undefined ? undefined : windowTemplate(queries.good),
+    bad: queries.bad === undefined ? undefined : windowTemplate(queries.bad),
+    total,
+    form: total.includes("$window") ? "rate" : "counter",
+  };
 }
 
 function compileBudgeting(budgeting: SloConfig["budgeting"]): Budgeting {

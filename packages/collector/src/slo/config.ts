@@ -33,6 +33,12 @@ const RequestSliConfig = {
     .describe("Count only requests of these routes, such as `/pay` (any method) or `POST /pay`."),
 };
 
+const everyMinute = (description: string) =>
+  duration()
+    .refine((everyMs) => everyMs >= 1_000, { error: "Look at most once a second." })
+    .default(60_000)
+    .describe(description);
+
 /** What is measured. */
 export const SliConfig = z.discriminatedUnion("type", [
   z.strictObject({
@@ -44,24 +50,28 @@ export const SliConfig = z.discriminatedUnion("type", [
     threshold: duration().describe("Slowest answer that is good, such as 300ms."),
     ...RequestSliConfig,
   }),
-  z.strictObject({
-    type: z.literal("ratio").describe("Events counted by PromQL."),
-    good: PromqlText.optional().describe("Good events: a counter, or a rate over [$window]."),
-    bad: PromqlText.optional().describe("Bad events, instead of good."),
-    total: PromqlText.describe("All events, in the same form."),
-    every: duration().default(60_000).describe("How often to read."),
-  }),
+  z
+    .strictObject({
+      type: z.literal("ratio").describe("Events counted by PromQL."),
+      good: PromqlText.optional().describe("Good events: a counter, or a rate over [$window]."),
+      bad: PromqlText.optional().describe("Bad events, instead of good."),
+      total: PromqlText.describe("All events, in the same form."),
+      every: everyMinute("How often to read."),
+    })
+    .refine((sli) => (sli.good === undefined) !== (sli.bad === undefined), {
+      error: "A ratio needs either good or bad beside total, and not both.",
+    }),
   z.strictObject({
     type: z.literal("threshold").describe("A value read by PromQL; each look is one event."),
     query: PromqlText,
     op: z.enum(["lt", "lte", "gt", "gte"]).describe("The look is good when `value-of-query op value`."),
     value: z.number(),
-    every: duration().default(60_000).describe("How often to look."),
+    every: everyMinute("How often to look."),
   }),
   z.strictObject({
     type: z.literal("error_ratio").describe("A ratio of bad events that PromQL already gives (0–1)."),
     query: PromqlText,
-    every: duration().default(60_000).describe("How often to read."),
+    every: everyMinute("How often to read."),
   }),
   z.strictObject({
     type: z
@@ -78,7 +88,7 @@ export const SliConfig = z.discriminatedUnion("type", [
     query: PromqlText.optional().describe(
       "Unix time of the last success; default: the last request of the service that did not fail.",
     ),
-    every: duration().default(60_000).describe("How often to look."),
+    every: everyMinute("How often to look."),
     ...RequestSliConfig,
   }),
   z.strictObject({

@@ -18,9 +18,16 @@ export interface RequestSli {
 /** How a value is held against a limit. */
 export type Comparison = "lt" | "lte" | "gt" | "gte";
 
-/** Counts read by PromQL: events of two counters, or of two rates with a `$window` in them. */
+/**
+ * How a query tells how many events there were: a counter (its growth), a rate over `[$window]` (times the window), or
+ * the number of events itself.
+ */
+export type QueryForm = "counter" | "rate" | "value";
+
+/** Counts read by PromQL. `$window` in a query stands for the time since the last look. */
 export interface QuerySli {
   readonly kind: "ratio";
+  readonly form: QueryForm;
   readonly good: string | undefined;
   readonly bad: string | undefined;
   readonly total: string;
@@ -46,7 +53,13 @@ export interface CompositeSli {
   readonly parts: readonly { readonly slo: string; readonly weight: number }[];
 }
 
-export type Sli = RequestSli | QuerySli | SampledSli | CompositeSli;
+/** An indicator that we cannot read, such as a plugin of another program: the SLO is listed, and has no data. */
+export interface UnreadableSli {
+  readonly kind: "unreadable";
+  readonly why: string;
+}
+
+export type Sli = RequestSli | QuerySli | SampledSli | CompositeSli | UnreadableSli;
 
 /** How events become spent budget. */
 export type Budgeting =
@@ -77,6 +90,8 @@ export interface SloSpec {
   readonly evidenceGate: boolean;
   /** keep: a firing alert stays while events are missing. alert: missing events raise one. ok: they resolve it. */
   readonly onNoData: "keep" | "alert" | "ok";
+  /** How long a condition must hold before its alert fires. */
+  readonly forMs: number;
   readonly alertName: string;
   readonly labels: Labels;
   readonly annotations: Labels;
