@@ -1,0 +1,127 @@
+import { Chart } from "../parts/chart.js";
+import { Link } from "../parts/link.js";
+import { Mark } from "../parts/mark.js";
+import { Panel } from "../parts/panel.js";
+import { saturationText, stateOf } from "../parts/service-table.js";
+import { SloTable } from "../parts/slo-table.js";
+import { WideTable } from "../parts/wide-table.js";
+import type { Service } from "../state/api-types.js";
+import { latency, percent, perSecond, time } from "../state/format.js";
+import { history, services, slos } from "../state/live.js";
+
+/** One service: the four signals as numbers and, since the page was opened, as charts. */
+export function ServicePage({ name }: { name: string }) {
+  const own = (slos.value.data ?? []).filter(({ service }) => service === name);
+  return (
+    <>
+      <h1>{name}</h1>
+      <Panel title="Signals" from={services.value}>
+        {(data) => {
+          const service = data.find((each) => each.service === name);
+          if (service) return <Signals service={service} />;
+          return (
+            <p>
+              <Mark tone="none" word={`Nothing was heard of “${name}”.`} />{" "}
+              <Link to="/services">See the services</Link> that were.
+            </p>
+          );
+        }}
+      </Panel>
+      <Charts name={name} />
+      {own.length > 0 && (
+        <Panel title="SLOs" from={slos.value}>
+          {() => <SloTable slos={own} />}
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function Signals({ service }: { service: Service }) {
+  const facts: readonly (readonly [string, string])[] = [
+    ["rate", perSecond(service.trafficPerSecond)],
+    ["errors", percent(service.errorRatio)],
+    ["p50", latency(service.latencySeconds.p50)],
+    ["p95", latency(service.latencySeconds.p95)],
+    ["p99", latency(service.latencySeconds.p99)],
+    ["saturation", saturationText(service)],
+    ["version", service.version || "–"],
+  ];
+  return (
+    <>
+      <p>
+        <Mark {...stateOf(service, slos.value.data ?? [])} />
+      </p>
+      <dl class="facts">
+        {facts.map(([term, value]) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {(service.versions ?? []).length > 1 && (
+        <WideTable label="versions">
+          <caption class="muted">Versions</caption>
+          <thead>
+            <tr>
+              <th scope="col">version</th>
+              <th scope="col" class="n">
+                rate
+              </th>
+              <th scope="col" class="n">
+                errors
+              </th>
+              <th scope="col" class="n">
+                p95
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {service.versions?.map((each) => (
+              <tr key={each.version}>
+                <th scope="row">{each.version}</th>
+                <td class="n">{perSecond(each.trafficPerSecond)}</td>
+                <td class="n">{percent(each.errorRatio)}</td>
+                <td class="n">{latency(each.latencySeconds.p95)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </WideTable>
+      )}
+    </>
+  );
+}
+
+function Charts({ name }: { name: string }) {
+  const samples = history.value.get(name) ?? [];
+  const [first] = samples;
+  if (!first) return null;
+  return (
+    <section aria-label="Charts">
+      <header>
+        <h2>As seen by this page since {time(first.atMs)}</h2>
+      </header>
+      <div class="charts">
+        <Chart
+          title="errors"
+          color={2}
+          show={percent}
+          points={samples.map(({ atMs, errorRatio }) => ({ atMs, value: errorRatio }))}
+        />
+        <Chart
+          title="rate"
+          color={1}
+          show={perSecond}
+          points={samples.map(({ atMs, trafficPerSecond }) => ({ atMs, value: trafficPerSecond }))}
+        />
+        <Chart
+          title="p95"
+          color={1}
+          show={latency}
+          points={samples.map(({ atMs, p95Seconds }) => ({ atMs, value: p95Seconds }))}
+        />
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,87 @@
+import type { Slo } from "../state/api-types.js";
+import { burn, number, objective, percent } from "../state/format.js";
+import { Mark, type Tone } from "./mark.js";
+import { WideTable } from "./wide-table.js";
+
+const STATES: Readonly<Record<Slo["state"], { tone: Tone; word: string }>> = {
+  page: { tone: "page", word: "burning" },
+  ticket: { tone: "warn", word: "slow burn" },
+  "no-data": { tone: "none", word: "no data" },
+  ok: { tone: "ok", word: "ok" },
+};
+
+/** Objectives with what is left of their budgets and how fast it is spent, the emptiest first. */
+export function SloTable({ slos }: { slos: readonly Slo[] }) {
+  const windows = [...new Set(slos.flatMap(({ burnRates }) => Object.keys(burnRates)))];
+  return (
+    <WideTable label="SLOs">
+      <thead>
+        <tr>
+          <th scope="col">state</th>
+          <th scope="col">SLO</th>
+          <th scope="col">service</th>
+          <th scope="col" class="n">
+            objective
+          </th>
+          <th scope="col" class="n">
+            now
+          </th>
+          <th scope="col">budget left</th>
+          {windows.map((window) => (
+            <th scope="col" class="n" key={window}>
+              burn {window}
+            </th>
+          ))}
+          <th scope="col">at this pace</th>
+        </tr>
+      </thead>
+      <tbody>
+        {[...slos]
+          .sort((a, b) => a.budgetRemainingRatio - b.budgetRemainingRatio)
+          .map((slo) => (
+            <tr key={slo.name + JSON.stringify(slo.group)}>
+              <td>
+                <Mark {...STATES[slo.state]} />
+              </td>
+              <th scope="row">
+                {slo.name} {groupText(slo)}
+              </th>
+              <td>{slo.service}</td>
+              <td class="n">
+                {objective(slo.objective)} / {slo.window}
+              </td>
+              <td class="n">
+                {slo.sliRatio === null ? "no events" : objective(Number(slo.sliRatio.toPrecision(5)))}
+              </td>
+              <td>
+                <Budget slo={slo} />
+              </td>
+              {windows.map((window) => (
+                <td class="n" key={window}>
+                  {burn(slo.burnRates[window])}
+                </td>
+              ))}
+              <td class="wide">{slo.exhaustion}</td>
+            </tr>
+          ))}
+      </tbody>
+    </WideTable>
+  );
+}
+
+function Budget({ slo: { budgetRemainingRatio: left, state } }: { slo: Slo }) {
+  const width = `${Math.round(Math.min(1, Math.max(0, left)) * 100)}%`;
+  return (
+    <span>
+      <span class={`meter ${STATES[state].tone}`} aria-hidden="true">
+        <i style={{ width }} />
+      </span>
+      {left < 0 ? `overspent by ${number(-left * 100)} %` : percent(left)}
+    </span>
+  );
+}
+
+function groupText({ group }: Slo): string {
+  const pairs = Object.entries(group).map(([label, value]) => `${label}=${value}`);
+  return pairs.length === 0 ? "" : `(${pairs.join(", ")})`;
+}

@@ -1,0 +1,125 @@
+// The parts of the collector's HTTP API that the page reads. Instants are ISO 8601, ratios 0-1, unknown is null.
+
+export interface Figures {
+  readonly trafficPerSecond: number;
+  readonly errorRatio: number | null;
+  readonly latencySeconds: {
+    readonly p50: number | null;
+    readonly p95: number | null;
+    readonly p99: number | null;
+  };
+}
+
+export interface Service extends Figures {
+  readonly service: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly saturation: { readonly ratio: number | null; readonly part: string | null } | null;
+  readonly state: "receiving" | "quiet";
+  readonly lastSeenAt: string;
+  readonly versions?: readonly ({ readonly version: string } & Figures)[];
+}
+
+export interface SloPair {
+  readonly severity: "page" | "ticket";
+  readonly shortWindow: string;
+  readonly longWindow: string;
+  readonly limit: number;
+  readonly state: "firing" | "gated" | "no-data" | "ok";
+}
+
+export interface Slo {
+  readonly name: string;
+  readonly service: string;
+  readonly description: string;
+  readonly group: Readonly<Record<string, string>>;
+  readonly objective: number;
+  readonly window: string;
+  readonly state: "ok" | "page" | "ticket" | "no-data";
+  readonly good: number;
+  readonly total: number;
+  readonly sliRatio: number | null;
+  readonly budgetRemainingRatio: number;
+  readonly burnRates: Readonly<Record<string, number | null>>;
+  readonly exhaustion: string;
+  readonly alerts: readonly SloPair[];
+}
+
+export interface Alert {
+  readonly id: string;
+  readonly name: string;
+  readonly state: "pending" | "firing" | "resolved" | "no-data" | "error";
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly value: number | null;
+  readonly activeAt: string;
+  readonly startsAt: string | null;
+  readonly endsAt: string | null;
+  readonly actions: readonly string[];
+  readonly silencedBy: readonly string[];
+  readonly acknowledged: { readonly by: string } | null;
+}
+
+export interface SliReading {
+  readonly good: number;
+  readonly total: number;
+  readonly errorRatio: number;
+  readonly burnRate: number;
+  readonly windowSeconds: number;
+}
+
+export interface Plan {
+  readonly summary: string;
+  readonly changes: readonly {
+    readonly what: string;
+    readonly before: string | null;
+    readonly after: string;
+  }[];
+  readonly request: { readonly method: string; readonly url: string; readonly body?: unknown };
+}
+
+export interface ActionRun {
+  readonly id: string;
+  readonly action: string;
+  readonly type: string;
+  readonly mode: "dry-run" | "approve" | "auto";
+  readonly state: string;
+  readonly alert: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly slo: string | null;
+  readonly plan: Plan | null;
+  readonly guards: readonly { readonly guard: string; readonly passed: boolean; readonly text: string }[];
+  readonly decidedAt: string;
+  readonly expiresAt: string | null;
+  readonly requestedBy: { readonly by: string; readonly reason: string } | null;
+  readonly answer: {
+    readonly answer: string;
+    readonly by: string;
+    readonly reason: string;
+    readonly at: string;
+  } | null;
+  readonly lapse: string | null;
+  readonly attempts: number;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly message: string | null;
+  readonly before: SliReading | null;
+  readonly after: SliReading | null;
+  readonly verdict: string | null;
+  readonly verdictReason: string | null;
+  readonly verifiedAt: string | null;
+}
+
+export interface Catalogue {
+  readonly stopped: { readonly by: string; readonly reason: string; readonly since: string } | null;
+  readonly actions: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly mode: string;
+    readonly limits: {
+      readonly cooldown: string;
+      readonly maxPerDay: number;
+      readonly usedToday: number;
+      readonly maxAtOnce: number;
+    };
+  }[];
+}

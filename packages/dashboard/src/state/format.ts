@@ -1,0 +1,45 @@
+/** Three significant digits, no exponent: `92`, `9.17`, `0.0213`, `1,230`. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  return value.toLocaleString("en", { maximumSignificantDigits: 3 });
+}
+
+export function perSecond(value: number): string {
+  return `${number(value)} /s`;
+}
+
+/** A ratio as percent; what is not known is a dash, never 0. */
+export function percent(ratio: number | null | undefined): string {
+  return ratio === null || ratio === undefined ? "–" : `${number(ratio * 100)} %`;
+}
+
+/** An objective needs all its nines. */
+export function objective(ratio: number): string {
+  return `${Number((ratio * 100).toFixed(6))} %`;
+}
+
+/** Seconds in the unit that reads best. */
+export function latency(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return "–";
+  return seconds >= 1 ? `${number(seconds)} s` : `${number(seconds * 1_000)} ms`;
+}
+
+export function burn(rate: number | null | undefined): string {
+  return rate === null || rate === undefined ? "–" : `${number(rate)}×`;
+}
+
+/** How long ago, in one unit: `now`, `12 s`, `4 min`, `3 h`, `2 d`. */
+export function age(fromMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - fromMs) / 1_000));
+  if (seconds < 2) return "now";
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
+}
+
+/** The time of day, with seconds, in the reader's zone. */
+export function time(iso: string | number | null): string {
+  if (iso === null) return "–";
+  return new Date(iso).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}

@@ -1,0 +1,147 @@
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { ActionRun, Alert, Catalogue, Service, Slo } from "./api-types.js";
+
+/** One thing that the page shows: the last good answer, and what went wrong since. Old data stays. */
+export interface Shown<T> {
+  readonly data: T | undefined;
+  readonly error: string | undefined;
+  readonly receivedAtMs: number | undefined;
+}
+
+const POLL_MS = 2_000;
+const TIMEOUT_MS = 5_000;
+/** What is remembered of each service since the page was opened, for the charts: ten minutes. */
+const HISTORY_POINTS = 300;
+
+const nothing = { data: undefined, error: undefined, receivedAtMs: undefined };
+
+export const services = signal<Shown<readonly Service[]>>(nothing);
+export const slos = signal<Shown<readonly Slo[]>>(nothing);
+export const alerts = signal<Shown<readonly Alert[]>>(nothing);
+export const actions = signal<Shown<readonly ActionRun[]>>(nothing);
+export const catalogue = signal<Shown<Catalogue>>(nothing);
+
+/** Whether the page keeps itself up to date. */
+export const isLive = signal(true);
+/** The page's own clock, for ages. */
+export const nowMs = signal(Date.now());
+
+/** One look at a service. */
+export interface Sample {
+  readonly atMs: number;
+  readonly trafficPerSecond: number;
+  readonly errorRatio: number | null;
+  readonly p95Seconds: number | null;
+}
+
+export const history = signal<ReadonlyMap<string, readonly Sample[]>>(new Map());
+
+export const firing = computed(() =>
+  (alerts.value.data ?? []).filter(
+    ({ state }) => state === "firing" || state === "no-data" || state === "error",
+  ),
+);
+
+/** Since when the collector has not answered at all; undefined while it does. */
+export const silentSinceMs: ReadonlySignal<number | undefined> = computed(() => {
+  const all = [services.value, slos.value, alerts.value, actions.value];
+  if (all.some(({ error }) => error === undefined)) return undefined;
+  return Math.max(0, ...all.map(({ receivedAtMs }) => receivedAtMs ?? 0));
+});
+
+/** Starts to look every two seconds; a page in a background tab or one that is not live does not ask. */
+export function startLive(): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isStopped = false;
+  const tick = async (): Promise<void> => {
+    nowMs.value = Date.now();
+    if (isLive.value && document.visibilityState === "visible") await refresh();
+    if (!isStopped) timer = setTimeout(() => void tick(), POLL_MS);
+  };
+  const onVisible = (): void => {
+    if (document.visibilityState === "visible" && isLive.value) void refresh();
+  };
+  document.addEventListener("visibilitychange", onVisible);
+  void tick();
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", onVisible);
+  };
+}
+
+/** Looks once at everything. Each part fails alone. */
+export async function refresh(): Promise<void> {
+  await Promise.all([
+    load(services, "/api/v1/services", isList).then(remember),
+    load(slos, "/api/v1/slos", isList),
+    load(alerts, "/api/v1/alerts", isList),
+    load(actions, "/api/v1/actions?limit=100", isList),
+    load(catalogue, "/api/v1/actions/catalogue", (value) => typeof value === "object" && value !== null),
+  ]);
+  nowMs.value = Date.now();
+}
+
+async function load<T>(
+  into: Signal<Shown<T>>,
+  path: string,
+  isValid: (value: unknown) => boolean,
+): Promise<void> {
+  try {
+    const response = await fetch(path, {
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headers: { accept: "application/json" },
+    });
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await errorOf(response)}`);
+    const data: unknown = await response.json();
+    if (!isValid(data))
+      throw new Error(`${path} answered something unexpected. Is the page of another version?`);
+    into.value = { data: data as T, error: undefined, receivedAtMs: Date.now() };
+  } catch (thrown) {
+    into.value = { ...into.value, error: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+function remember(): void {
+  const { data, receivedAtMs, error } = services.value;
+  if (!data || receivedAtMs === undefined || error !== undefined) return;
+  const next = new Map(history.value);
+  for (const { service, trafficPerSecond, errorRatio, latencySeconds } of data) {
+    const sample = {
+      atMs: receivedAtMs,
+      trafficPerSecond,
+      errorRatio,
+      p95Seconds: latencySeconds?.p95 ?? null,
+    };
+    next.set(service, [...(next.get(service) ?? []), sample].slice(-HISTORY_POINTS));
+  }
+  history.value = next;
+}
+
+/**
+ * Sends what a person decided.
+ *
+ * @throws {Error} with the collector's own words
+ */
+export async function post(path: string, body: object): Promise<void> {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (!response.ok) throw new Error(await errorOf(response));
+  await refresh();
+}
+
+async function errorOf(response: Response): Promise<string> {
+  try {
+    return String(((await response.json()) as { error?: unknown }).error ?? response.statusText);
+  } catch {
+    return response.statusText;
+  }
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value);
+}

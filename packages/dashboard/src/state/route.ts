@@ -1,0 +1,47 @@
+import { signal } from "@preact/signals";
+
+/** Where in the page one is; everything seen follows from the address. */
+export type Route =
+  | { readonly page: "overview" | "services" | "slos" | "alerts" | "actions" }
+  | { readonly page: "service" | "action"; readonly name: string }
+  | { readonly page: "unknown"; readonly path: string };
+
+/** Reads an address. Pure; unknown ones are said to be so, never an error. */
+export function parseRoute(path: string): Route {
+  const [first = "", second, ...rest] = path.split("/").filter((part) => part !== "");
+  if (rest.length > 0) return { page: "unknown", path };
+  if (second === undefined) {
+    if (first === "") return { page: "overview" };
+    if (first === "services" || first === "slos" || first === "alerts" || first === "actions")
+      return { page: first };
+    return { page: "unknown", path };
+  }
+  if (first === "services") return { page: "service", name: decode(second) };
+  if (first === "actions") return { page: "action", name: decode(second) };
+  return { page: "unknown", path };
+}
+
+export const route = signal<Route>({ page: "overview" });
+
+export function startRouter(): void {
+  const read = (): void => {
+    route.value = parseRoute(location.pathname);
+  };
+  addEventListener("popstate", read);
+  read();
+}
+
+/** Goes to an address of the page and tells assistive technology by moving the focus to the new content. */
+export function go(path: string): void {
+  history.pushState(null, "", path);
+  route.value = parseRoute(path);
+  document.getElementById("content")?.focus({ preventScroll: false });
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,241 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type ApiState, burningStory, startStoryApi } from "./story-api.js";
+
+const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const hasBrowser = existsSync(BROWSER);
+if (!hasBrowser)
+  console.warn(`Page tests are skipped: there is no ${BROWSER}. Install chromium, or set CHROMIUM.`);
+
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+describe.skipIf(!hasBrowser)("the page in a browser", () => {
+  let browser: Browser;
+  const closing: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox"] });
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+
+  async function open(path: string, state: ApiState = burningStory(), options = {}) {
+    const api = await startStoryApi(state);
+    closing.push(() => api.close());
+    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    closing.push(() => context.close());
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/Failed to load resource/.test(message.text()))
+        faults.push(message.text());
+    });
+    const foreign: string[] = [];
+    page.on("request", (request) => {
+      if (!request.url().startsWith(api.url) && !request.url().startsWith("data:"))
+        foreign.push(request.url());
+    });
+    await page.goto(`${api.url}${path}`);
+    await page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
+    return { page, api, state, faults, foreign };
+  }
+
+  const row = (page: Page, name: string) =>
+    page.getByRole("row").filter({ has: page.getByRole("rowheader", { name }) });
+
+  test("the overview shows what is wrong first, with the four signals, budget and burn rates", async () => {
+    const { page, faults, foreign } = await open("/");
+    await row(page, "checkout").first().waitFor();
+    const first = page.getByRole("region", { name: "Services" }).getByRole("row").nth(1);
+    for (const text of [
+      "burning",
+      "checkout",
+      "40 /s",
+      "9.17 %",
+      "12 ms",
+      "212 ms",
+      "1.2 s",
+      "event loop 8 %",
+      "41 %",
+      "1.42.0",
+    ]) {
+      expect(await first.textContent()).toContain(text);
+    }
+    const slo = await row(page, "checkout-availability").first().textContent();
+    for (const text of [
+      "99.9 % / 30d",
+      "90.8 %",
+      "92×",
+      "14.7×",
+      "At this pace the budget ends in 3 h 12 min.",
+    ]) {
+      expect(slo).toContain(text);
+    }
+    expect(await page.getByRole("region", { name: "Alert ErrorBudgetBurn" }).textContent()).toContain("since");
+    expect(await page.title()).toBe("(1) Tocsin");
+    expect({ faults, foreign }).toEqual({ faults: [], foreign: [] });
+  });
+
+  test.each([
+    "/",
+    "/services",
+    "/services/checkout",
+    "/slos",
+    "/alerts",
+    "/actions",
+    "/actions/act-0123456789abcdef",
+  ])("%s has no accessibility fault, light or dark, wide or narrow", async (path) => {
+    for (const [colorScheme, width] of [
+      ["light", 1280],
+      ["dark", 360],
+    ] as const) {
+      const { page, faults } = await open(path, burningStory(), {
+        colorScheme,
+        viewport: { width, height: 800 },
+        bypassCSP: true,
+      });
+      await page.getByRole("region").first().waitFor();
+      await page.addScriptTag({ path: axePath });
+      const violations = await page.evaluate(async () => {
+        const { axe } = globalThis as unknown as {
+          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+        };
+        return (await axe.run()).violations.map(
+          ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`,
+        );
+      });
+      expect(violations).toEqual([]);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(overflow, `${path} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
+      expect(faults).toEqual([]);
+    }
+  });
+
+  test("it keeps itself up to date without blanking, and says in the title that all is well again", async () => {
+    const { page, state } = await open("/");
+    await row(page, "checkout").first().waitFor();
+    state.alerts = [];
+    await expect.poll(() => page.title(), { timeout: 8_000 }).toBe("Tocsin");
+    expect(await page.getByRole("region", { name: "Alert ErrorBudgetBurn" }).count()).toBe(0);
+    expect(await row(page, "checkout").count()).toBeGreaterThan(0);
+  });
+
+  test("a part that fails says so and keeps its old numbers; the others go on", async () => {
+    const { page, state } = await open("/");
+    await row(page, "gateway").waitFor();
+    state.services = { status: 500, error: "the book of services is closed" };
+    const part = page.getByRole("region", { name: "Services" });
+    await part.getByText("the book of services is closed").waitFor({ timeout: 8_000 });
+    expect(await part.textContent()).toContain("40 /s");
+    expect(await page.getByRole("region", { name: "SLOs" }).textContent()).not.toContain("not up to date");
+  });
+
+  test("a collector that is away is said to be, with the time of what is shown", async () => {
+    const { page, api } = await open("/");
+    await row(page, "gateway").waitFor();
+    await api.close();
+    await page
+      .getByText(/The collector does not answer; showing \d\d:\d\d:\d\d\./)
+      .waitFor({ timeout: 10_000 });
+    expect(await row(page, "gateway").textContent()).toContain("40 /s");
+  });
+
+  test("with nothing yet, each part names the cause and the next step", async () => {
+    const { page } = await open("/", { ...burningStory(), services: [], slos: [], alerts: [], actions: [] });
+    await page.getByText("Nothing was received yet.").waitFor();
+    expect(await page.getByRole("main").textContent()).toContain(
+      "node --import @tocsin/agent/register server.js",
+    );
+    expect(await page.getByRole("main").textContent()).toContain("No SLO is configured.");
+  });
+
+  test("keys go everywhere, back and forward work, and the address tells where one is", async () => {
+    const { page, api } = await open("/");
+    await page.keyboard.press("g");
+    await page.keyboard.press("b");
+    await page.getByRole("heading", { name: "SLOs", level: 1 }).waitFor();
+    expect(page.url()).toBe(`${api.url}/slos`);
+    await page.keyboard.press("g");
+    await page.keyboard.press("s");
+    await row(page, "checkout").getByRole("link").click();
+    await page.getByRole("heading", { name: "checkout", level: 1 }).waitFor();
+    expect(page.url()).toBe(`${api.url}/services/checkout`);
+    await page.goBack();
+    await page.getByRole("heading", { name: "Services", level: 1 }).waitFor();
+    await page.goForward();
+    await page.getByRole("heading", { name: "checkout", level: 1 }).waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await page.keyboard.press("Escape");
+    expect(await page.getByRole("dialog").count()).toBe(0);
+  });
+
+  test("charts speak, and have their numbers as a table", async () => {
+    const { page, faults } = await open("/services/checkout");
+    const chart = page.getByRole("img", { name: /^errors: now 9\.17 %, highest 9\.17 % at/ });
+    await chart.waitFor();
+    expect(await chart.locator("canvas").count()).toBe(1);
+    await page.getByText("as table").first().click();
+    await page.getByRole("cell", { name: "9.17 %" }).first().waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("the theme is chosen, seen and kept", async () => {
+    const { page } = await open("/");
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    expect(await ground()).toBe("rgb(245, 246, 248)");
+    await page.keyboard.press(".");
+    expect(await ground()).toBe("rgb(15, 18, 22)");
+    await page.reload();
+    expect(await ground()).toBe("rgb(15, 18, 22)");
+  });
+
+  test("approving shows the plan, needs a name, and is the only thing that acts", async () => {
+    const { page, api } = await open("/actions");
+    api.onPost(() => ({
+      status: 409,
+      body: { error: "This must not be done now. cooldown: last done 4m ago." },
+    }));
+    await page.getByRole("button", { name: "Approve…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Approve rollback-checkout" });
+    expect(await dialog.textContent()).toContain("POST http://127.0.0.1:4390/rollback");
+    await dialog.getByRole("button", { name: "Approve rollback-checkout" }).click();
+    expect(api.posts).toEqual([]);
+    await dialog.getByLabel("Your name").fill("ana");
+    await dialog.getByLabel("Reason").fill("bad deploy");
+    await dialog.getByRole("button", { name: "Approve rollback-checkout" }).click();
+    await dialog.getByText("last done 4m ago").waitFor();
+    api.onPost(() => ({ status: 200, body: {} }));
+    await dialog.getByRole("button", { name: "Approve rollback-checkout" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    const sent = {
+      path: "/api/v1/actions/act-0123456789abcdef/approve",
+      body: { by: "ana", reason: "bad deploy" },
+    };
+    expect(api.posts).toEqual([sent, sent]);
+  });
+
+  test("the switch stops all actions with a name and a reason", async () => {
+    const { page, api, state } = await open("/actions");
+    await page.getByRole("button", { name: "Stop all actions…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Stop all actions" });
+    await dialog.getByLabel("Your name").fill("ana");
+    await dialog.getByLabel("Reason").fill("migration");
+    state.catalogue = {
+      ...state.catalogue,
+      stopped: { by: "ana", reason: "migration", since: new Date().toISOString() },
+    };
+    await dialog.getByRole("button", { name: "Stop all actions" }).click();
+    await page.getByText("all actions are stopped").waitFor();
+    expect(api.posts).toEqual([
+      { path: "/api/v1/actions/stop", body: { stopped: true, by: "ana", reason: "migration" } },
+    ]);
+  });
+});

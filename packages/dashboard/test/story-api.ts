@@ -1,0 +1,183 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ActionRun, Alert, Catalogue, Service, Slo } from "../src/state/api-types.js";
+
+/** What the collector's API answers; tests change it while the page is open. */
+export interface ApiState {
+  services: readonly Service[] | { readonly status: number; readonly error: string };
+  slos: readonly Slo[];
+  alerts: readonly Alert[];
+  actions: readonly ActionRun[];
+  catalogue: Catalogue;
+}
+
+/** A POST that the page sent. */
+export interface SentPost {
+  readonly path: string;
+  readonly body: unknown;
+}
+
+const pageFolder = fileURLToPath(new URL("../dist/page/", import.meta.url));
+
+/** No exception for anything: what the page does not need is not allowed. */
+const STRICT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+};
+
+/** Serves the built page under the strictest policy, with an API that says what the test wants. */
+export async function startStoryApi(state: ApiState) {
+  const posts: SentPost[] = [];
+  let answerPost: (post: SentPost) => { status: number; body: unknown } = () => ({ status: 200, body: {} });
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? "/").split("?")[0] ?? "/";
+    if (request.method === "POST") {
+      let text = "";
+      for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
+      const post = { path, body: JSON.parse(text) as unknown };
+      posts.push(post);
+      const { status, body } = answerPost(post);
+      return json(response, status, body);
+    }
+    if (path === "/api/v1/services") {
+      const { services } = state;
+      return "status" in services
+        ? json(response, services.status, { error: services.error })
+        : json(response, 200, services);
+    }
+    if (path === "/api/v1/slos") return json(response, 200, state.slos);
+    if (path === "/api/v1/alerts") return json(response, 200, state.alerts);
+    if (path === "/api/v1/actions/catalogue") return json(response, 200, state.catalogue);
+    if (path === "/api/v1/actions") return json(response, 200, state.actions);
+    const file = path.startsWith("/assets/") ? path : "/index.html";
+    const bytes = await readFile(join(pageFolder, file));
+    response.writeHead(200, {
+      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+      "content-security-policy": STRICT_POLICY,
+    });
+    response.end(bytes);
+  }
+  const server = createServer((request, response) => {
+    handle(request, response).catch(() => response.writeHead(404).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    posts,
+    onPost: (next: typeof answerPost) => {
+      answerPost = next;
+    },
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function json(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+}
+
+/** The story while it burns: checkout fails 9.2 % of 40 requests a second, and someone has to say yes. */
+export function burningStory(): ApiState {
+  const since = new Date(Date.now() - 90_000).toISOString();
+  const service = (name: string, errorRatio: number, trafficPerSecond: number): Service => ({
+    service: name,
+    version: name === "checkout" ? "1.42.0" : "1.41.3",
+    environment: "",
+    trafficPerSecond,
+    errorRatio,
+    latencySeconds: { p50: 0.012, p95: 0.212, p99: 1.2 },
+    saturation: { ratio: 0.08, part: "event loop" },
+    state: "receiving",
+    lastSeenAt: new Date().toISOString(),
+    versions: [],
+  });
+  const waiting: ActionRun = {
+    id: "act-0123456789abcdef",
+    action: "rollback-checkout",
+    type: "webhook",
+    mode: "approve",
+    state: "waiting",
+    alert: { name: "ErrorBudgetBurn", labels: { slo: "checkout-availability" } },
+    slo: "checkout-availability",
+    plan: {
+      summary: 'POST http://127.0.0.1:4390/rollback {"service":"checkout"}',
+      changes: [
+        { what: "POST http://127.0.0.1:4390/rollback", before: "1.42.0", after: "as the receiver makes it" },
+      ],
+      request: { method: "POST", url: "http://127.0.0.1:4390/rollback", body: { service: "checkout" } },
+    },
+    guards: [{ guard: "cooldown", passed: true, text: "not done before, the cooldown is 30m" }],
+    decidedAt: since,
+    expiresAt: null,
+    requestedBy: null,
+    answer: null,
+    lapse: null,
+    attempts: 0,
+    startedAt: null,
+    finishedAt: null,
+    message: null,
+    before: null,
+    after: null,
+    verdict: null,
+    verdictReason: null,
+    verifiedAt: null,
+  };
+  return {
+    services: [service("gateway", 0.0917, 40), service("payments", 0, 4.3), service("checkout", 0.0917, 40)],
+    slos: [
+      {
+        name: "checkout-availability",
+        service: "checkout",
+        description: "",
+        group: {},
+        objective: 0.999,
+        window: "30d",
+        state: "page",
+        good: 10_896,
+        total: 12_000,
+        sliRatio: 0.908,
+        budgetRemainingRatio: 0.41,
+        burnRates: { "5m": 92, "1h": 14.7 },
+        exhaustion: "At this pace the budget ends in 3 h 12 min.",
+        alerts: [],
+      },
+    ],
+    alerts: [
+      {
+        id: "a1-k0",
+        name: "ErrorBudgetBurn",
+        state: "firing",
+        labels: { slo: "checkout-availability", severity: "page" },
+        annotations: { summary: "spending budget 92× too fast" },
+        value: 92,
+        activeAt: since,
+        startsAt: since,
+        endsAt: null,
+        actions: ["rollback-checkout"],
+        silencedBy: [],
+        acknowledged: null,
+      },
+    ],
+    actions: [waiting],
+    catalogue: {
+      stopped: null,
+      actions: [
+        {
+          name: "rollback-checkout",
+          type: "webhook",
+          mode: "approve",
+          limits: { cooldown: "30m", maxPerDay: 2, usedToday: 0, maxAtOnce: 1 },
+        },
+      ],
+    },
+  };
+}
