@@ -76,7 +76,9 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     ]) {
       expect(slo).toContain(text);
     }
-    expect(await page.getByRole("region", { name: "Alert ErrorBudgetBurn" }).textContent()).toContain("since");
+    expect(await page.getByRole("region", { name: "Alert ErrorBudgetBurn" }).textContent()).toContain(
+      "since",
+    );
     expect(await page.title()).toBe("(1) Tocsin");
     expect({ faults, foreign }).toEqual({ faults: [], foreign: [] });
   });
