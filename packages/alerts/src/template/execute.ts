@@ -22,6 +22,8 @@ export interface TemplateEnvironment {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
   /** Named templates besides those that the text itself defines. */
   readonly templates?: ReadonlyMap<string, NamedTemplate>;
+  /** Variables that are set before the text runs, with their `$`. Named templates do not see them. */
+  readonly variables?: Readonly<Record<string, unknown>>;
   /** Escapes values for HTML on their way out. */
   readonly isHtml?: boolean;
 }
@@ -56,18 +58,19 @@ const MAX_DEPTH = 100;
 export function executeTemplate(text: string, data: unknown, environment: TemplateEnvironment): string {
   // Most labels and annotations are plain text.
   if (!text.includes("{{")) return text;
-  const parsed = parsedTemplate(text);
-  return new Run(text, parsed, environment).start(data);
+  const variables = Object.keys(environment.variables ?? {});
+  return new Run(text, parsedTemplate(text, variables), environment).start(data);
 }
 
 const cache = new Map<string, ParsedTemplate>();
 
-function parsedTemplate(text: string): ParsedTemplate {
-  let parsed = cache.get(text);
+function parsedTemplate(text: string, variables: readonly string[]): ParsedTemplate {
+  const key = variables.length === 0 ? text : `${variables.join()}\u0000${text}`;
+  let parsed = cache.get(key);
   if (!parsed) {
-    parsed = parseTemplate(text);
+    parsed = parseTemplate(text, variables);
     if (cache.size >= 5_000) cache.clear();
-    cache.set(text, parsed);
+    cache.set(key, parsed);
   }
   return parsed;
 }
@@ -92,6 +95,7 @@ class Run {
   #depth = 0;
   #variables: Scope = [];
   readonly #main: NodeList;
+  readonly #given: readonly (readonly [string, unknown])[];
 
   constructor(text: string, parsed: ParsedTemplate, environment: TemplateEnvironment) {
     this.#text = text;
@@ -103,10 +107,11 @@ class Run {
       tmpl: (name: string, data: unknown) => this.#named(name, data),
     };
     this.#isHtml = environment.isHtml ?? false;
+    this.#given = Object.entries(environment.variables ?? {});
   }
 
   start(data: unknown): string {
-    this.#variables = [{ name: "$", value: data }];
+    this.#variables = [{ name: "$", value: data }, ...this.#given.map(([name, value]) => ({ name, value }))];
     this.#walk(this.#main, data);
     return this.#output;
   }

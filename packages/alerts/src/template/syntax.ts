@@ -51,9 +51,12 @@ export interface ParsedTemplate {
   readonly defined: ReadonlyMap<string, NodeList>;
 }
 
-/** @throws {AlertsError} ALERTS_TEMPLATE_INVALID, the message beginning with `line:column` */
-export function parseTemplate(text: string): ParsedTemplate {
-  return new Parser(text).parse();
+/**
+ * @param variables names that are set before the template runs, `$value` for instance
+ * @throws {AlertsError} ALERTS_TEMPLATE_INVALID, the message beginning with `line:column`
+ */
+export function parseTemplate(text: string, variables: readonly string[] = []): ParsedTemplate {
+  return new Parser(text, variables).parse();
 }
 
 /** The error for a fault at an offset of a template's text. */
@@ -86,12 +89,13 @@ type Stop = { readonly keyword: "end" | "else" | "eof"; readonly at: number };
 class Parser {
   readonly #text: string;
   #at = 0;
-  #variables: string[][] = [["$"]];
+  #variables: string[][];
   #rangeDepth = 0;
   readonly #defined = new Map<string, NodeList>();
 
-  constructor(text: string) {
+  constructor(text: string, variables: readonly string[]) {
     this.#text = text;
+    this.#variables = [["$", ...variables]];
   }
 
   parse(): ParsedTemplate {
