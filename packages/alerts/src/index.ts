@@ -26,6 +26,7 @@ export {
   type RuleGroupStatus,
 } from "./alerting.js";
 export { AlertingConfig, HeartbeatConfig } from "./config/alerting-config.js";
+export { alertingWarnings, type ReadAlerting, readAlertmanagerFile } from "./config/alertmanager-file.js";
 export type { ReceiverConfig, ReceiverEntry } from "./config/receiver.js";
 export type { RouteConfig } from "./config/route.js";
 export type { DeliveryRecord } from "./deliver/outbox.js";
@@ -78,6 +79,15 @@ export {
   parseMatchers,
 } from "./route/matcher.js";
 export type { RuleStatus } from "./rule/evaluator.js";
+export {
+  type LoadedGroup,
+  type LoadedRule,
+  Rule,
+  RuleFile,
+  RuleGroup,
+  readRuleFile,
+} from "./rule/rule-file.js";
+export { type RecordingStatus, type RuleGroupDeps, RuleGroupSource } from "./rule/rule-group.js";
 export type { RuleSample, SampleSink } from "./rule/sample-sink.js";
 export type { ActiveSample, AlertRule, AlertRuleSource, RuleOutcome, RuleResult } from "./rule/source.js";
 export {
@@ -88,3 +98,4 @@ export {
   silenceState,
 } from "./silence/silences.js";
 export type { FiveLines, MessageTemplates } from "./template/message-templates.js";
+export { createMessageTemplates } from "./template/message-templates.js";

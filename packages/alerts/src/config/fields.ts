@@ -22,7 +22,9 @@ export function matcherList() {
 }
 
 /** A Go template with Alertmanager's data and functions. A syntax fault is reported with its place in the text. */
-export function template(fallback?: string) {
+export function template(): z.ZodOptional<z.ZodString>;
+export function template(fallback: string): z.ZodDefault<z.ZodString>;
+export function template(fallback?: string): z.ZodOptional<z.ZodString> | z.ZodDefault<z.ZodString> {
   const checked = z.string().superRefine((text, context) => {
     const fault = templateFault(text);
     if (fault) context.addIssue({ code: "custom", message: fault });

@@ -48,7 +48,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** The real client. Built on `node:http` because `fetch` cannot check the address it connects to. */
 export function createHttpClient(guard: AddressGuard, userAgent = "tocsin"): HttpClient {
   const lookup = guardedLookup(guard);
-  return { request: (request) => send(request, guard, lookup, userAgent) };
+  return { request: async (request) => send(request, guard, lookup, userAgent) };
 }
 
 function send(

@@ -1,6 +1,26 @@
+import { discord } from "./discord.js";
+import { email } from "./email.js";
 import { log } from "./log.js";
 import type { NotifierDefinition } from "./notifier.js";
+import { opsgenie } from "./opsgenie.js";
+import { pagerduty } from "./pagerduty.js";
+import { slack } from "./slack.js";
+import { sns } from "./sns.js";
+import { msteams, msteamsv2 } from "./teams.js";
+import { telegram } from "./telegram.js";
 import { webhook } from "./webhook.js";
 
 /** Every notifier that there is; the config's schema and the docs are derived from this list. */
-export const NOTIFIERS: readonly NotifierDefinition[] = [webhook, log];
+export const NOTIFIERS: readonly NotifierDefinition[] = [
+  webhook,
+  slack,
+  pagerduty,
+  opsgenie,
+  email,
+  msteamsv2,
+  msteams,
+  discord,
+  telegram,
+  sns,
+  log,
+];

@@ -9,7 +9,7 @@ import {
   readYaml,
   validate,
 } from "@tocsin/model/config";
-import { parse, PromQLError, valueType } from "@tocsin/promql";
+import { PromQLError, parse, valueType } from "@tocsin/promql";
 import { z } from "zod";
 import { ruleTemplateFault } from "../template/rule-data.js";
 import { SignalRule, signalExpression, signalSummary } from "./signal-rule.js";
@@ -26,11 +26,19 @@ export const Rule = z.strictObject({
   record: z.string().min(1).optional().describe("Name of the series to record."),
   expr: text.optional().describe("PromQL."),
   for: duration().optional().describe("How long the condition must hold before the alert fires."),
-  keep_firing_for: duration().optional().describe("How long it goes on firing after the condition last held."),
+  keep_firing_for: duration()
+    .optional()
+    .describe("How long it goes on firing after the condition last held."),
   labels: LabelMap.nullish(),
   annotations: LabelMap.nullish(),
-  on_no_data: z.enum(["ok", "alert", "keep"]).optional().describe("What to do when the series do not exist. Default ok."),
-  on_error: z.enum(["keep", "alert"]).optional().describe("What to do when the rule cannot be evaluated. Default keep."),
+  on_no_data: z
+    .enum(["ok", "alert", "keep"])
+    .optional()
+    .describe("What to do when the series do not exist. Default ok."),
+  on_error: z
+    .enum(["keep", "alert"])
+    .optional()
+    .describe("What to do when the rule cannot be evaluated. Default keep."),
   actions: z.array(z.string()).optional().describe("Names of actions to consider when it fires."),
   ...SignalRule.shape,
 });
@@ -40,8 +48,15 @@ export type Rule = z.output<typeof Rule>;
 export const RuleGroup = z.strictObject({
   name: z.string().min(1, "a group needs a name."),
   interval: duration().optional().describe("Time between evaluations."),
-  query_offset: duration().optional().describe("Evaluates in the past by so much, for series that come late."),
-  limit: z.number().int().nonnegative().default(0).describe("Most alerts or series of one rule; 0 is no limit."),
+  query_offset: duration()
+    .optional()
+    .describe("Evaluates in the past by so much, for series that come late."),
+  limit: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(0)
+    .describe("Most alerts or series of one rule; 0 is no limit."),
   labels: LabelMap.nullish().describe("Labels added to every rule; the rule's own win."),
   rules: z.array(Rule).nullish(),
 });
@@ -94,7 +109,12 @@ export function readRuleFile(source: ConfigSource): { groups: LoadedGroup[]; pro
     }
     for (const [index, group] of (checked.value.groups ?? []).entries()) {
       if (names.has(group.name))
-        found.push(document.problemAt(["groups", index, "name"], { code: "rule/duplicate-group", message: `the group "${group.name}" is defined twice in this file.` }));
+        found.push(
+          document.problemAt(["groups", index, "name"], {
+            code: "rule/duplicate-group",
+            message: `the group "${group.name}" is defined twice in this file.`,
+          }),
+        );
       names.add(group.name);
       groups.push(loadGroup(group, ["groups", index], document, found));
     }
@@ -102,7 +122,12 @@ export function readRuleFile(source: ConfigSource): { groups: LoadedGroup[]; pro
   return { groups: found.some(({ severity }) => severity === "error") ? [] : groups, problems: found };
 }
 
-function loadGroup(group: z.output<typeof RuleGroup>, path: Path, document: ConfigDocument, found: Problem[]): LoadedGroup {
+function loadGroup(
+  group: z.output<typeof RuleGroup>,
+  path: Path,
+  document: ConfigDocument,
+  found: Problem[],
+): LoadedGroup {
   checkLabels(group.labels ?? {}, [...path, "labels"], document, found);
   const seen = new Set<string>();
   const rules = (group.rules ?? []).flatMap((rule, index) => {
@@ -127,7 +152,13 @@ function loadGroup(group: z.output<typeof RuleGroup>, path: Path, document: Conf
   };
 }
 
-function loadRule(rule: Rule, groupLabels: Labels, path: Path, document: ConfigDocument, found: Problem[]): LoadedRule | undefined {
+function loadRule(
+  rule: Rule,
+  groupLabels: Labels,
+  path: Path,
+  document: ConfigDocument,
+  found: Problem[],
+): LoadedRule | undefined {
   const report = (at: Path, problem: ProblemText): void => {
     found.push(document.problemAt([...path, ...at], problem));
   };
@@ -138,13 +169,18 @@ function loadRule(rule: Rule, groupLabels: Labels, path: Path, document: ConfigD
   const expr = rule.expr ?? (rule.signal ? signalExpression(rule) : undefined);
   if (rule.expr !== undefined && rule.signal !== undefined)
     report(["signal"], { code: "rule/kind", message: "expr and signal exclude each other." });
-  if (expr === undefined) report([], { code: "rule/no-expression", message: "a rule needs expr, or signal with what belongs to it." });
+  if (expr === undefined)
+    report([], {
+      code: "rule/no-expression",
+      message: "a rule needs expr, or signal with what belongs to it.",
+    });
   else if (typeof expr !== "string") report([expr.key], { code: "rule/signal", message: expr.problem });
   if (record !== undefined) checkRecording(rule, record, report);
   checkLabels(rule.labels ?? {}, [...path, "labels"], document, found);
   checkTemplates(rule, path, document, found);
   if (rule.expr !== undefined) checkExpression(rule.expr, [...path, "expr"], document, found);
-  if (typeof expr !== "string" || found.slice(before).some(({ severity }) => severity === "error")) return undefined;
+  if (typeof expr !== "string" || found.slice(before).some(({ severity }) => severity === "error"))
+    return undefined;
   const { line } = document.problemAt(path, { code: "", message: "" });
   return {
     kind: record === undefined ? "alert" : "record",
@@ -153,7 +189,9 @@ function loadRule(rule: Rule, groupLabels: Labels, path: Path, document: ConfigD
     forMs: rule.for ?? 0,
     keepFiringForMs: rule.keep_firing_for ?? 0,
     labels: { ...groupLabels, ...rule.labels },
-    annotations: rule.signal ? { summary: signalSummary(rule), ...rule.annotations } : (rule.annotations ?? {}),
+    annotations: rule.signal
+      ? { summary: signalSummary(rule), ...rule.annotations }
+      : (rule.annotations ?? {}),
     onNoData: rule.on_no_data ?? "ok",
     onError: rule.on_error ?? "keep",
     actions: rule.actions ?? [],
@@ -165,18 +203,29 @@ type Report = (at: Path, problem: ProblemText) => void;
 
 function checkRecording(rule: Rule, record: string, report: Report): void {
   if (!METRIC_NAME.test(record))
-    report(["record"], { code: "rule/name", message: `"${record}" is not a metric name. Write for instance job:http_errors:rate5m.` });
+    report(["record"], {
+      code: "rule/name",
+      message: `"${record}" is not a metric name. Write for instance job:http_errors:rate5m.`,
+    });
   for (const key of ["for", "keep_firing_for", "annotations", "actions", "on_no_data", "on_error"] as const) {
     const value = rule[key];
     if (value !== undefined && value !== null)
-      report([key], { code: "rule/kind", message: `a recording rule has no ${key}; that belongs to alerts.` });
+      report([key], {
+        code: "rule/kind",
+        message: `a recording rule has no ${key}; that belongs to alerts.`,
+      });
   }
 }
 
 function checkLabels(labels: Labels, path: Path, document: ConfigDocument, found: Problem[]): void {
   for (const name of Object.keys(labels)) {
     if (LABEL_NAME.test(name) && name !== "__name__") continue;
-    found.push(document.problemAtKey([...path, name], { code: "rule/label", message: `"${name}" cannot be a label of a rule.` }));
+    found.push(
+      document.problemAtKey([...path, name], {
+        code: "rule/label",
+        message: `"${name}" cannot be a label of a rule.`,
+      }),
+    );
   }
 }
 

@@ -1,7 +1,12 @@
-import { type Labels, labelsKey, type Logger, messageOf, silentLogger, type UnixMs } from "@tocsin/model";
+import { type Labels, type Logger, labelsKey, messageOf, silentLogger, type UnixMs } from "@tocsin/model";
 import { type InstantResult, type Queryable, STALE_MARKER, type VectorSample } from "@tocsin/promql";
 import { AlertsError } from "../errors.js";
-import { expandRuleTemplate, expandRuleTemplateSync, type QuerySample, type RuleTemplateData } from "../template/rule-data.js";
+import {
+  expandRuleTemplate,
+  expandRuleTemplateSync,
+  type QuerySample,
+  type RuleTemplateData,
+} from "../template/rule-data.js";
 import type { LoadedGroup, LoadedRule } from "./rule-file.js";
 import type { RuleSample, SampleSink } from "./sample-sink.js";
 import { selectorsOf } from "./selectors.js";
@@ -47,7 +52,16 @@ export class RuleGroupSource implements AlertRuleSource {
     this.#deps = deps;
     const ids = new Map<string, number>();
     this.#steps = group.rules.map((rule) => {
-      if (rule.kind === "record") return { kind: "record", rule, recorded: new Map(), health: "unknown", error: undefined, evaluatedAtMs: undefined, durationMs: 0 };
+      if (rule.kind === "record")
+        return {
+          kind: "record",
+          rule,
+          recorded: new Map(),
+          health: "unknown",
+          error: undefined,
+          evaluatedAtMs: undefined,
+          durationMs: 0,
+        };
       const base = `${rule.name}{${labelsKey(rule.labels)}}`;
       const count = ids.get(base) ?? 0;
       ids.set(base, count + 1);
@@ -84,9 +98,13 @@ export class RuleGroupSource implements AlertRuleSource {
     try {
       const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs));
       if (this.group.limit > 0 && vector.length > this.group.limit) {
-        throw new AlertsError("ALERTS_RULE_FAILED", `The rule gives ${vector.length} alerts, and the group allows ${this.group.limit}.`);
+        throw new AlertsError(
+          "ALERTS_RULE_FAILED",
+          `The rule gives ${vector.length} alerts, and the group allows ${this.group.limit}.`,
+        );
       }
-      if (vector.length === 0 && alertRule.onNoData !== "ok" && (await this.#isWithoutData(rule, queryAtMs))) return { kind: "no-data" };
+      if (vector.length === 0 && alertRule.onNoData !== "ok" && (await this.#isWithoutData(rule, queryAtMs)))
+        return { kind: "no-data" };
       const samples: ActiveSample[] = [];
       for (const sample of vector) samples.push(await this.#activeSample(rule, sample, nowMs, queryAtMs));
       return { kind: "samples", samples };
@@ -95,14 +113,20 @@ export class RuleGroupSource implements AlertRuleSource {
     }
   }
 
-  async #activeSample(rule: LoadedRule, { labels, value }: VectorSample, nowMs: UnixMs, queryAtMs: UnixMs): Promise<ActiveSample> {
+  async #activeSample(
+    rule: LoadedRule,
+    { labels, value }: VectorSample,
+    nowMs: UnixMs,
+    queryAtMs: UnixMs,
+  ): Promise<ActiveSample> {
     const data: RuleTemplateData = {
       labels,
       value,
       externalLabels: this.#deps.externalLabels ?? {},
       externalUrl: this.#deps.externalUrl,
     };
-    const expand = (text: string): string | Promise<string> => this.#expand(rule, text, data, nowMs, queryAtMs);
+    const expand = (text: string): string | Promise<string> =>
+      this.#expand(rule, text, data, nowMs, queryAtMs);
     const own: Record<string, string> = {};
     for (const name in labels) if (name !== "__name__") own[name] = labels[name] ?? "";
     for (const [name, text] of Object.entries(rule.labels)) {
@@ -112,13 +136,27 @@ export class RuleGroupSource implements AlertRuleSource {
     }
     const annotations: Record<string, string> = {};
     for (const [name, text] of Object.entries(rule.annotations)) annotations[name] = await expand(text);
-    return { labels: own, annotations, value, evidence: () => ({ values: [{ name: rule.expr, labels, value }] }) };
+    return {
+      labels: own,
+      annotations,
+      value,
+      evidence: () => ({ values: [{ name: rule.expr, labels, value }] }),
+    };
   }
 
   /** A template that fails says so in its place; the alert goes out all the same. */
-  #expand(rule: LoadedRule, text: string, data: RuleTemplateData, nowMs: UnixMs, queryAtMs: UnixMs): string | Promise<string> {
+  #expand(
+    rule: LoadedRule,
+    text: string,
+    data: RuleTemplateData,
+    nowMs: UnixMs,
+    queryAtMs: UnixMs,
+  ): string | Promise<string> {
     const failed = (error: unknown): string => {
-      (this.#deps.logger ?? silentLogger).warn({ rule: rule.name, place: rule.place, error: messageOf(error) }, "a template of a rule failed");
+      (this.#deps.logger ?? silentLogger).warn(
+        { rule: rule.name, place: rule.place, error: messageOf(error) },
+        "a template of a rule failed",
+      );
       return `<error expanding template: ${messageOf(error)}>`;
     };
     try {
@@ -128,7 +166,10 @@ export class RuleGroupSource implements AlertRuleSource {
       return failed(error);
     }
     const query = async (expression: string): Promise<QuerySample[]> =>
-      vectorOf(await this.#deps.queryable.instantQuery(expression, queryAtMs)).map(({ labels, value }) => ({ labels, value }));
+      vectorOf(await this.#deps.queryable.instantQuery(expression, queryAtMs)).map(({ labels, value }) => ({
+        labels,
+        value,
+      }));
     return expandRuleTemplate(text, data, query, nowMs).catch(failed);
   }
 
@@ -145,14 +186,21 @@ export class RuleGroupSource implements AlertRuleSource {
     try {
       const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs));
       if (this.group.limit > 0 && vector.length > this.group.limit) {
-        throw new AlertsError("ALERTS_RULE_FAILED", `The rule gives ${vector.length} series, and the group allows ${this.group.limit}.`);
+        throw new AlertsError(
+          "ALERTS_RULE_FAILED",
+          `The rule gives ${vector.length} series, and the group allows ${this.group.limit}.`,
+        );
       }
       const recorded = new Map<string, Labels>();
       const samples: RuleSample[] = [];
       for (const { labels, value, histogram } of vector) {
         const own = recordedLabels(rule, labels);
         const key = labelsKey(own);
-        if (recorded.has(key)) throw new AlertsError("ALERTS_RULE_FAILED", "Two results have the same labels once the rule's labels are set.");
+        if (recorded.has(key))
+          throw new AlertsError(
+            "ALERTS_RULE_FAILED",
+            "Two results have the same labels once the rule's labels are set.",
+          );
         recorded.set(key, own);
         samples.push({ labels: own, tMs: queryAtMs, value: histogram ?? value });
       }
@@ -166,7 +214,10 @@ export class RuleGroupSource implements AlertRuleSource {
     } catch (error) {
       const message = messageOf(error);
       if (step.error !== message)
-        (this.#deps.logger ?? silentLogger).warn({ source: this.name, rule: rule.name, error: message }, "rule could not be evaluated");
+        (this.#deps.logger ?? silentLogger).warn(
+          { source: this.name, rule: rule.name, error: message },
+          "rule could not be evaluated",
+        );
       step.health = "error";
       step.error = message;
     }
@@ -217,5 +268,8 @@ function recordedLabels(rule: LoadedRule, labels: Labels): Labels {
 function vectorOf(result: InstantResult): readonly VectorSample[] {
   if (result.resultType === "vector") return result.samples;
   if (result.resultType === "scalar") return [{ labels: {}, tMs: result.tMs, value: result.value }];
-  throw new AlertsError("ALERTS_RULE_FAILED", `The expression gives a ${result.resultType}; a rule needs an instant vector or a scalar.`);
+  throw new AlertsError(
+    "ALERTS_RULE_FAILED",
+    `The expression gives a ${result.resultType}; a rule needs an instant vector or a scalar.`,
+  );
 }

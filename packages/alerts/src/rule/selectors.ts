@@ -10,7 +10,9 @@ export function selectorsOf(expression: string): string[] {
 function visit(node: Expression, found: Set<string>): void {
   switch (node.kind) {
     case "vector-selector": {
-      const conditions = node.matchers.map(({ name, operator, value }) => `${quoteName(name)}${operator}${JSON.stringify(value)}`);
+      const conditions = node.matchers.map(
+        ({ name, operator, value }) => `${quoteName(name)}${operator}${JSON.stringify(value)}`,
+      );
       if (node.name !== undefined) conditions.unshift(`__name__=${JSON.stringify(node.name)}`);
       found.add(`{${conditions.join(",")}}`);
       break;

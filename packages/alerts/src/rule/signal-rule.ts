@@ -14,7 +14,9 @@ export const SignalRule = z.object({
   environment: z.string().optional(),
   over: threshold
     .optional()
-    .describe("Limit: a ratio for errors and saturation (5%), a time for latency (300ms), a rate per second for traffic (100)."),
+    .describe(
+      "Limit: a ratio for errors and saturation (5%), a time for latency (300ms), a rate per second for traffic (100).",
+    ),
   under: threshold.optional().describe("Lower limit; for traffic."),
   quantile: z.number().gt(0).lt(1).optional().describe("Of latency; default 0.95."),
   window: duration().optional().describe("How far back is counted; default 5m."),
@@ -35,14 +37,19 @@ export function signalExpression(rule: SignalRule): string | SignalFault {
     return { key: "signal", problem: "signal needs exactly one of over and under." };
   const key = rule.over === undefined ? "under" : "over";
   const limit = readLimit(signal, rule.over ?? rule.under ?? 0);
-  if (limit === undefined) return { key, problem: `"${rule.over ?? rule.under}" is no limit for ${signal}. Write ${EXAMPLES[signal ?? "errors"]}.` };
+  if (limit === undefined)
+    return {
+      key,
+      problem: `"${rule.over ?? rule.under}" is no limit for ${signal}. Write ${EXAMPLES[signal ?? "errors"]}.`,
+    };
   const selector = `{service=${JSON.stringify(service)}${rule.environment === undefined ? "" : `, environment=${JSON.stringify(rule.environment)}`}}`;
   const window = formatDuration(rule.window ?? 300_000);
-  return `${valueOf(rule, selector, window)} ${key === "over" ? ">" : "<"} ${limit}`;
+  return `${signalValue(rule, selector, window)} ${key === "over" ? ">" : "<"} ${limit}`;
 }
 
-function valueOf({ signal, quantile = 0.95 }: SignalRule, selector: string, window: string): string {
-  const rate = (name: string): string => `sum by (service) (rate(tocsin_service_${name}${selector}[${window}]))`;
+function signalValue({ signal, quantile = 0.95 }: SignalRule, selector: string, window: string): string {
+  const rate = (name: string): string =>
+    `sum by (service) (rate(tocsin_service_${name}${selector}[${window}]))`;
   switch (signal) {
     case "latency":
       return `histogram_quantile(${quantile}, ${rate("duration_seconds")})`;
@@ -55,7 +62,12 @@ function valueOf({ signal, quantile = 0.95 }: SignalRule, selector: string, wind
   }
 }
 
-const EXAMPLES = { errors: "5% or 0.05", latency: "300ms", traffic: "100 (requests per second)", saturation: "90%" };
+const EXAMPLES = {
+  errors: "5% or 0.05",
+  latency: "300ms",
+  traffic: "100 (requests per second)",
+  saturation: "90%",
+};
 
 function readLimit(signal: SignalRule["signal"], written: string | number): number | undefined {
   const text = String(written).trim();
@@ -75,7 +87,13 @@ function readLimit(signal: SignalRule["signal"], written: string | number): numb
 /** What the alert says when the rule gives no summary of its own. */
 export function signalSummary(rule: SignalRule): string {
   const limit = rule.over === undefined ? `under ${rule.under}` : `over ${rule.over}`;
-  const what = rule.signal === "latency" ? `p${Math.round((rule.quantile ?? 0.95) * 1_000) / 10} latency` : rule.signal;
-  const value = { errors: "humanizePercentage", latency: "humanizeDuration", traffic: "humanize", saturation: "humanizePercentage" }[rule.signal ?? "errors"];
+  const what =
+    rule.signal === "latency" ? `p${Math.round((rule.quantile ?? 0.95) * 1_000) / 10} latency` : rule.signal;
+  const value = {
+    errors: "humanizePercentage",
+    latency: "humanizeDuration",
+    traffic: "humanize",
+    saturation: "humanizePercentage",
+  }[rule.signal ?? "errors"];
   return `${what} of ${rule.service} is ${limit} ({{ $value | ${value} }})`;
 }

@@ -37,7 +37,12 @@ const MAX_QUERIES = 20;
  *
  * @throws {AlertsError} ALERTS_TEMPLATE_INVALID with its place
  */
-export async function expandRuleTemplate(text: string, data: RuleTemplateData, query: TemplateQuery, nowMs: number): Promise<string> {
+export async function expandRuleTemplate(
+  text: string,
+  data: RuleTemplateData,
+  query: TemplateQuery,
+  nowMs: number,
+): Promise<string> {
   if (!text.includes("{{")) return text;
   const answers = new Map<string, readonly QuerySample[]>();
   for (;;) {
@@ -51,7 +56,11 @@ export async function expandRuleTemplate(text: string, data: RuleTemplateData, q
 }
 
 /** Like `expandRuleTemplate` for templates that do not query; undefined when this one does. */
-export function expandRuleTemplateSync(text: string, data: RuleTemplateData, nowMs: number): string | undefined {
+export function expandRuleTemplateSync(
+  text: string,
+  data: RuleTemplateData,
+  nowMs: number,
+): string | undefined {
   if (!text.includes("{{")) return text;
   try {
     return expandOnce(text, data, NO_ANSWERS, nowMs);
@@ -63,7 +72,12 @@ export function expandRuleTemplateSync(text: string, data: RuleTemplateData, now
 
 const NO_ANSWERS: ReadonlyMap<string, readonly QuerySample[]> = new Map();
 
-function expandOnce(text: string, data: RuleTemplateData, answers: ReadonlyMap<string, readonly QuerySample[]>, nowMs: number): string {
+function expandOnce(
+  text: string,
+  data: RuleTemplateData,
+  answers: ReadonlyMap<string, readonly QuerySample[]>,
+  nowMs: number,
+): string {
   const labels = new Map(Object.entries(data.labels));
   const externalLabels = new Map(Object.entries(data.externalLabels));
   return executeTemplate(
@@ -71,7 +85,12 @@ function expandOnce(text: string, data: RuleTemplateData, answers: ReadonlyMap<s
     { Labels: labels, ExternalLabels: externalLabels, ExternalURL: data.externalUrl, Value: data.value },
     {
       functions: functionsFor(data, answers, nowMs),
-      variables: { $labels: labels, $externalLabels: externalLabels, $externalURL: data.externalUrl, $value: data.value },
+      variables: {
+        $labels: labels,
+        $externalLabels: externalLabels,
+        $externalURL: data.externalUrl,
+        $value: data.value,
+      },
     },
   );
 }
@@ -83,7 +102,8 @@ export function ruleTemplateFault(text: string): { at: number; message: string }
     parseTemplate(text, VARIABLES);
     return undefined;
   } catch (error) {
-    const [, line = "1", column = "1", message = ""] = /^(\d+):(\d+) (.*)$/s.exec((error as Error).message) ?? [];
+    const [, line = "1", column = "1", message = ""] =
+      /^(\d+):(\d+) (.*)$/s.exec((error as Error).message) ?? [];
     const before = text.split("\n").slice(0, Number(line) - 1);
     const at = before.reduce((sum, each) => sum + each.length + 1, 0) + Number(column) - 1;
     return { at, message: `the template has a fault: ${message}` };
@@ -92,7 +112,11 @@ export function ruleTemplateFault(text: string): { at: number; message: string }
 
 type Sample = { Labels: Map<string, string>; Value: number };
 
-function functionsFor(data: RuleTemplateData, answers: ReadonlyMap<string, readonly QuerySample[]>, nowMs: number): Record<string, TemplateFunction> {
+function functionsFor(
+  data: RuleTemplateData,
+  answers: ReadonlyMap<string, readonly QuerySample[]>,
+  nowMs: number,
+): Record<string, TemplateFunction> {
   const url = data.externalUrl;
   return {
     ...RULE_FUNCTIONS,
@@ -121,15 +145,20 @@ const RULE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   strvalue: (sample: Sample) => sample.Labels.get("__value__") ?? "",
   sortByLabel: (name: unknown, samples: Sample[]) =>
     [...samples].sort((a, b) => compare(a.Labels.get(asText(name)) ?? "", b.Labels.get(asText(name)) ?? "")),
-  stripPort: (host: unknown) => asText(host).replace(/^\[([^\]]+)\]:\d+$/, "$1").replace(/^([^:]+):\d+$/, "$1"),
+  stripPort: (host: unknown) =>
+    asText(host)
+      .replace(/^\[([^\]]+)\]:\d+$/, "$1")
+      .replace(/^([^:]+):\d+$/, "$1"),
   stripDomain: (host: unknown) => {
     const [, name = "", port = ""] = /^(.*?)(:\d+)?$/s.exec(asText(host)) ?? [];
     return /^[\d.]+$/.test(name) || name.includes(":") ? asText(host) : name.split(".")[0] + port;
   },
   graphLink: (expression: unknown) => `/graph?g0.expr=${queryEscape(textOf(expression))}&g0.tab=0`,
   tableLink: (expression: unknown) => `/graph?g0.expr=${queryEscape(textOf(expression))}&g0.tab=1`,
-  humanize: (value: unknown) => humanize(numberOf(value), 1_000, ["k", "M", "G", "T", "P", "E", "Z", "Y"], true),
-  humanize1024: (value: unknown) => humanize(numberOf(value), 1_024, ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"], false),
+  humanize: (value: unknown) =>
+    humanize(numberOf(value), 1_000, ["k", "M", "G", "T", "P", "E", "Z", "Y"], true),
+  humanize1024: (value: unknown) =>
+    humanize(numberOf(value), 1_024, ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"], false),
   humanizePercentage: (value: unknown) => `${formatFloat(numberOf(value) * 100, "g", 4)}%`,
   humanizeTimestamp: (value: unknown) => timeText(numberOf(value)),
   toTime: (value: unknown) => new GoTime(numberOf(value) * 1_000),

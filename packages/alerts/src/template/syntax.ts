@@ -240,8 +240,7 @@ class Parser {
       args.push(this.#operand(start));
       const before = this.#at;
       this.#space();
-      if (before === this.#at && !this.#atClose() && !/^[|)]/.test(this.#rest(1)))
-        this.#fail(this.#at, `unexpected ${JSON.stringify(this.#rest(10))}`);
+      if (before === this.#at && !this.#atClose() && !/^[|)]/.test(this.#rest(1))) this.#unexpected(start);
     }
     if (args.length === 0) this.#fail(at, "a value is missing");
     for (const [index, arg] of args.entries()) {
@@ -362,9 +361,7 @@ class Parser {
     this.#space();
     const match = /^(-?)\}\}/.exec(this.#rest(3));
     if (!match) {
-      const seen = this.#rest(12);
-      if (seen === "") this.#fail(start, "{{ without }}");
-      this.#fail(this.#at, `unexpected ${JSON.stringify(seen)}`);
+      this.#unexpected(start);
     }
     this.#at += match?.[0].length ?? 0;
     this.#trimNext = match?.[1] === "-";
@@ -387,6 +384,12 @@ class Parser {
 
   #rest(length?: number): string {
     return this.#text.slice(this.#at, length === undefined ? undefined : this.#at + length);
+  }
+
+  #unexpected(start: number): never {
+    const seen = this.#rest(12);
+    if (seen === "") this.#fail(start, "{{ without }}");
+    this.#fail(this.#at, `unexpected ${JSON.stringify(seen)}`);
   }
 
   #fail(at: number, message: string): never {

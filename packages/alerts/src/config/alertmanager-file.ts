@@ -1,0 +1,63 @@
+import { type ConfigSource, type Problem, readYaml, validate } from "@tocsin/model/config";
+import { AlertingConfig } from "./alerting-config.js";
+import { UNSUPPORTED_RECEIVERS } from "./unsupported-receivers.js";
+import { unusedProblems } from "./unused.js";
+
+/** A checked configuration with everything worth saying about it. */
+export interface ReadAlerting {
+  /** Undefined when there is an error among the problems. */
+  readonly config: AlertingConfig | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a whole `alertmanager.yml`. Variables are not replaced, as Alertmanager does not: `$` is common in templates.
+ */
+export function readAlertmanagerFile(source: ConfigSource): ReadAlerting {
+  const { documents, problems } = readYaml(source);
+  const document = documents[0];
+  if (!document) {
+    if (problems.length === 0)
+      problems.push({
+        file: source.file,
+        line: 1,
+        column: 1,
+        length: 1,
+        severity: "error",
+        code: "config/empty",
+        message: "the file is empty.",
+      });
+    return { config: undefined, problems };
+  }
+  const value = document.value as { route?: unknown } | undefined;
+  if (value?.route === undefined || value.route === null) {
+    problems.push(document.problemAt([], { code: "config/invalid", message: "there is no route." }));
+    return { config: undefined, problems };
+  }
+  const checked = validate(AlertingConfig, document);
+  if (!checked.ok) return { config: undefined, problems: [...problems, ...checked.problems] };
+  const config = checked.value;
+  return { config, problems: [...problems, ...alertingWarnings(config, document, [])] };
+}
+
+/** What is valid and still worth a word: receivers that cannot be delivered to, or that nothing leads to. */
+export function alertingWarnings(
+  config: AlertingConfig,
+  document: Parameters<typeof unusedProblems>[1],
+  base: readonly (string | number)[],
+): Problem[] {
+  const unsupported = config.receivers.flatMap((receiver, index) =>
+    receiver.entries
+      .filter((entry) => !entry.definition)
+      .map((entry) => {
+        const product = UNSUPPORTED_RECEIVERS.find(({ type }) => type === entry.type)?.product ?? entry.type;
+        return document.problemAt([...base, "receivers", index, `${entry.type}_configs`, entry.index], {
+          code: "alerting/unsupported-receiver",
+          severity: "warning",
+          message: `Tocsin cannot deliver to ${product}; what is routed to "${receiver.name}" goes to the log instead.`,
+          hint: "Use a webhook, or another kind of receiver.",
+        });
+      }),
+  );
+  return [...unsupported, ...unusedProblems(config, document, base)];
+}

@@ -1,0 +1,69 @@
+import type { ConfigDocument, Path, Problem } from "@tocsin/model/config";
+import { formatMatchers, type Matcher } from "../route/matcher.js";
+import type { AlertingConfig } from "./alerting-config.js";
+import { type RouteConfig, routeMatchers } from "./route.js";
+
+/** Routes that no alert can reach, receivers and time intervals that nothing uses. */
+export function unusedProblems(config: AlertingConfig, document: ConfigDocument, base: Path): Problem[] {
+  const problems: Problem[] = [];
+  const usedReceivers = new Set<string>(
+    config.fallback_receiver === undefined ? [] : [config.fallback_receiver],
+  );
+  const usedIntervals = new Set<string>();
+  walk(config.route, [...base, "route"], (route, path) => {
+    if (route.receiver) usedReceivers.add(route.receiver);
+    if (route.escalation) usedReceivers.add(route.escalation.receiver);
+    for (const name of [...(route.mute_time_intervals ?? []), ...(route.active_time_intervals ?? [])])
+      usedIntervals.add(name);
+    for (const [index, child] of route.routes.entries()) {
+      const earlier = route.routes
+        .slice(0, index)
+        .findIndex((sibling) => !sibling.continue && covers(sibling, child));
+      if (earlier === -1) continue;
+      const taker = formatMatchers(routeMatchers(route.routes[earlier] ?? child));
+      problems.push(
+        document.problemAt([...path, "routes", index], {
+          code: "alerting/unreachable-route",
+          severity: "warning",
+          message: `no alert reaches this route: the route ${taker} before it takes them all.`,
+          hint: "Move it up, or set continue: true there.",
+        }),
+      );
+    }
+  });
+  for (const [index, { name }] of config.receivers.entries()) {
+    if (usedReceivers.has(name)) continue;
+    problems.push(
+      document.problemAt([...base, "receivers", index, "name"], {
+        code: "alerting/unused-receiver",
+        severity: "warning",
+        message: `no route leads to the receiver "${name}".`,
+      }),
+    );
+  }
+  return problems;
+}
+
+function walk(route: RouteConfig, path: Path, visit: (route: RouteConfig, path: Path) => void): void {
+  visit(route, path);
+  for (const [index, child] of route.routes.entries()) walk(child, [...path, "routes", index], visit);
+}
+
+/** Whether every alert that `later` takes is taken by `earlier`: each of its conditions stands in `later` too. */
+function covers(earlier: RouteConfig, later: RouteConfig): boolean {
+  const written = new Set(routeMatchers(later).map(textOf));
+  return routeMatchers(earlier).every(
+    (matcher) => written.has(textOf(matcher)) || isImplied(matcher, routeMatchers(later)),
+  );
+}
+
+function isImplied(matcher: Matcher, others: readonly Matcher[]): boolean {
+  return others.some(
+    (other) =>
+      other.name === matcher.name && other.operator === "=" && matcher.matches({ [other.name]: other.value }),
+  );
+}
+
+function textOf({ name, operator, value }: Matcher): string {
+  return `${name}${operator}${value}`;
+}

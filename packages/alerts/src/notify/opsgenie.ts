@@ -1,0 +1,135 @@
+import { z } from "zod";
+import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
+import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
+import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
+import { cut, fullTextUrl, incidentKey, jsonBody, plainText, worded } from "./wording.js";
+
+const Config = z
+  .strictObject({
+    ...httpFields,
+    api_key: optionalSecret(),
+    api_key_file: secretFile(),
+    api_url: httpUrl()
+      .optional()
+      .describe("For Jira Service Management, the successor: https://api.atlassian.com/jsm/ops/integration/"),
+    message: template(),
+    description: template(),
+    source: template(),
+    details: z.record(z.string(), z.string()).default({}),
+    entity: template(),
+    responders: z
+      .array(
+        z
+          .strictObject({ id: template(), name: template(), username: template(), type: template("team") })
+          .refine((responder) => responder.id ?? responder.name ?? responder.username, {
+            message: "a responder needs one of id, name and username.",
+          }),
+      )
+      .default([]),
+    actions: template().describe("Comma-separated."),
+    tags: template().describe("Comma-separated."),
+    note: template(),
+    priority: template().describe("P1 to P5."),
+    update_alerts: z
+      .boolean()
+      .default(false)
+      .describe("Also change message and description of an alert that is open."),
+  })
+  .superRefine(atMostOne("api_key", "api_key_file"));
+type Config = z.output<typeof Config>;
+
+/** Opsgenie, and Jira Service Management which speaks the same under another address. */
+export const opsgenie = defineNotifier({
+  type: "opsgenie",
+  sendResolvedByDefault: true,
+  config: Config,
+  resolve(config, global) {
+    const complete = { ...config, api_url: config.api_url ?? global.opsgenie_api_url };
+    if (config.api_key ?? config.api_key_file) return complete;
+    if (global.opsgenie_api_key ?? global.opsgenie_api_key_file)
+      return { ...complete, api_key: global.opsgenie_api_key, api_key_file: global.opsgenie_api_key_file };
+    return "no Opsgenie API key: set api_key or api_key_file here, or opsgenie_api_key in global.";
+  },
+  create(config, deps) {
+    const http = configuredHttp(config.http_config, deps);
+    return {
+      destination: "opsgenie",
+      async notify(notification, signal) {
+        const key = await revealSecret(config.api_key, config.api_key_file);
+        for (const { path, method, body } of requestsOf(config, deps, notification)) {
+          const response = await http.request({
+            url: `${(config.api_url ?? "").replace(/\/?$/, "/")}${path}`,
+            method,
+            headers: { "content-type": "application/json", authorization: `GenieKey ${key}` },
+            body: JSON.stringify(body),
+            signal,
+          });
+          const detail = jsonBody(response.body)?.message;
+          ensureAccepted("Opsgenie", response, deps.clock.now(), {
+            detail: typeof detail === "string" ? detail : undefined,
+          });
+        }
+        return undefined;
+      },
+    };
+  },
+});
+
+type Call = { path: string; method: "POST" | "PUT"; body: Record<string, unknown> };
+
+function requestsOf(config: Config, deps: NotifierDeps, notification: Notification): Call[] {
+  const text = (template: string | undefined): string | undefined =>
+    template === undefined ? undefined : deps.templates.text(template, notification);
+  const alias = incidentKey(notification);
+  const source = text(config.source) ?? fullTextUrl(notification);
+  const byAlias = (action: string): string => `v2/alerts/${alias}/${action}?identifierType=alias`;
+  if (notification.status === "resolved")
+    return [{ path: byAlias("close"), method: "POST", body: { source, note: text(config.note) } }];
+  const message = cut(
+    worded(deps.templates, notification, config.message, ({ title }) => title),
+    130,
+  );
+  const description = cut(
+    worded(deps.templates, notification, config.description, plainText),
+    15_000,
+    fullTextUrl(notification),
+  );
+  const create: Call = {
+    path: "v2/alerts",
+    method: "POST",
+    body: {
+      alias,
+      message,
+      description,
+      source,
+      details: {
+        ...notification.commonLabels,
+        ...Object.fromEntries(Object.entries(config.details).map(([name, value]) => [name, text(value)])),
+      },
+      responders: config.responders.map((responder) => ({
+        id: text(responder.id),
+        name: text(responder.name),
+        username: text(responder.username),
+        type: text(responder.type),
+      })),
+      tags: listOf(text(config.tags)),
+      actions: listOf(text(config.actions)),
+      note: text(config.note),
+      priority: text(config.priority),
+      entity: text(config.entity),
+    },
+  };
+  if (!config.update_alerts) return [create];
+  return [
+    create,
+    { path: byAlias("message"), method: "PUT", body: { message } },
+    { path: byAlias("description"), method: "PUT", body: { description } },
+  ];
+}
+
+function listOf(text: string | undefined): string[] | undefined {
+  return text
+    ?.split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}

@@ -1,0 +1,132 @@
+import { z } from "zod";
+import { httpUrl, optionalSecret, template } from "../config/fields.js";
+import { signAwsRequest } from "./aws-signature.js";
+import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
+import { configuredHttp, ensureAccepted, httpFields } from "./notifier-config.js";
+import { cut, fullTextUrl, incidentKey, plainText, worded } from "./wording.js";
+
+const Config = z
+  .strictObject({
+    ...httpFields,
+    api_url: httpUrl().optional(),
+    sigv4: z
+      .strictObject({
+        region: z.string().optional(),
+        access_key: z.string().optional(),
+        secret_key: optionalSecret(),
+        session_token: optionalSecret(),
+        profile: z.string().optional(),
+        role_arn: z.string().optional(),
+        use_fips_sts_endpoint: z.boolean().optional(),
+      })
+      .prefault({}),
+    topic_arn: z.string().optional(),
+    phone_number: z.string().optional(),
+    target_arn: z.string().optional(),
+    subject: template(),
+    message: template(),
+    attributes: z.record(z.string(), z.string()).default({}),
+  })
+  .superRefine((config, context) => {
+    const fail = (message: string, path: string[] = []): void =>
+      context.addIssue({ code: "custom", message, path });
+    if (
+      [config.topic_arn, config.phone_number, config.target_arn].filter((each) => each !== undefined)
+        .length !== 1
+    )
+      fail("exactly one of topic_arn, phone_number or target_arn must be configured.");
+    const { access_key, secret_key, profile, role_arn } = config.sigv4;
+    if ((access_key === undefined) !== (secret_key === undefined))
+      fail("access_key and secret_key belong together.", ["sigv4"]);
+    if (profile !== undefined || role_arn !== undefined || access_key === undefined)
+      fail(
+        "Tocsin signs with access_key and secret_key; profiles and roles are not supported. Write for instance access_key: ${AWS_ACCESS_KEY_ID}.",
+        ["sigv4"],
+      );
+    if (!config.api_url && !config.sigv4.region && !arnRegion(config))
+      fail("the region is not known: set sigv4.region.", ["sigv4"]);
+  });
+type Config = z.output<typeof Config>;
+
+function arnRegion(config: {
+  topic_arn?: string | undefined;
+  target_arn?: string | undefined;
+}): string | undefined {
+  return (config.topic_arn ?? config.target_arn)?.split(":")[3] || undefined;
+}
+
+/** Amazon SNS: publishes to a topic, an endpoint or a phone. */
+export const sns = defineNotifier({
+  type: "sns",
+  sendResolvedByDefault: true,
+  config: Config,
+  create(config, deps) {
+    const http = configuredHttp(config.http_config, deps);
+    const region =
+      config.sigv4.region ??
+      arnRegion(config) ??
+      /sns\.([\w-]+)\./.exec(config.api_url ?? "")?.[1] ??
+      "us-east-1";
+    const url = new URL(config.api_url ?? `https://sns.${region}.amazonaws.com/`);
+    return {
+      destination: `sns ${config.topic_arn ?? config.target_arn ?? "phone"}`,
+      async notify(notification, signal) {
+        const body = bodyOf(config, deps, notification);
+        const headers = { "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
+        const { access_key: accessKey = "", secret_key, session_token } = config.sigv4;
+        const scope = {
+          accessKey,
+          secretKey: secret_key?.reveal() ?? "",
+          sessionToken: session_token?.reveal(),
+          region,
+          service: "sns",
+        };
+        const response = await http.request({
+          url: url.href,
+          headers: signAwsRequest(url, headers, body, scope, deps.clock.now()),
+          body,
+          signal,
+        });
+        const [, code = "", message = ""] =
+          /<Code>(.*?)<\/Code>\s*<Message>(.*?)<\/Message>/s.exec(response.body) ?? [];
+        // AWS answers 400 also when it is sent too much.
+        const status = code.startsWith("Throttl") ? 429 : response.status;
+        ensureAccepted("Amazon SNS", { ...response, status }, deps.clock.now(), {
+          detail: code && `${code}: ${message}`,
+        });
+        return undefined;
+      },
+    };
+  },
+});
+
+function bodyOf(config: Config, deps: NotifierDeps, notification: Notification): string {
+  const { templates } = deps;
+  const text = (template: string): string => templates.text(template, notification);
+  const form = new URLSearchParams({ Action: "Publish", Version: "2010-03-31" });
+  if (config.topic_arn !== undefined) form.set("TopicArn", text(config.topic_arn));
+  if (config.target_arn !== undefined) form.set("TargetArn", text(config.target_arn));
+  if (config.phone_number !== undefined) form.set("PhoneNumber", text(config.phone_number));
+  const message = worded(templates, notification, config.message, plainText);
+  form.set(
+    "Message",
+    cut(message, config.phone_number === undefined ? 200_000 : 1_600, fullTextUrl(notification)),
+  );
+  // Subjects are ASCII, begin with a letter or digit and have less than 100 characters.
+  const subject = worded(templates, notification, config.subject, ({ title }) => title).replace(
+    /[^\x20-\x7e]/g,
+    "?",
+  );
+  if (config.phone_number === undefined && subject !== "") form.set("Subject", subject.slice(0, 99));
+  if (config.topic_arn?.endsWith(".fifo")) {
+    form.set("MessageGroupId", incidentKey(notification));
+    form.set("MessageDeduplicationId", notification.id);
+  }
+  for (const [index, [name, value]] of Object.entries(config.attributes).entries()) {
+    const prefix = `MessageAttributes.entry.${index + 1}`;
+    form.set(`${prefix}.Name`, name);
+    form.set(`${prefix}.Value.DataType`, "String");
+    form.set(`${prefix}.Value.StringValue`, text(value));
+  }
+  return form.toString();
+}
