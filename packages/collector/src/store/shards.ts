@@ -6,9 +6,12 @@ import type { Sql, SqlOptions } from "./sql.js";
  */
 export class Shards {
   readonly all: readonly Sql[];
+  /** Whether a cluster keeps several copies of each table. */
+  readonly isReplicated: boolean;
 
-  constructor(all: readonly Sql[]) {
+  constructor(all: readonly Sql[], isReplicated = false) {
     this.all = all;
+    this.isReplicated = isReplicated;
   }
 
   forToken(token: string): Sql {

@@ -185,7 +185,7 @@ describe.skipIf(!availability.available)("store", () => {
 
     const ids = async (filter: object, limit = 100) =>
       (await store.traces.search({ ...range, ...filter }, { limit })).traces.map(
-        (trace) => Number(trace.traceId.replace(/^a+/, "0x")) - 1000,
+        (trace) => Number(trace.traceId.replace(/^a0*/, "0x")) - 1000,
       );
     const where = (keep: (n: number) => boolean) => Array.from({ length: 40 }, (_, n) => n).filter(keep);
 

@@ -84,7 +84,10 @@ export class Store {
     const clock = options.clock ?? systemClock;
     const retention = options.retention ?? RetentionConfig.parse({});
     const { engine, endpoints } = await connect(options, clock, logger);
-    const shards = new Shards(endpoints.map((endpoint) => new ClickHouseSql(endpoint)));
+    const shards = new Shards(
+      endpoints.map((endpoint) => new ClickHouseSql(endpoint)),
+      clusterOf(options.config) !== undefined,
+    );
     const metrics = storeMetrics(options.registry ?? new Registry(), () => {
       const status = engine?.status();
       return status && { running: status.state === "running", restarts: status.restarts };

@@ -1,15 +1,12 @@
-import { type Logger, messageOf } from "@tocsin/model";
-import { CollectorError } from "../errors.js";
-import { decodeLogs, decodeTraces } from "../otlp/index.js";
-import type { SpoolBatch, SpoolRecord } from "../spool/record.js";
+import type { Logger } from "@tocsin/model";
+import type { LogColumns, SpanColumns } from "../otlp/index.js";
+import type { SpoolBatch } from "../spool/record.js";
 import type { LogTail } from "./logs/log-tail.js";
 import type { StoreMetrics } from "./metrics.js";
-import type { Block } from "./native/block.js";
-import { LogBlock } from "./native/log-block.js";
-import { SpanBlock } from "./native/span-block.js";
-import { TimeWindow } from "./native/time-window.js";
+import { logSource, spanSource } from "./row-source.js";
 import type { Signal } from "./schema/table.js";
 import type { Shards } from "./shards.js";
+import { TableWriter } from "./table-writer.js";
 
 export interface WriterDeps {
   readonly shards: Shards;
@@ -21,19 +18,25 @@ export interface WriterDeps {
 }
 
 /**
- * Turns batches of the spool into one insert per table.
+ * Turns batches of the spool into inserts.
  *
- * The batch's token names the insert, so a batch that is written again (the process died before it could commit its
- * place in the spool) adds nothing. A batch is held in memory about twice: as the spool's bytes and as the block.
+ * The batch's token names the inserts, so a batch that is written again (the process died before it could commit its
+ * place in the spool) adds nothing. A batch is held in memory about three times: as the spool's bytes, as columns over
+ * them and as the block.
  */
 export class StoreWriter {
   readonly #deps: WriterDeps;
-  readonly #spans = new SpanBlock();
-  readonly #logs = new LogBlock();
+  readonly #spans: TableWriter<SpanColumns>;
+  readonly #logs: TableWriter<LogColumns>;
+  /** The first batch may be one that a former process has written and not committed. */
+  #mayBeRepeat = true;
   #writing: Promise<unknown> = Promise.resolve();
 
   constructor(deps: WriterDeps) {
+    const { shards, metrics, logger, retentionMs } = deps;
     this.#deps = deps;
+    this.#spans = new TableWriter(spanSource(), { shards, metrics, logger, retentionMs: retentionMs.traces });
+    this.#logs = new TableWriter(logSource(), { shards, metrics, logger, retentionMs: retentionMs.logs });
   }
 
   /**
@@ -50,82 +53,20 @@ export class StoreWriter {
 
   async #write(batch: SpoolBatch): Promise<void> {
     const stopTimer = this.#deps.metrics.insertSeconds.startTimer();
-    const spans = this.#fill("otel_traces", batch.records, "traces", this.#spans.block, (record, window) => {
-      const columns = decodeTraces(record.body);
-      return { rows: columns.rowCount, skipped: this.#spans.append(columns, window) };
-    });
-    const passing: (() => void)[] = [];
-    const logs = this.#fill("otel_logs", batch.records, "logs", this.#logs.block, (record, window) => {
-      const columns = decodeLogs(record.body);
-      passing.push(() => this.#deps.tail.publish(columns, record.receivedAtMs));
-      return { rows: columns.rowCount, skipped: this.#logs.append(columns, window, record.receivedAtMs) };
-    });
-    await Promise.all([
-      this.#insert("otel_traces", this.#spans.block, batch.token, spans),
-      this.#insert("otel_logs", this.#logs.block, batch.token, logs),
+    const mayBeRepeat = this.#mayBeRepeat;
+    this.#mayBeRepeat = true;
+    // Both end before this does, also when one fails: the blocks must be free for the next attempt.
+    const [spans, logs] = await Promise.allSettled([
+      this.#spans.write(batch, mayBeRepeat),
+      this.#logs.write(batch, mayBeRepeat),
     ]);
-    for (const publish of passing) publish();
+    if (spans.status === "rejected") throw spans.reason;
+    if (logs.status === "rejected") throw logs.reason;
+    this.#mayBeRepeat = false;
     stopTimer();
+    this.#spans.count(spans.value);
+    this.#logs.count(logs.value);
+    for (const { columns, receivedAtMs } of logs.value.decoded)
+      this.#deps.tail.publish(columns, receivedAtMs);
   }
-
-  /** Fills a block and returns what to count once it is written: a repeated attempt must not count twice. */
-  #fill(
-    table: string,
-    records: readonly SpoolRecord[],
-    signal: "traces" | "logs",
-    block: Block,
-    append: (record: SpoolRecord, window: TimeWindow) => { rows: number; skipped: number },
-  ): Tally {
-    block.clear();
-    const tally: Tally = { accepted: 0, time: 0, malformed: 0 };
-    for (const record of records) {
-      if (record.signal !== signal) continue;
-      const window = new TimeWindow(record.receivedAtMs, this.#deps.retentionMs[signal]);
-      try {
-        const { rows, skipped } = append(record, window);
-        tally.accepted += rows;
-        tally.time += skipped;
-      } catch (error) {
-        // Receivers check what they take; this is a record from before a check was added.
-        tally.accepted += 1;
-        tally.malformed += 1;
-        this.#deps.logger.warn(
-          { table, reason: messageOf(error) },
-          "a record could not be decoded and was left out",
-        );
-      }
-    }
-    return tally;
-  }
-
-  async #insert(table: string, block: Block, token: string, tally: Tally): Promise<void> {
-    const { shards, metrics, logger } = this.#deps;
-    let refused = 0;
-    try {
-      if (block.rowCount > 0) {
-        const insert = { table, columns: block.names, parts: block.parts(), token: `${token}/${table}` };
-        await shards.forToken(token).insertNative(insert);
-      }
-    } catch (error) {
-      const code = error instanceof CollectorError ? error.code : "STORE_WRITE_FAILED";
-      metrics.insertFailures.inc({ code });
-      if (!(error instanceof CollectorError) || error.retryable) throw error;
-      refused = block.rowCount;
-      logger.error(
-        { table, rows: refused, reason: error.message },
-        "the engine refused rows; they are left out",
-      );
-    }
-    metrics.accepted.inc({ table }, tally.accepted);
-    metrics.written.inc({ table }, block.rowCount - refused);
-    for (const [reason, count] of Object.entries({ time: tally.time, malformed: tally.malformed, refused })) {
-      if (count > 0) metrics.dropped.inc({ table, reason }, count);
-    }
-  }
-}
-
-interface Tally {
-  accepted: number;
-  time: number;
-  malformed: number;
 }

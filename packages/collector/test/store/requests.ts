@@ -106,5 +106,5 @@ export function batch(token: string, records: readonly SpoolRecord[]): SpoolBatc
 }
 
 /** A trace or span id from a small number. */
-export const traceId = (n: number) => n.toString(16).padStart(32, "a");
-export const spanId = (n: number) => n.toString(16).padStart(16, "b");
+export const traceId = (n: number) => `a${n.toString(16).padStart(31, "0")}`;
+export const spanId = (n: number) => `b${n.toString(16).padStart(15, "0")}`;

@@ -25,22 +25,18 @@ export class LogBlock {
   readonly #eventName = this.block.bytes("EventName", "String");
 
   /**
-   * Adds the records of one request whose time lies in the window; returns how many it left out.
+   * Adds the records of one request whose time lies in the window.
    *
    * @param receivedAtMs the time of records that bring none
    */
-  append(logs: LogColumns, window: TimeWindow, receivedAtMs: UnixMs): number {
+  append(logs: LogColumns, window: TimeWindow, receivedAtMs: UnixMs): void {
     const resources = logs.resources.map((resource) => prepareMap(resource.attributes));
     const scopes = logs.scopes.map((scope) => prepareMap(scope.attributes));
-    let skipped = 0;
     for (let row = 0; row < logs.rowCount; row++) {
-      if (!window.contains(logs.timeMs[row] || receivedAtMs)) {
-        skipped += 1;
-        continue;
+      if (window.contains(logs.timeMs[row] || receivedAtMs)) {
+        this.#append(logs, row, receivedAtMs, resources, scopes);
       }
-      this.#append(logs, row, receivedAtMs, resources, scopes);
     }
-    return skipped;
   }
 
   #append(

@@ -36,15 +36,12 @@ export class SpanBlock {
   readonly #linkTraceState = this.#links.bytes("TraceState", "String");
   readonly #linkAttributes = this.#links.map("Attributes");
 
-  /** Adds the spans of one request whose start lies in the window; returns how many it left out. */
-  append(spans: SpanColumns, window: TimeWindow): number {
+  /** Adds the spans of one request whose start lies in the window. */
+  append(spans: SpanColumns, window: TimeWindow): void {
     const resources = spans.resources.map((resource) => prepareMap(resource.attributes));
-    let skipped = 0;
     for (let row = 0; row < spans.rowCount; row++) {
       if (window.contains(spans.startTimeMs[row])) this.#append(spans, row, resources);
-      else skipped += 1;
     }
-    return skipped;
   }
 
   #append(spans: SpanColumns, row: number, resources: readonly PreparedMap[]): void {

@@ -24,7 +24,7 @@ export class TraceReader {
 
   /** A trace with all its spans; undefined when the store has none of them. */
   async byId(traceId: string, signal?: AbortSignal): Promise<StoredTrace | undefined> {
-    return (await this.byIds([traceId], signal))[0];
+    return (await this.byIds([traceId], signal))[0] ?? (await this.#anywhere(traceId, signal));
   }
 
   /** Several traces, whole, in the order of their ids; those that the store does not have are left out. */
@@ -74,6 +74,16 @@ ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
       nextCursor:
         matches.length > page.limit ? formatCursor({ nanos: last.newest, tie: last.TraceId }) : undefined,
     };
+  }
+
+  /** A trace whose time is not known: an engine that was killed may have lost that note, but not the spans. */
+  async #anywhere(traceId: string, signal?: AbortSignal): Promise<StoredTrace | undefined> {
+    const id = traceId.toLowerCase().padStart(32, "0");
+    const rows = await this.#shards.query<SpanRow>(
+      `${SPAN_SELECT} WHERE TraceId = {id:String} ORDER BY Timestamp LIMIT ${MAX_SPANS + 1}`,
+      { params: { id }, signal },
+    );
+    return traceOf(id, rows.map(spanOfRow));
   }
 
   async #matches(filter: TraceFilter, page: Page): Promise<Match[]> {
