@@ -16,7 +16,8 @@ export function prepare() {
   const stamp = join(root, "node_modules", ".tocsin-lock");
   if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
     console.error("Installing the dependencies (once, about half a minute) …");
-    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    // Not `npm ci`: it refuses a lock file made where a registry does not carry the binaries of every platform.
+    run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
     writeFileSync(stamp, lock);
   }
   build();
