@@ -107,12 +107,11 @@ export class ClientSpan extends LeanSpan {
     const method = knownMethod(target.method);
     const status = outcome?.status;
     const errorType = outcome === undefined ? undefined : errorTypeOf(outcome);
-    const key = `${method} ${status} ${outcome?.version} ${errorType} ${target.scheme} ${target.port} ${target.host}`;
+    const key = `${method} ${status} ${outcome?.version} ${errorType} ${target.port} ${target.host}`;
     const cell = this.deps.cells.find(key, () => ({
       "http.request.method": method,
       "server.address": target.host,
       "server.port": target.port,
-      "url.scheme": target.scheme,
       "network.protocol.version": outcome?.version,
       "http.response.status_code": status,
       "error.type": errorType,

@@ -70,7 +70,7 @@ export class ServerSpan extends LeanSpan {
   /** The whole pattern, or nothing when no route matched. */
   get route(): string | undefined {
     const path = this.routePath ?? this.routeSource?.();
-    if (path === undefined) return undefined;
+    if (path === undefined) return routeLeftBehind(this.request);
     if (this.routeBase === "") return path;
     return path === "/" ? this.routeBase : this.routeBase + path;
   }
@@ -147,4 +147,12 @@ export class ServerSpan extends LeanSpan {
     }));
     return this.cell;
   }
+}
+
+/** What express leaves on the request: the way to learn of routes where its files could not be watched, as in bundles. */
+function routeLeftBehind(request: IncomingMessage): string | undefined {
+  const { route, baseUrl } = request as { route?: { path?: unknown }; baseUrl?: unknown };
+  const path = route?.path;
+  if (typeof path !== "string") return undefined;
+  return typeof baseUrl === "string" ? baseUrl + path : path;
 }
