@@ -39,7 +39,7 @@ message Gauge { repeated NumberPoint data_points = 1; }
 message Sum { repeated NumberPoint data_points = 1; int32 aggregation_temporality = 2; bool is_monotonic = 3; }
 message Histogram { repeated HistogramPoint data_points = 1; int32 aggregation_temporality = 2; }
 message ExponentialHistogram { repeated ExponentialPoint data_points = 1; int32 aggregation_temporality = 2; }
-message NumberPoint { fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; double as_double = 4; sfixed64 as_int = 6;
+message NumberPoint { fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; oneof value { double as_double = 4; sfixed64 as_int = 6; }
   repeated KeyValue attributes = 7; repeated Exemplar exemplars = 5; }
 message HistogramPoint { fixed64 start_time_unix_nano = 2; fixed64 time_unix_nano = 3; fixed64 count = 4; double sum = 5;
   repeated fixed64 bucket_counts = 6; repeated double explicit_bounds = 7; repeated Exemplar exemplars = 8;
@@ -59,7 +59,7 @@ type Json = Record<string, unknown>;
 /** A request of one signal as plain objects; 64-bit numbers as strings, bytes as Buffers. */
 export function decodeRequest(signal: "traces" | "metrics" | "logs", body: Uint8Array): Json {
   const type = root.lookupType(`${signal.charAt(0).toUpperCase()}${signal.slice(1)}`);
-  return type.toObject(type.decode(body), { longs: String, bytes: Buffer, defaults: false });
+  return type.toObject(type.decode(Buffer.from(body)), { longs: String, bytes: Buffer, defaults: false });
 }
 
 /** OTLP's key-value list as an object. */

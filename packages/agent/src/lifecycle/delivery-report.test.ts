@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { DeliveryReport } from "./delivery-report.js";
+import { Voice } from "./say.js";
+
+function report(url = "http://127.0.0.1:4318") {
+  const lines: string[] = [];
+  const state = { nowMs: 0, dropped: 0 };
+  const made = new DeliveryReport({
+    voice: new Voice("info", (line) => void lines.push(line)),
+    urlOf: (signal) => `${url}/v1/${signal}`,
+    now: () => state.nowMs,
+    dropped: () => state.dropped,
+    summary: () => "checkout 1.42.0 (server.js, pid 4127) · watching http fetch express",
+  });
+  return { made, lines, state };
+}
+
+const AWAY = { kind: "unreachable", why: "connection refused: nothing listens there", retryMs: 1 } as const;
+const SUMMARY =
+  "tocsin: checkout 1.42.0 (server.js, pid 4127) · watching http fetch express · sending to http://127.0.0.1:4318";
+
+test("introduces the agent once the collector has answered, once", () => {
+  const { made, lines } = report();
+  made.take({ kind: "connected", signal: "metrics", ms: 3.2 });
+  made.take({ kind: "connected", signal: "traces", ms: 2 });
+  expect(lines).toEqual([`${SUMMARY}, which answered in 3 ms\n`]);
+});
+
+test("says a failure once for all signals, then once a minute, and its end with what was lost", () => {
+  const { made, lines, state } = report();
+  for (const signal of ["metrics", "traces", "logs"] as const) made.take({ ...AWAY, signal });
+  const failure =
+    "tocsin: cannot deliver to http://127.0.0.1:4318: connection refused: nothing listens there. The service is unaffected; telemetry waits in memory (up to 32 MB) and is retried.\n";
+  expect(lines).toEqual([failure, `${SUMMARY}, which does not answer\n`]);
+  state.nowMs = 59_999;
+  made.take({ ...AWAY, signal: "logs" });
+  expect(lines.length).toBe(2);
+  state.nowMs = 60_000;
+  made.take({ ...AWAY, signal: "logs" });
+  expect(lines[2]).toBe(failure);
+  state.dropped = 7;
+  made.take({ kind: "recovered", signal: "logs", afterMs: 61_000 });
+  made.take({ kind: "recovered", signal: "traces", afterMs: 61_000 });
+  expect(lines.slice(3)).toEqual([
+    "tocsin: http://127.0.0.1:4318 answers again after 61 s; 7 items were lost.\n",
+  ]);
+});
+
+test("knows the commonest wrong port", () => {
+  const { made, lines } = report("http://127.0.0.1:4319");
+  made.take({ kind: "unreachable", signal: "traces", why: "answered 503", retryMs: 1 });
+  expect(lines[0]).toContain("4319 is the page; OTLP is on 4318.");
+});
