@@ -61,8 +61,10 @@ export class Consumer implements SpoolConsumer {
     return this.#committed;
   }
 
-  async read(options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<SpoolBatch | undefined> {
-    const { maxBytes = DEFAULT_BATCH_BYTES, signal } = options;
+  async read(
+    options: { maxBytes?: number; signal?: AbortSignal; wait?: boolean } = {},
+  ): Promise<SpoolBatch | undefined> {
+    const { maxBytes = DEFAULT_BATCH_BYTES, signal, wait = true } = options;
     for (;;) {
       if (signal?.aborted || this.#source.isClosed()) return undefined;
       const start = this.#source.normalize(this.#position);
@@ -70,6 +72,7 @@ export class Consumer implements SpoolConsumer {
       const reading = await this.#source.read(start, maxBytes, until);
       if (reading === undefined) {
         this.#position = start;
+        if (!wait) return undefined;
         await this.#wait(start, signal);
         continue;
       }

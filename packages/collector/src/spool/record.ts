@@ -39,9 +39,16 @@ export interface SpoolConsumer {
    * The next records, at least one and at most about `maxBytes`; waits while there are none.
    * Recently appended records come from memory, without a disk read.
    *
-   * @returns undefined when `signal` is aborted or the spool is closed before there is a record
+   * For exact repetition after a crash, commit a batch before reading the next.
+   *
+   * @returns undefined when `signal` is aborted or the spool is closed before there is a record, and with `wait: false`
+   * when there is none at the moment
    */
-  read(options?: { maxBytes?: number; signal?: AbortSignal }): Promise<SpoolBatch | undefined>;
+  read(options?: {
+    maxBytes?: number;
+    signal?: AbortSignal;
+    wait?: boolean;
+  }): Promise<SpoolBatch | undefined>;
   /** Makes `position` durable; segments that every consumer has passed are deleted. */
   commit(position: SpoolPosition): Promise<void>;
   /** Continues reading from another place, for consumers that keep their position elsewhere (a snapshot). */

@@ -1,0 +1,30 @@
+import { type Clock, systemClock } from "@tocsin/model";
+import type { ForwardConfig } from "./config.js";
+import type { Endpoint, EndpointOptions } from "./endpoint.js";
+import { Forwarder, type ForwarderOptions } from "./forwarder.js";
+import { grpcEndpoint } from "./grpc-endpoint.js";
+import { httpEndpoint } from "./http-endpoint.js";
+
+/** The endpoint of an address: http(s):// or grpc(s)://. */
+export function createEndpoint(address: string, clock: Clock, options: EndpointOptions = {}): Endpoint {
+  const url = new URL(address);
+  return url.protocol.startsWith("grpc") ? grpcEndpoint(url, options) : httpEndpoint(url, clock, options);
+}
+
+/** A forwarder as the configuration wants it; it begins at once. */
+export function createForwarder(
+  config: ForwardConfig,
+  options: Omit<ForwarderOptions, "endpoints" | "maxRequestBytes" | "maxBackoffMs">,
+): Forwarder {
+  const headers = Object.fromEntries(
+    Object.entries(config.headers).map(([name, value]) => [name, value.reveal()]),
+  );
+  const endpointOptions = { headers, compression: config.compression, timeoutMs: config.timeout };
+  const clock = options.clock ?? systemClock;
+  return new Forwarder({
+    ...options,
+    endpoints: config.endpoints.map((address) => createEndpoint(address, clock, endpointOptions)),
+    maxRequestBytes: config.max_request_size,
+    maxBackoffMs: config.max_backoff,
+  });
+}

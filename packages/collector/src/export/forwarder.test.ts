@@ -1,0 +1,236 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { systemClock } from "@tocsin/model";
+import { ManualClock } from "@tocsin/model/testing";
+import { Registry } from "prom-client";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { decodeTraces, otlpJsonToProtobuf, textAt } from "../otlp/index.js";
+import { createOtlpGrpcReceiver, createOtlpHttpReceiver, Intake } from "../receive/index.js";
+import { comparePositions, Spool } from "../spool/index.js";
+import { createEndpoint } from "./create.js";
+import type { Endpoint } from "./endpoint.js";
+import { EndpointChooser } from "./endpoint-chooser.js";
+import { Forwarder, type ForwarderOptions } from "./forwarder.js";
+import { outcomeOfHttp, outcomeOfRpc } from "./outcome.js";
+
+let dir: string;
+let spool: Spool;
+let registry: Registry;
+const ends: (() => Promise<unknown> | unknown)[] = [];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "tocsin-forward-"));
+  spool = await Spool.open({ dir: join(dir, "near"), consumers: ["forward"] });
+  registry = new Registry();
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+  await spool.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+function trace(name: string): Buffer {
+  const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", name };
+  return otlpJsonToProtobuf(
+    "traces",
+    JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }),
+  );
+}
+
+async function append(...names: string[]): Promise<void> {
+  await Promise.all(
+    names.map((name) => spool.append({ signal: "traces", body: trace(name), receivedAtMs: 0 })),
+  );
+}
+
+function forward(endpoints: readonly Endpoint[], options: Partial<ForwarderOptions> = {}): Forwarder {
+  const forwarder = new Forwarder({
+    name: "gateway",
+    consumer: spool.consumer("forward"),
+    endpoints,
+    random: () => 0,
+    registry,
+    ...options,
+  });
+  ends.push(() => forwarder.close(0));
+  return forwarder;
+}
+
+interface Seen {
+  readonly path: string;
+  readonly names: readonly string[];
+}
+
+/** A backend that answers as told and remembers what it took. */
+async function backend(
+  answer: (request: Seen, index: number) => { status: number; headers?: Record<string, string> },
+): Promise<{ url: string; taken: Seen[]; tried: Seen[]; server: Server }> {
+  const taken: Seen[] = [];
+  const tried: Seen[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const columns = decodeTraces(gunzipSync(Buffer.concat(chunks)));
+    const names = Array.from({ length: columns.rowCount }, (_, row) =>
+      textAt(columns.bytes, columns.nameStart[row], columns.nameEnd[row]),
+    );
+    const seen = { path: request.url ?? "", names };
+    const { status, headers = {} } = answer(seen, tried.push(seen) - 1);
+    if (status < 300) taken.push(seen);
+    response.writeHead(status, headers).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  ends.push(() => new Promise((resolve) => server.close(resolve)));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, taken, tried, server };
+}
+
+/** Until the forwarder has committed everything; real sockets are at work, so the event loop is waited for, not time. */
+async function untilSent(): Promise<void> {
+  while (
+    spool.status().consumers[0].lagBytes > 0 ||
+    comparePositions(spool.consumer("forward").position, spool.end) < 0
+  ) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe("forwarding", () => {
+  test.each(["http", "grpc"])(
+    "over %s: everything arrives once at another collector, joined",
+    async (protocol) => {
+      const far = await Spool.open({ dir: join(dir, "far"), consumers: ["store"] });
+      const intake = new Intake({ spool: far });
+      const receiver =
+        protocol === "grpc" ? createOtlpGrpcReceiver({ intake }) : createOtlpHttpReceiver({ intake });
+      const port = await receiver.listen({ host: "127.0.0.1", port: 0 });
+      ends.push(
+        () => far.close(),
+        () => receiver.close(),
+      );
+      const names = Array.from({ length: 50 }, (_, index) => `span ${index}`);
+      await append(...names);
+      forward([createEndpoint(`${protocol}://127.0.0.1:${port}`, systemClock)]);
+      await untilSent();
+      const batch = await far.consumer("store").read();
+      expect(batch?.records).toHaveLength(1);
+      const spans = decodeTraces(batch?.records[0].body ?? Buffer.alloc(0));
+      expect(
+        Array.from({ length: spans.rowCount }, (_, row) =>
+          textAt(spans.bytes, spans.nameStart[row], spans.nameEnd[row]),
+        ),
+      ).toEqual(names);
+    },
+  );
+
+  test("a bad request is dropped alone, its neighbours are not", async () => {
+    const far = await backend(({ names }) => ({ status: names.includes("bad") ? 400 : 200 }));
+    await append("a", "b", "bad", "c");
+    forward([createEndpoint(far.url, systemClock)]);
+    await untilSent();
+    expect(far.taken.flatMap(({ names }) => names)).toEqual(["a", "b", "c"]);
+    expect(await registry.getSingleMetricAsString("tocsin_export_dropped_records_total")).toContain(
+      'tocsin_export_dropped_records_total{exporter="gateway",reason="refused"} 1',
+    );
+    expect(await registry.getSingleMetricAsString("tocsin_export_sent_records_total")).toContain(
+      'tocsin_export_sent_records_total{exporter="gateway"} 3',
+    );
+  });
+
+  test("waits as long as the endpoint asks, be it hours, and then goes on", async () => {
+    const clock = new ManualClock(1_790_000_000_000);
+    let open = false;
+    const far = await backend(() =>
+      open ? { status: 200 } : { status: 503, headers: { "retry-after": "7200" } },
+    );
+    await append("a");
+    const forwarder = forward([createEndpoint(far.url, clock)], { clock });
+    while (forwarder.status().fault === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(7_199_000);
+    open = true;
+    expect(far.tried).toHaveLength(1);
+    await clock.advance(1_001);
+    await untilSent();
+    expect(far.taken.map(({ names }) => names)).toEqual([["a"]]);
+    expect(forwarder.status().fault).toBeUndefined();
+  });
+
+  test("another endpoint stands in while the first is away", async () => {
+    const first = await backend(() => ({ status: 503 }));
+    const second = await backend(() => ({ status: 200 }));
+    await append("a");
+    const forwarder = forward(
+      [createEndpoint(first.url, systemClock), createEndpoint(second.url, systemClock)],
+      {
+        random: () => 1,
+      },
+    );
+    await untilSent();
+    expect([first.tried.length, second.taken.length]).toEqual([1, 1]);
+    expect(forwarder.status()).toMatchObject({ endpoint: second.url, fault: undefined });
+  });
+
+  test("what was not sent at closing is sent by the next process", async () => {
+    const far = await backend(() => ({ status: 503 }));
+    await append("a");
+    const forwarder = forward([createEndpoint(far.url, systemClock)], { random: () => 1 });
+    while (forwarder.status().fault === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await forwarder.close();
+    await spool.close();
+    spool = await Spool.open({ dir: join(dir, "near"), consumers: ["forward"] });
+    const good = await backend(() => ({ status: 200 }));
+    forward([createEndpoint(good.url, systemClock)]);
+    await untilSent();
+    expect(good.taken.map(({ names }) => names)).toEqual([["a"]]);
+  });
+
+  test("closing sends what is there", async () => {
+    const far = await backend(() => ({ status: 200 }));
+    const forwarder = forward([createEndpoint(far.url, systemClock)]);
+    await append("a", "b");
+    await forwarder.close();
+    expect(far.taken.flatMap(({ names }) => names)).toEqual(["a", "b"]);
+  });
+});
+
+describe("outcomes", () => {
+  test.each([
+    { status: 200, retryAfter: undefined, want: { kind: "sent" } },
+    { status: 429, retryAfter: "3", want: { kind: "retry", afterMs: 3_000 } },
+    { status: 503, retryAfter: "Thu, 01 Jan 1970 00:00:10 GMT", want: { kind: "retry", afterMs: 6_000 } },
+    { status: 502, retryAfter: undefined, want: { kind: "retry", afterMs: undefined } },
+    { status: 401, retryAfter: undefined, want: { kind: "retry" } },
+    { status: 400, retryAfter: undefined, want: { kind: "refused" } },
+    { status: 413, retryAfter: undefined, want: { kind: "refused" } },
+  ])("HTTP $status is $want.kind", ({ status, retryAfter, want }) => {
+    expect(outcomeOfHttp(status, retryAfter, "", 4_000)).toMatchObject(want);
+  });
+
+  test.each([
+    { code: 14, afterMs: undefined, want: "retry" },
+    { code: 8, afterMs: undefined, want: "refused" },
+    { code: 8, afterMs: 5_000, want: "retry" },
+    { code: 3, afterMs: undefined, want: "refused" },
+  ])("gRPC $code with RetryInfo $afterMs is $want", ({ code, afterMs, want }) => {
+    expect(outcomeOfRpc(code, afterMs, "").kind).toBe(want);
+  });
+});
+
+test("waits double, have full jitter, and never undercut Retry-After", () => {
+  const endpoint = { name: "a" } as Endpoint;
+  const waits = (random: number, retryAfterMs?: number): number[] => {
+    const chooser = new EndpointChooser([endpoint], { maxBackoffMs: 8_000, random: () => random });
+    return Array.from({ length: 6 }, () => {
+      chooser.failed(endpoint, 0, retryAfterMs);
+      const choice = chooser.choose(0);
+      return choice.kind === "wait" ? choice.untilMs : 0;
+    });
+  };
+  expect(waits(1)).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+  expect(waits(0.5)).toEqual([500, 1_000, 2_000, 4_000, 4_000, 4_000]);
+  expect(waits(0, 3_600_000)[0]).toBe(3_600_000);
+});

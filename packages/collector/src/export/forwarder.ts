@@ -1,0 +1,236 @@
+import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
+import { Registry } from "prom-client";
+import type { OtlpSignal } from "../otlp/columns.js";
+import type { SpoolConsumer, SpoolRecord } from "../spool/record.js";
+import type { Endpoint } from "./endpoint.js";
+import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
+import { ExportMetrics } from "./metrics.js";
+
+/** Changes a request on its way out; undefined when nothing of it is left. */
+export type Transform = (signal: OtlpSignal, body: Buffer) => Buffer | undefined;
+
+export interface ForwarderOptions {
+  /** For metrics and logs. */
+  readonly name: string;
+  readonly consumer: SpoolConsumer;
+  /** In order of preference. */
+  readonly endpoints: readonly Endpoint[];
+  /** Redaction, resource attributes, sampling. Without it bytes go out as they came in. */
+  readonly transform?: Transform;
+  /** Requests are joined up to this size. Default 2 MiB. */
+  readonly maxRequestBytes?: number;
+  /** Longest wait of our own between tries. Default 60 s. */
+  readonly maxBackoffMs?: number;
+  readonly clock?: Clock;
+  /** 0 to 1. */
+  readonly random?: () => number;
+  readonly logger?: Logger;
+  /** Where `tocsin_export_*` are registered. */
+  readonly registry?: Registry;
+}
+
+/** State of a forwarder for status pages. */
+export interface ForwarderStatus {
+  readonly name: string;
+  /** The endpoint that took the last request. */
+  readonly endpoint: string | undefined;
+  /** Why nothing goes out at the moment; undefined while it does. */
+  readonly fault: string | undefined;
+}
+
+/**
+ * Sends what the spool holds to an OTLP endpoint, in order, each record at least once.
+ *
+ * OTLP requests of one signal are joined by putting their bytes behind one another, which is what the protobuf encoding
+ * makes of it; nothing is decoded. An endpoint that cannot take them is tried again for as long as it needs.
+ */
+export class Forwarder {
+  readonly name: string;
+  #consumer: SpoolConsumer;
+  #chooser: EndpointChooser;
+  #transform: Transform | undefined;
+  #maxRequestBytes: number;
+  #clock: Clock;
+  #logger: Logger;
+  #metrics: ExportMetrics;
+  #ending = new AbortController();
+  #isDraining = false;
+  #endpoint: string | undefined;
+  #fault: string | undefined;
+  #running: Promise<void>;
+  #closing: Promise<void> | undefined;
+  /** Ends the read that waits for records. */
+  #reading = new AbortController();
+
+  constructor(options: ForwarderOptions) {
+    this.name = options.name;
+    this.#consumer = options.consumer;
+    this.#transform = options.transform;
+    this.#maxRequestBytes = options.maxRequestBytes ?? 2 * 1024 * 1024;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#metrics = new ExportMetrics(options.registry ?? new Registry());
+    this.#chooser = new EndpointChooser(options.endpoints, {
+      maxBackoffMs: options.maxBackoffMs ?? 60_000,
+      random: options.random ?? Math.random,
+    });
+    this.#running = this.#run();
+  }
+
+  status(): ForwarderStatus {
+    return { name: this.name, endpoint: this.#endpoint, fault: this.#fault };
+  }
+
+  /** Sends what is there, for at most `drainMs`, then stops; what is left stays in the spool. Callable twice. */
+  close(drainMs = 5_000): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#isDraining = true;
+      this.#reading.abort();
+      const cancel = this.#clock.after(drainMs, () => this.#ending.abort());
+      if (this.#fault !== undefined) this.#ending.abort();
+      await this.#running;
+      cancel();
+      this.#chooser.close();
+    })();
+    return this.#closing;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#ending.signal.aborted) {
+      const isLast = this.#isDraining;
+      const maxBytes = this.#maxRequestBytes;
+      const batch = await this.#consumer.read(
+        isLast ? { maxBytes, wait: false } : { maxBytes, signal: this.#reading.signal },
+      );
+      if (!batch) {
+        // A wait that was ended by closing is followed by looks that do not wait.
+        if (isLast || !this.#isDraining) return;
+        continue;
+      }
+      this.#metrics.readRecords.inc({ exporter: this.name }, batch.records.length);
+      for (const [signal, records] of this.#bySignal(batch.records)) {
+        if (!(await this.#sendJoined(signal, records))) return;
+      }
+      await this.#consumer.commit(batch.position).catch(() => {
+        // The place is not durable: after a crash this batch goes out again. Sending on matters more.
+      });
+    }
+  }
+
+  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, SpoolRecord[]> {
+    const groups = new Map<OtlpSignal, SpoolRecord[]>();
+    for (const record of records) {
+      if (record.signal === "samples") {
+        // Prometheus samples have an exporter of their own.
+        this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "not_otlp" });
+        continue;
+      }
+      const group = groups.get(record.signal);
+      if (group) group.push(record);
+      else groups.set(record.signal, [record]);
+    }
+    return groups;
+  }
+
+  /** @returns false when it was given up because of closing */
+  async #sendJoined(signal: OtlpSignal, records: readonly SpoolRecord[]): Promise<boolean> {
+    const joined = Buffer.concat(records.map(({ body }) => body));
+    const body = this.#transform ? this.#transform(signal, joined) : joined;
+    if (body === undefined || body.length === 0) {
+      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "sampled" }, records.length);
+      return true;
+    }
+    for (;;) {
+      const sent = await this.#sendOnce(signal, body, records.length);
+      if (sent === "sent") return true;
+      if (sent === "closing") return false;
+      if (sent === "again") continue;
+      // One bad request among many must not take the others with it.
+      if (records.length > 1) {
+        const middle = records.length >>> 1;
+        return (
+          (await this.#sendJoined(signal, records.slice(0, middle))) &&
+          (await this.#sendJoined(signal, records.slice(middle)))
+        );
+      }
+      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "refused" });
+      return true;
+    }
+  }
+
+  async #sendOnce(
+    signal: OtlpSignal,
+    body: Buffer,
+    records: number,
+  ): Promise<"sent" | "again" | "refused" | "closing"> {
+    const choice = this.#chooser.choose(this.#clock.now());
+    if (choice.kind === "wait") {
+      await this.#sleep(choice);
+      return this.#ending.signal.aborted ? "closing" : "again";
+    }
+    const outcome = await choice.endpoint.send(signal, body, this.#ending.signal);
+    if (outcome.kind === "retry") {
+      if (this.#ending.signal.aborted) return "closing";
+      this.#chooser.failed(choice.endpoint, this.#clock.now(), outcome.afterMs);
+      this.#metrics.retries.inc({ exporter: this.name });
+      this.#noteFault(choice.endpoint, outcome.message);
+      return "again";
+    }
+    this.#chooser.worked(choice.endpoint);
+    if (outcome.kind === "refused") {
+      if (records === 1) {
+        this.#logger.warn(
+          { exporter: this.name, endpoint: choice.endpoint.name, signal, answer: outcome.message },
+          "endpoint refused a request for good, dropped it",
+        );
+      }
+      return "refused";
+    }
+    this.#noteSent(choice.endpoint, body, records);
+    if (outcome.rejectedItems > 0) {
+      this.#metrics.rejectedItems.inc({ exporter: this.name }, outcome.rejectedItems);
+      this.#logger.warn(
+        { exporter: this.name, rejected: outcome.rejectedItems, answer: outcome.message },
+        "endpoint rejected part of a request",
+      );
+    }
+    return "sent";
+  }
+
+  #noteSent(endpoint: Endpoint, body: Buffer, records: number): void {
+    if (this.#fault !== undefined) {
+      this.#logger.info({ exporter: this.name, endpoint: endpoint.name }, "endpoint takes requests again");
+    }
+    this.#fault = undefined;
+    this.#endpoint = endpoint.name;
+    this.#metrics.up.set({ exporter: this.name }, 1);
+    this.#metrics.sentRecords.inc({ exporter: this.name }, records);
+    this.#metrics.sentBytes.inc({ exporter: this.name }, body.length);
+  }
+
+  #noteFault(endpoint: Endpoint, message: string): void {
+    if (this.#fault === undefined) {
+      this.#logger.warn(
+        { exporter: this.name, endpoint: endpoint.name, answer: message },
+        "endpoint does not take requests, will retry; the spool keeps them",
+      );
+    }
+    this.#fault = message;
+    this.#metrics.up.set({ exporter: this.name }, 0);
+    // While stopping there is no time to wait for it.
+    if (this.#isDraining && this.#chooser.choose(this.#clock.now()).kind === "wait") this.#ending.abort();
+  }
+
+  #sleep(wait: Wait): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.#ending.signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const cancel = this.#clock.after(Math.max(0, wait.untilMs - this.#clock.now()), end);
+      this.#ending.signal.addEventListener("abort", end, { once: true });
+      if (this.#ending.signal.aborted) end();
+    });
+  }
+}

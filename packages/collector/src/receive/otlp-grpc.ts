@@ -1,0 +1,149 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+} from "@grpc/grpc-js";
+import { type Address, listenError } from "../api/listen.js";
+import type { OtlpSignal } from "../otlp/columns.js";
+import { exportResponse, statusWithRetryInfo } from "./answer.js";
+import type { ServerTls } from "./http-server.js";
+import type { Intake } from "./intake.js";
+import type { Refusal } from "./refusal.js";
+import { anyoneMayWrite, senderOf, type WriteAuthorizer } from "./sender.js";
+
+export interface GrpcReceiverOptions {
+  readonly intake: Intake;
+  /** Default: anyone may write; for loopback only. */
+  readonly authorizer?: WriteAuthorizer;
+  readonly tls?: ServerTls;
+}
+
+/** The gRPC port for telemetry. */
+export interface GrpcReceiver {
+  /** @returns the port it got @throws {CollectorError} RECEIVE_LISTEN_FAILED */
+  listen(address: Address): Promise<number>;
+  /** Takes no new calls, lets those in flight finish, then closes. Callable twice. */
+  close(): Promise<void>;
+}
+
+const SERVICES: Readonly<Record<OtlpSignal, string>> = {
+  traces: "opentelemetry.proto.collector.trace.v1.TraceService",
+  metrics: "opentelemetry.proto.collector.metrics.v1.MetricsService",
+  logs: "opentelemetry.proto.collector.logs.v1.LogsService",
+};
+
+/** Calls that were let in are given this long to end when closing. */
+const DRAIN_MS = 5_000;
+
+/**
+ * OTLP/gRPC (port 4317). Requests stay bytes: what gRPC hands over goes to the spool as it is.
+ *
+ * @see OpenTelemetry protocol specification, OTLP/gRPC.
+ */
+export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {
+  const { intake, authorizer = anyoneMayWrite, tls } = options;
+  const server = new Server({
+    "grpc.max_receive_message_length": intake.limits.maxRequestBytes,
+    "grpc.max_concurrent_streams": 256,
+    // A sender that went away without a word is noticed, and one that pings too often is cut off by the library.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.max_connection_idle_ms": 300_000,
+  });
+  for (const signal of Object.keys(SERVICES) as OtlpSignal[]) {
+    server.addService(definition(signal), {
+      export: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+        void receive(signal, call, callback);
+      },
+    });
+  }
+  let closing: Promise<void> | undefined;
+  return { listen, close };
+
+  async function receive(
+    signal: OtlpSignal,
+    call: ServerUnaryCall<Buffer, Buffer>,
+    callback: sendUnaryData<Buffer>,
+  ): Promise<void> {
+    const authorization = call.metadata.get("authorization")[0]?.toString();
+    const address = call.getPeer().replace(/:\d+$/, "");
+    const sender = senderOf(authorizer, authorization, address);
+    const reservation = intake.reserve(sender.name);
+    try {
+      if (sender.refusal) throw sender.refusal;
+      reservation.add(call.request.length);
+      intake.countBytes("otlp-grpc", call.request.length);
+      const { rejected, reason } = await intake.accept("otlp-grpc", signal, call.request);
+      callback(null, exportResponse(signal, "protobuf", rejected, reason));
+    } catch (error) {
+      const refusal = intake.refuse("otlp-grpc", signal, sender.name, error);
+      callback({ code: refusal.rpcCode, details: refusal.message, metadata: detailsOf(refusal) });
+    } finally {
+      reservation.release();
+    }
+  }
+
+  function detailsOf(refusal: Refusal): Metadata {
+    const metadata = new Metadata();
+    if (refusal.retryable) {
+      // Without RetryInfo a sender must take RESOURCE_EXHAUSTED for final and drop its data.
+      const status = statusWithRetryInfo(refusal.rpcCode, refusal.message, intake.limits.retryAfterSeconds);
+      metadata.set("grpc-status-details-bin", status);
+    }
+    return metadata;
+  }
+
+  function listen(address: Address): Promise<number> {
+    const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+    return new Promise((resolve, reject) => {
+      server.bindAsync(`${host}:${address.port}`, credentialsOf(tls), (error, port) => {
+        if (error) reject(listenError(withCode(error), address, "OTLP/gRPC"));
+        else resolve(port);
+      });
+    });
+  }
+
+  function close(): Promise<void> {
+    closing ??= new Promise((resolve) => {
+      const force = setTimeout(() => {
+        server.forceShutdown();
+        resolve();
+      }, DRAIN_MS);
+      server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    });
+    return closing;
+  }
+}
+
+function definition(signal: OtlpSignal): ServiceDefinition {
+  const asItIs = (bytes: Buffer): Buffer => bytes;
+  return {
+    export: {
+      path: `/${SERVICES[signal]}/Export`,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: asItIs,
+      requestDeserialize: asItIs,
+      responseSerialize: asItIs,
+      responseDeserialize: asItIs,
+    },
+  };
+}
+
+function credentialsOf(tls: ServerTls | undefined): ServerCredentials {
+  if (!tls) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
+  return ServerCredentials.createSsl(tls.ca ? Buffer.from(tls.ca) : null, [pair], tls.ca !== undefined);
+}
+
+/** The library tells the system's code only inside its message. */
+function withCode(error: Error): NodeJS.ErrnoException {
+  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(error.message)?.[1];
+  return Object.assign(new Error(error.message, { cause: error }), { code });
+}
