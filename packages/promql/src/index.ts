@@ -37,5 +37,7 @@ export { bitsOf, isStaleAt, STALE_MARKER, setStaleAt } from "./stale.js";
 export type { Querier, SelectHints, Series, Storage } from "./storage.js";
 export { type Expression, type ValueType, type VectorSelector, walk } from "./syntax/ast.js";
 export { valueType } from "./syntax/check.js";
+export { format } from "./syntax/format.js";
 export { FUNCTION_NAMES, type FunctionSignature, functionSignature } from "./syntax/function-signatures.js";
 export { parse } from "./syntax/parse.js";
+export { print } from "./syntax/print.js";

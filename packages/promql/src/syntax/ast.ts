@@ -190,6 +190,18 @@ export const COMPARISONS: ReadonlySet<BinaryOperator> = new Set(["==", "!=", ">"
 /** The operators on sets of series. */
 export const SET_OPERATORS: ReadonlySet<BinaryOperator> = new Set(["and", "or", "unless"]);
 
+/** Binding strength; `^` alone associates to the right. */
+export function strength(operator: BinaryOperator): number {
+  if (operator === "or") return 1;
+  if (SET_OPERATORS.has(operator)) return 2;
+  if (operator === "+" || operator === "-") return 4;
+  if (operator === "*" || operator === "/" || operator === "%" || operator === "atan2") return 5;
+  return operator === "^" ? 6 : 3;
+}
+
+/** A sign binds like a multiplication. */
+export const SIGN_STRENGTH = 5;
+
 /** The expression inside any parentheses. */
 export function withoutParens(expression: Expression): Expression {
   let inner = expression;

@@ -111,7 +111,7 @@ function checkParameter(
 
 function checkSelector(query: string, selector: VectorSelector): void {
   if (selector.offset !== undefined) checkDuration(query, selector.offset, true);
-  if (selector.name !== undefined) return;
+  if (selector.name !== undefined && selector.name !== "") return;
   // A selector that every series fulfils would read the whole storage.
   const narrows = selector.matchers.some(
     ({ name, operator, value }) => !createMatcher(name, operator, value).matches(""),

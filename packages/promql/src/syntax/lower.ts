@@ -10,11 +10,12 @@ import type {
   Expression,
   ExtendedMode,
   LabelMatcher,
+  NumberLiteral,
   SubqueryExpression,
   VectorMatching,
   VectorSelector,
 } from "./ast.js";
-import { SET_OPERATORS } from "./ast.js";
+import { SET_OPERATORS, SIGN_STRENGTH, strength } from "./ast.js";
 import { readNumber, readString } from "./literals.js";
 import { lowerDuration } from "./lower-duration.js";
 import { parseError } from "./place.js";
@@ -42,86 +43,156 @@ class Lowering {
     this.#query = query;
   }
 
+  /**
+   * The grammar gives a modifier behind `a + b` to the whole of it, and a sign before `1 ^ 2` to the number. So operands
+   * and operators are taken in order of writing, and put together here by their strength.
+   */
   expression(node: SyntaxNode): Expression {
-    const range = rangeOf(node);
-    const [first] = children(node);
+    const items: Item[] = [];
+    this.#flatten(node, items);
+    const next = { at: 0 };
+    return this.#climb(items, next, 0);
+  }
+
+  #flatten(node: SyntaxNode, items: Item[]): void {
+    const parts = children(node);
+    const [first, second] = parts;
     switch (node.name) {
-      case "NumberDurationLiteral":
-        return this.#number(node);
+      case "BinaryExpr":
+        this.#flatten(this.#need(first, node), items);
+        items.push({ kind: "operator", operator: this.#operator(this.#need(second, node)), node });
+        this.#flatten(this.#need(parts.at(-1), node), items);
+        return;
+      case "UnaryExpr":
+        items.push({ kind: "sign", from: node.from });
+        this.#flatten(this.#need(second, node), items);
+        return;
+      case "NumberDurationLiteral": {
+        const isSigned = /^[+-]/.test(this.#text(node));
+        if (isSigned) items.push({ kind: "sign", from: node.from });
+        items.push({ kind: "operand", expression: this.#number(node, isSigned) });
+        return;
+      }
+      case "OffsetExpr":
+      case "StepInvariantExpr":
+      case "AnchoredExpr":
+      case "SmoothedExpr":
+      case "MatrixSelector":
+      case "SubqueryExpr": {
+        this.#flatten(this.#need(first, node), items);
+        const last = items.at(-1);
+        if (last?.kind === "operand")
+          items[items.length - 1] = { kind: "operand", expression: this.#postfix(node, last.expression) };
+        return;
+      }
+      default:
+        items.push({ kind: "operand", expression: this.#atom(node) });
+    }
+  }
+
+  #climb(items: readonly Item[], next: { at: number }, weakest: number): Expression {
+    const item = items[next.at++];
+    let left: Expression;
+    if (item?.kind === "sign") left = this.#signed(item.from, this.#climb(items, next, SIGN_STRENGTH + 1));
+    else if (item?.kind === "operand") left = item.expression;
+    else throw parseError(this.#query, { from: 0, to: this.#query.length }, "operand expected");
+    for (;;) {
+      const operator = items[next.at];
+      if (operator?.kind !== "operator") return left;
+      const own = strength(operator.operator);
+      if (own < weakest) return left;
+      next.at++;
+      // Only the power associates to the right.
+      const right = this.#climb(items, next, operator.operator === "^" ? own : own + 1);
+      left = this.#binary(operator.node, operator.operator, left, right);
+    }
+  }
+
+  #signed(from: number, expression: Expression): Expression {
+    const operator = this.#query[from] === "-" ? "-" : "+";
+    const range = { from, to: expression.range.to };
+    // A sign before a number is part of it.
+    if (expression.kind === "number") {
+      return { ...expression, value: operator === "-" ? -expression.value : expression.value, range };
+    }
+    return { kind: "unary", operator, expression, range };
+  }
+
+  #operator(node: SyntaxNode): BinaryOperator {
+    return this.#text(node).toLowerCase() as BinaryOperator;
+  }
+
+  #postfix(node: SyntaxNode, operand: Expression): Expression {
+    switch (node.name) {
+      case "OffsetExpr":
+        return this.#offset(node, operand);
+      case "StepInvariantExpr":
+        return this.#at(node, operand);
+      case "AnchoredExpr":
+        return this.#mode(node, operand, "anchored");
+      case "SmoothedExpr":
+        return this.#mode(node, operand, "smoothed");
+      case "MatrixSelector":
+        return this.#matrix(node, operand);
+      default:
+        return this.#subquery(node, operand);
+    }
+  }
+
+  #atom(node: SyntaxNode): Expression {
+    const range = rangeOf(node);
+    const [first, second] = children(node);
+    switch (node.name) {
       case "StringLiteral":
         return { kind: "string", value: this.#string(node), range };
       case "VectorSelector":
         return this.#selector(node);
-      case "MatrixSelector":
-        return this.#matrix(node);
-      case "SubqueryExpr":
-        return this.#subquery(node);
-      case "OffsetExpr":
-        return this.#offset(node);
-      case "StepInvariantExpr":
-        return this.#at(node);
-      case "AnchoredExpr":
-        return this.#mode(node, "anchored");
-      case "SmoothedExpr":
-        return this.#mode(node, "smoothed");
       case "ParenExpr":
         return { kind: "paren", expression: this.expression(this.#need(first, node)), range };
-      case "UnaryExpr":
-        return this.#unary(node);
-      case "BinaryExpr":
-        return this.#binary(node);
       case "AggregateExpr":
         return this.#aggregate(node);
-      case "FunctionCall": {
-        const [name, body] = children(node);
+      case "FunctionCall":
         return {
           kind: "call",
-          name: this.#text(this.#need(name, node)),
-          args: children(this.#need(body, node)).map((arg) => this.expression(arg)),
+          name: this.#text(this.#need(first, node)),
+          args: children(this.#need(second, node)).map((arg) => this.expression(arg)),
           range,
         };
-      }
       default:
         throw parseError(this.#query, range, `unexpected ${JSON.stringify(this.#text(node))}`);
     }
   }
 
-  #number(node: SyntaxNode): Expression {
+  /** A number with its sign, or without when the sign stands for itself. */
+  #number(node: SyntaxNode, withoutSign = false): NumberLiteral {
     const text = this.#text(node).trim();
     const sign = /^[+-]/.exec(text)?.[0];
-    const { value, isDuration } = readNumber(sign === undefined ? text : text.slice(1).trim());
-    return { kind: "number", value: sign === "-" ? -value : value, isDuration, range: rangeOf(node) };
-  }
-
-  #unary(node: SyntaxNode): Expression {
-    const [operator, operand] = children(node);
-    const expression = this.expression(this.#need(operand, node));
-    const sign = this.#text(this.#need(operator, node)) === "-" ? "-" : "+";
-    // A sign before a number is part of it.
-    if (expression.kind === "number") {
-      return {
-        ...expression,
-        value: sign === "-" ? -expression.value : expression.value,
-        range: rangeOf(node),
-      };
-    }
-    return { kind: "unary", operator: sign, expression, range: rangeOf(node) };
+    const digits = sign === undefined ? text : text.slice(1).trim();
+    const { value, isDuration } = readNumber(digits);
+    const isNegative = sign === "-" && !withoutSign;
+    const from = withoutSign ? node.to - digits.length : node.from;
+    return { kind: "number", value: isNegative ? -value : value, isDuration, range: { from, to: node.to } };
   }
 
   #selector(node: SyntaxNode): VectorSelector {
     let name: string | undefined;
     const matchers: LabelMatcher[] = [];
+    const nameTwice = (other: string, at: SyntaxNode) =>
+      parseError(this.#query, rangeOf(at), `metric name must not be set twice: "${name}" or "${other}"`);
     for (const child of children(node)) {
       if (child.name === "Identifier") name = this.#text(child);
       else {
-        for (const matcher of children(child)) matchers.push(this.#matcher(matcher));
+        for (const part of children(child)) {
+          if (part.name === "QuotedLabelName") {
+            const quoted = this.#string(part);
+            if (name !== undefined) throw nameTwice(quoted, part);
+            name = quoted;
+          } else matchers.push(this.#matcher(part));
+        }
       }
     }
-    const quoted = matchers.find((matcher) => matcher.name === "__name__" && matcher.operator === "=");
-    if (name !== undefined && quoted !== undefined) {
-      const message = `metric name must not be set twice: "${name}" or "${quoted.value}"`;
-      throw parseError(this.#query, quoted.range, message);
-    }
+    const again = matchers.find((matcher) => matcher.name === "__name__" && matcher.operator === "=");
+    if (name !== undefined && again !== undefined) throw nameTwice(again.value, node);
     return {
       kind: "vector-selector",
       name,
@@ -136,10 +207,6 @@ class Lowering {
   #matcher(node: SyntaxNode): LabelMatcher {
     const parts = children(node);
     const range = rangeOf(node);
-    if (node.name === "QuotedLabelName") {
-      const value = this.#string(this.#need(parts[0], node));
-      return { name: "__name__", operator: "=", value, range };
-    }
     const [label, operator, text] = parts;
     const labelNode = this.#need(label, node);
     const name = labelNode.name === "QuotedLabelName" ? this.#string(labelNode) : this.#text(labelNode);
@@ -155,25 +222,23 @@ class Lowering {
     return { name, operator: match, value, range };
   }
 
-  #matrix(node: SyntaxNode): Expression {
-    const [inner, window] = children(node);
-    return postfixed(this.expression(this.#need(inner, node)), node.to, (selector) => {
-      const fail = (message: string) => parseError(this.#query, rangeOf(node), message);
-      if (selector.kind !== "vector-selector") throw fail("ranges only allowed for vector selectors");
-      if (selector.offset !== undefined) throw fail("no offset modifiers allowed before range");
-      if (selector.at !== undefined) throw fail("no @ modifiers allowed before range");
-      return {
-        kind: "matrix-selector",
-        selector,
-        window: lowerDuration(this.#query, this.#need(window, node)),
-        range: { from: selector.range.from, to: node.to },
-      };
-    });
+  #matrix(node: SyntaxNode, selector: Expression): Expression {
+    const fail = (message: string) =>
+      parseError(this.#query, { from: selector.range.from, to: node.to }, message);
+    if (selector.kind !== "vector-selector") throw fail("ranges only allowed for vector selectors");
+    if (selector.offset !== undefined) throw fail("no offset modifiers allowed before range");
+    if (selector.at !== undefined) throw fail("no @ modifiers allowed before range");
+    return {
+      kind: "matrix-selector",
+      selector,
+      window: lowerDuration(this.#query, this.#need(children(node)[1], node)),
+      range: { from: selector.range.from, to: node.to },
+    };
   }
 
-  #subquery(node: SyntaxNode): Expression {
+  #subquery(node: SyntaxNode, expression: Expression): Expression {
     const [window, step] = children(node).filter((child) => child.name === "DurationExpr");
-    return postfixed(this.expression(this.#need(node.firstChild, node)), node.to, (expression) => ({
+    return {
       kind: "subquery",
       expression,
       window: lowerDuration(this.#query, this.#need(window, node)),
@@ -181,13 +246,12 @@ class Lowering {
       offset: undefined,
       at: undefined,
       range: { from: expression.range.from, to: node.to },
-    }));
+    };
   }
 
-  #offset(node: SyntaxNode): Expression {
-    const parts = children(node);
-    const offset = lowerDuration(this.#query, this.#need(parts.at(-1), node));
-    return this.#modified(node, parts[0], "offset", (selector) => {
+  #offset(node: SyntaxNode, operand: Expression): Expression {
+    const offset = lowerDuration(this.#query, this.#need(children(node).at(-1), node));
+    return this.#modified(node, operand, "offset", (selector) => {
       if (selector.offset !== undefined) {
         throw parseError(this.#query, rangeOf(node), "offset may not be set multiple times");
       }
@@ -195,10 +259,9 @@ class Lowering {
     });
   }
 
-  #at(node: SyntaxNode): Expression {
-    const parts = children(node);
-    const at = this.#atTime(this.#need(parts.at(-1), node));
-    return this.#modified(node, parts[0], "@", (selector) => {
+  #at(node: SyntaxNode, operand: Expression): Expression {
+    const at = this.#atTime(this.#need(children(node).at(-1), node));
+    return this.#modified(node, operand, "@", (selector) => {
       if (selector.at !== undefined) {
         throw parseError(this.#query, rangeOf(node), "@ <timestamp> may not be set multiple times");
       }
@@ -209,21 +272,19 @@ class Lowering {
   /** Sets what a modifier after a selector or subquery says. */
   #modified(
     node: SyntaxNode,
-    inner: SyntaxNode | undefined,
+    target: Expression,
     modifier: string,
     change: (selector: VectorSelector | SubqueryExpression) => { offset: Duration } | { at: AtTime },
   ): Expression {
-    return postfixed(this.expression(this.#need(inner, node)), node.to, (target) => {
-      const range = { from: target.range.from, to: node.to };
-      if (target.kind === "vector-selector" || target.kind === "subquery") {
-        return { ...target, ...change(target), range };
-      }
-      if (target.kind === "matrix-selector") {
-        return { ...target, selector: { ...target.selector, ...change(target.selector) }, range };
-      }
-      const message = `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`;
-      throw parseError(this.#query, rangeOf(node), message);
-    });
+    const range = { from: target.range.from, to: node.to };
+    if (target.kind === "vector-selector" || target.kind === "subquery") {
+      return { ...target, ...change(target), range };
+    }
+    if (target.kind === "matrix-selector") {
+      return { ...target, selector: { ...target.selector, ...change(target.selector) }, range };
+    }
+    const message = `${modifier} modifier must be preceded by an instant vector selector or range vector selector or a subquery`;
+    throw parseError(this.#query, range, message);
   }
 
   #atTime(node: SyntaxNode): AtTime {
@@ -231,7 +292,7 @@ class Lowering {
       return { kind: node.firstChild?.name === "AtEnd" ? "end" : "start" };
     }
     const literal = this.#number(node);
-    const seconds = literal.kind === "number" ? literal.value : Number.NaN;
+    const seconds = literal.value;
     if (!Number.isFinite(seconds) || Math.abs(seconds) > 9.2e15) {
       throw parseError(
         this.#query,
@@ -242,24 +303,20 @@ class Lowering {
     return { kind: "time", tMs: Math.round(seconds * 1000) };
   }
 
-  #mode(node: SyntaxNode, mode: ExtendedMode): Expression {
-    return postfixed(this.expression(this.#need(node.firstChild, node)), node.to, (inner) => {
-      const range = { from: inner.range.from, to: node.to };
-      const fail = (message: string) => parseError(this.#query, range, message);
-      const selector = inner.kind === "matrix-selector" ? inner.selector : inner;
-      if (selector.kind !== "vector-selector") {
-        throw fail(
-          `${mode} modifier must be preceded by an instant vector selector or range vector selector`,
-        );
-      }
-      if (inner.kind === "vector-selector" && mode === "anchored") {
-        throw fail("anchored modifier must be preceded by a range vector selector");
-      }
-      if (selector.mode !== undefined)
-        throw fail("anchored and smoothed modifiers may not be set together or twice");
-      if (inner.kind === "matrix-selector") return { ...inner, selector: { ...selector, mode }, range };
-      return { ...selector, mode, range };
-    });
+  #mode(node: SyntaxNode, inner: Expression, mode: ExtendedMode): Expression {
+    const range = { from: inner.range.from, to: node.to };
+    const fail = (message: string) => parseError(this.#query, range, message);
+    const selector = inner.kind === "matrix-selector" ? inner.selector : inner;
+    if (selector.kind !== "vector-selector") {
+      throw fail(`${mode} modifier must be preceded by an instant vector selector or range vector selector`);
+    }
+    if (inner.kind === "vector-selector" && mode === "anchored") {
+      throw fail("anchored modifier must be preceded by a range vector selector");
+    }
+    if (selector.mode !== undefined)
+      throw fail("anchored and smoothed modifiers may not be set together or twice");
+    if (inner.kind === "matrix-selector") return { ...inner, selector: { ...selector, mode }, range };
+    return { ...selector, mode, range };
   }
 
   #aggregate(node: SyntaxNode): Expression {
@@ -293,11 +350,8 @@ class Lowering {
     };
   }
 
-  #binary(node: SyntaxNode): Expression {
+  #binary(node: SyntaxNode, operator: BinaryOperator, left: Expression, right: Expression): BinaryExpression {
     const parts = children(node);
-    const left = this.expression(this.#need(parts[0], node));
-    const right = this.expression(this.#need(parts.at(-1), node));
-    const operator = this.#text(this.#need(parts[1], node)).toLowerCase() as BinaryOperator;
     let matching: VectorMatching | undefined;
     const clause = parts.find((part) => part.name === "MatchingModifierClause");
     const fill = parts.find((part) => part.name === "FillModifier");
@@ -316,26 +370,8 @@ class Lowering {
       matching = { ...(matching ?? DEFAULT_MATCHING), cardinality: "many-to-many" };
     }
     const returnsBool = parts.some((part) => part.name === "BoolModifier");
-    const built: BinaryExpression = {
-      kind: "binary",
-      operator,
-      left,
-      right,
-      returnsBool,
-      matching,
-      range: rangeOf(node),
-    };
-    // The grammar takes `-1 ^ 2` as `(-1) ^ 2`; a power binds tighter than a sign.
-    if (
-      operator === "^" &&
-      left.kind === "number" &&
-      /^[+-]/.test(this.#query.slice(left.range.from, left.range.to))
-    ) {
-      const sign = this.#query[left.range.from] === "-" ? "-" : "+";
-      const base = { ...left, value: sign === "-" ? -left.value : left.value };
-      return { kind: "unary", operator: sign, expression: { ...built, left: base }, range: built.range };
-    }
-    return built;
+    const range = { from: left.range.from, to: right.range.to };
+    return { kind: "binary", operator, left, right, returnsBool, matching, range };
   }
 
   #matching(clause: SyntaxNode | undefined, fill: SyntaxNode | undefined): VectorMatching {
@@ -344,8 +380,7 @@ class Lowering {
     const fills = { left: undefined as number | undefined, right: undefined as number | undefined };
     for (const part of fill === undefined ? [] : children(fill)) {
       const literal = part.getChild("NumberDurationLiteral");
-      const number = literal === null ? undefined : this.#number(literal);
-      const value = number?.kind === "number" ? number.value : Number.NaN;
+      const value = literal === null ? Number.NaN : this.#number(literal).value;
       if (part.name !== "FillRightClause") fills.left = value;
       if (part.name !== "FillLeftClause") fills.right = value;
     }
@@ -384,15 +419,11 @@ class Lowering {
   }
 }
 
-/**
- * Applies what stands behind an expression. The grammar gives it to the whole of `a or b` or `-b`; it belongs to `b`.
- */
-function postfixed(inner: Expression, to: number, apply: (operand: Expression) => Expression): Expression {
-  const range = { from: inner.range.from, to };
-  if (inner.kind === "binary") return { ...inner, right: postfixed(inner.right, to, apply), range };
-  if (inner.kind === "unary") return { ...inner, expression: postfixed(inner.expression, to, apply), range };
-  return apply(inner);
-}
+/** Operands, operators and signs in order of writing. */
+type Item =
+  | { readonly kind: "operand"; readonly expression: Expression }
+  | { readonly kind: "operator"; readonly operator: BinaryOperator; readonly node: SyntaxNode }
+  | { readonly kind: "sign"; readonly from: number };
 
 /** Matching when nothing is written: on all labels, one to one. */
 export const DEFAULT_MATCHING: VectorMatching = {
