@@ -46,16 +46,19 @@ function whereNot(present: Uint8Array, argument: Expression | undefined): Grid {
   return grid;
 }
 
-/** The labels that the selector fixes to one value; a label with several conditions is not fixed. */
+/** The labels that the selector fixes to one value; a later condition on the same label takes it back. */
 function absentLabels(argument: Expression | undefined): Labels {
   const inner = argument === undefined ? undefined : withoutParens(argument);
   const selector = inner?.kind === "matrix-selector" ? inner.selector : inner;
   if (selector?.kind !== "vector-selector") return {};
-  const seen = new Map<string, number>();
-  for (const { name } of selector.matchers) seen.set(name, (seen.get(name) ?? 0) + 1);
+  const seen = new Set<string>();
   const labels: Record<string, string> = {};
   for (const { name, operator, value } of selector.matchers) {
-    if (operator === "=" && seen.get(name) === 1 && name !== "__name__" && value !== "") labels[name] = value;
+    if (name === "__name__") continue;
+    if (operator === "=" && !seen.has(name)) {
+      seen.add(name);
+      if (value !== "") labels[name] = value;
+    } else delete labels[name];
   }
   return labels;
 }

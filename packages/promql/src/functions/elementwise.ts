@@ -80,13 +80,17 @@ function clamp(value: number, min: number, max: number): number | undefined {
   return max < min ? undefined : larger(min, smaller(max, value));
 }
 
-/** Unlike comparisons, NaN on either side wins. */
+/** NaN on either side wins, except over the infinity that nothing can be below. */
 function smaller(a: number, b: number): number {
-  return Math.min(a, b);
+  return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY
+    ? Number.NEGATIVE_INFINITY
+    : Math.min(a, b);
 }
 
 function larger(a: number, b: number): number {
-  return Math.max(a, b);
+  return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY
+    ? Number.POSITIVE_INFINITY
+    : Math.max(a, b);
 }
 
 /** Ties go up, also below zero. Dividing by the inverse rounds fractions such as 0.1 exactly. */

@@ -1,11 +1,11 @@
 import type { Context } from "../engine/context.js";
-import { FLOAT, Grid } from "../engine/grid.js";
+import { EMPTY, FLOAT, Grid, HISTOGRAM } from "../engine/grid.js";
 import { compareLabels } from "../label-order.js";
 import type { CallExpression } from "../syntax/ast.js";
 
 /** `sort`, `sort_desc`: floats by value, NaN last; histograms go. In a range query order means nothing. */
 export function sortByValue(grid: Grid, isDescending: boolean, call: CallExpression, context: Context): Grid {
-  if (isRange(context)) return unsorted(grid, call, context);
+  if (grid.steps > 1) return unsorted(withoutHistograms(grid), call, context);
   const rows = [...grid.labels.keys()].filter((row) => grid.kinds[row * grid.steps] === FLOAT);
   const sign = isDescending ? -1 : 1;
   rows.sort((a, b) => {
@@ -26,7 +26,7 @@ export function sortByLabel(
   call: CallExpression,
   context: Context,
 ): Grid {
-  if (isRange(context)) return unsorted(grid, call, context);
+  if (grid.steps > 1) return unsorted(grid, call, context);
   const sign = isDescending ? -1 : 1;
   const rows = [...grid.labels.keys()].sort((a, b) => {
     const left = grid.labels[a] ?? {};
@@ -40,15 +40,21 @@ export function sortByLabel(
   return inOrder(grid, rows);
 }
 
-function isRange(context: Context): boolean {
-  return context.stepMs > 0 || context.endMs > context.startMs;
+/** Rows of several steps have no one order. That is worth a warning in a range query, not within a subquery. */
+function unsorted(grid: Grid, call: CallExpression, context: Context): Grid {
+  if (context.endMs > context.startMs) {
+    context.notes.warn(
+      `${call.name} is ineffective for range queries since results are always ordered by labels`,
+      call.range,
+    );
+  }
+  return grid;
 }
 
-function unsorted(grid: Grid, call: CallExpression, context: Context): Grid {
-  context.notes.warn(
-    `${call.name} is ineffective for range queries since results are always ordered by labels`,
-    call.range,
-  );
+function withoutHistograms(grid: Grid): Grid {
+  for (let cell = 0; cell < grid.rows * grid.steps; cell++) {
+    if (grid.kinds[cell] === HISTOGRAM) grid.kinds[cell] = EMPTY;
+  }
   return grid;
 }
 
