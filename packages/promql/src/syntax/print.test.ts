@@ -164,13 +164,12 @@ const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
     fc
       .tuple(
         fc.constantFrom(...OPERATORS),
-        tie("vector"),
-        tie("vector"),
+        fc.tuple(tie("vector"), tie("vector")),
         fc.boolean(),
         fc.constantFrom("one-to-one", "many-to-one", "one-to-many", "none" as const),
         fc.boolean(),
       )
-      .map(([operator, left, right, bool, cardinality, isOn]): Expression => {
+      .map(([operator, [left, right], bool, cardinality, isOn]): Expression => {
         const isSet = SET_OPERATORS.has(operator);
         const returnsBool = bool && COMPARISONS.has(operator);
         const plain = {
