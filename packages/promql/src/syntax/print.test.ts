@@ -92,12 +92,15 @@ const OPERATORS = [
   "unless",
 ] as const;
 
+/** What `tie` gives back, typed. */
+const typed = (arbitrary: fc.Arbitrary<unknown>) => arbitrary as fc.Arbitrary<Expression>;
+
 const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
   scalar: fc.oneof(
     { depthSize: "small" },
     number,
-    tie("vector").map((arg): Expression => ({ kind: "call", name: "scalar", args: [arg], range })),
-    fc.tuple(fc.constantFrom(...OPERATORS.slice(0, 7)), tie("scalar"), tie("scalar")).map(
+    typed(tie("vector")).map((arg): Expression => ({ kind: "call", name: "scalar", args: [arg], range })),
+    fc.tuple(fc.constantFrom(...OPERATORS.slice(0, 7)), typed(tie("scalar")), typed(tie("scalar"))).map(
       ([operator, left, right]): Expression => ({
         kind: "binary",
         operator,
@@ -114,7 +117,7 @@ const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
     fc
       .tuple(selector, positive)
       .map(([inner, window]): Expression => ({ kind: "matrix-selector", selector: inner, window, range })),
-    fc.tuple(tie("vector"), positive, fc.option(positive, { nil: undefined })).map(
+    fc.tuple(typed(tie("vector")), positive, fc.option(positive, { nil: undefined })).map(
       ([expression, window, step]): Expression => ({
         kind: "subquery",
         expression,
@@ -129,15 +132,15 @@ const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
   vector: fc.oneof(
     { depthSize: "small" },
     selector,
-    tie("matrix").map((arg): Expression => ({ kind: "call", name: "rate", args: [arg], range })),
-    tie("vector").map((expression): Expression => ({ kind: "paren", expression, range })),
+    typed(tie("matrix")).map((arg): Expression => ({ kind: "call", name: "rate", args: [arg], range })),
+    typed(tie("vector")).map((expression): Expression => ({ kind: "paren", expression, range })),
     fc
-      .tuple(fc.constantFrom("+" as const, "-" as const), tie("vector"))
+      .tuple(fc.constantFrom("+" as const, "-" as const), typed(tie("vector")))
       .map(([operator, expression]): Expression => ({ kind: "unary", operator, expression, range })),
     fc
       .tuple(
         fc.constantFrom("sum" as const, "avg" as const),
-        tie("vector"),
+        typed(tie("vector")),
         fc.constantFrom("by" as const, "without" as const),
         fc.array(label, { maxLength: 2 }),
       )
@@ -151,7 +154,7 @@ const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
           range,
         }),
       ),
-    fc.tuple(tie("scalar"), tie("vector")).map(
+    fc.tuple(typed(tie("scalar")), typed(tie("vector"))).map(
       ([parameter, expression]): Expression => ({
         kind: "aggregate",
         operator: "topk",
@@ -164,7 +167,7 @@ const { vector, scalar } = fc.letrec<Kinds>((tie) => ({
     fc
       .tuple(
         fc.constantFrom(...OPERATORS),
-        fc.tuple(tie("vector"), tie("vector")),
+        fc.tuple(typed(tie("vector")), typed(tie("vector"))),
         fc.boolean(),
         fc.constantFrom("one-to-one", "many-to-one", "one-to-many", "none" as const),
         fc.boolean(),
