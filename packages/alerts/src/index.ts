@@ -27,6 +27,7 @@ export {
 } from "./alerting.js";
 export { AlertingConfig, HeartbeatConfig } from "./config/alerting-config.js";
 export { alertingWarnings, type ReadAlerting, readAlertmanagerFile } from "./config/alertmanager-file.js";
+export { printAlertmanagerConfig } from "./config/print.js";
 export type { ReceiverConfig, ReceiverEntry } from "./config/receiver.js";
 export type { RouteConfig } from "./config/route.js";
 export type { DeliveryRecord } from "./deliver/outbox.js";

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { Router } from "express";
 import { actionsRoutes } from "../api/actions.js";
+import { alertmanagerRoutes } from "../api/alertmanager.js";
 import { alertsRoutes } from "../api/alerts.js";
 import { createApp } from "../api/app.js";
 import { deploymentsRoutes } from "../api/deployments.js";
@@ -133,7 +134,7 @@ export function createApi(deps: ApiDeps): RequestListener {
       catalogue: headCatalogue(head),
       version: VERSION,
     }),
-    alertmanager: undefined,
+    alertmanager: alertmanagerRoutes({ alerting: watch.alerting, version: VERSION, clock }),
     jaeger: jaegerRoutes(stored),
     writers: [],
   });

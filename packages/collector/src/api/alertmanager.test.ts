@@ -1,0 +1,154 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { AlertingConfig, createAlerting, MemoryJournal } from "@tocsin/alerts";
+import { systemClock } from "@tocsin/model";
+import express from "express";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { alertmanagerRoutes } from "./alertmanager.js";
+
+const run = promisify(execFile);
+const AMTOOL = "/usr/bin/amtool";
+let close: () => Promise<void>;
+let url: string;
+
+beforeEach(async () => {
+  const alerting = createAlerting({
+    config: AlertingConfig.parse({
+      route: {
+        receiver: "log",
+        group_by: ["alertname"],
+        routes: [{ matchers: ['severity="page"'], receiver: "pager" }],
+      },
+      receivers: [{ name: "log", log_configs: [{}] }, { name: "pager" }],
+      inhibit_rules: [
+        { source_matchers: ["alertname=Down"], target_matchers: ["alertname=Slow"], equal: ["job"] },
+      ],
+    }),
+    ruleSources: [],
+    journal: new MemoryJournal(),
+    externalUrl: "http://x",
+  });
+  await alerting.start();
+  const app = express().use(
+    "/alertmanager",
+    alertmanagerRoutes({ alerting, version: "0.1.0", clock: systemClock }),
+  );
+  const server = createServer(app);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/alertmanager`;
+  close = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    await alerting.close();
+  };
+});
+afterEach(() => close());
+
+const get = async (path: string): Promise<never> =>
+  (await fetch(`${url}/api/v2${path}`)).json() as Promise<never>;
+const post = (path: string, body: unknown) =>
+  fetch(`${url}/api/v2${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+
+const in1h = () => new Date(Date.now() + 3_600_000).toISOString();
+
+test("alerts that others send are shown, grouped, inhibited and found by filter", async () => {
+  const response = await post("/alerts", [
+    {
+      labels: { alertname: "Down", job: "a", severity: "page" },
+      annotations: { summary: "s" },
+      generatorURL: "http://p/g",
+    },
+    { labels: { alertname: "Slow", job: "a" } },
+    { labels: { alertname: "Slow", job: "b" } },
+  ]);
+  expect(response.status).toBe(200);
+  const alerts: { labels: { alertname: string; job: string }; status: object; receivers: object }[] =
+    await get("/alerts");
+  expect(alerts).toHaveLength(3);
+  const of = (name: string, job: string) =>
+    alerts.find(({ labels }) => labels.alertname === name && labels.job === job);
+  expect(of("Down", "a")).toMatchObject({
+    status: { state: "active" },
+    receivers: [{ name: "pager" }],
+    generatorURL: "http://p/g",
+  });
+  expect(of("Slow", "a")).toMatchObject({
+    status: { state: "suppressed", inhibitedBy: [expect.any(String)] },
+  });
+  expect(await get("/alerts?inhibited=false")).toHaveLength(2);
+  expect(await get(`/alerts?filter=${encodeURIComponent('job="b"')}`)).toHaveLength(1);
+  expect(await get("/alerts?receiver=pag.*")).toHaveLength(1);
+  expect(await get("/alerts/groups")).toMatchObject([
+    { labels: { alertname: "Down" }, receiver: { name: "pager" } },
+    { labels: { alertname: "Slow" }, receiver: { name: "log" }, alerts: [{}, {}] },
+  ]);
+});
+
+test("an alert without labels is refused, and the others are taken", async () => {
+  const response = await post("/alerts", [{ labels: {} }, { labels: { alertname: "A" } }]);
+  expect(response.status).toBe(400);
+  expect(await response.json()).toBe("An alert needs at least one label with a value.");
+  expect(await get("/alerts")).toHaveLength(1);
+  expect((await post("/alerts", [{ labels: { alertname: "A" }, startsAt: "soon" }])).status).toBe(400);
+});
+
+test("a silence mutes, is found, changed and ended", async () => {
+  await post("/alerts", [{ labels: { alertname: "A", job: "x" } }]);
+  const matchers = [{ name: "job", value: "x|y", isRegex: true }];
+  const silence = {
+    matchers,
+    startsAt: new Date().toISOString(),
+    endsAt: in1h(),
+    createdBy: "ana",
+    comment: "deploy",
+  };
+  const { silenceID } = (await (await post("/silences", silence)).json()) as { silenceID: string };
+  expect(await get("/alerts")).toMatchObject([{ status: { state: "suppressed", silencedBy: [silenceID] } }]);
+  expect(await get("/silences")).toMatchObject([
+    { id: silenceID, status: { state: "active" }, matchers: [{ isRegex: true, isEqual: true }] },
+  ]);
+  expect((await fetch(`${url}/api/v2/silence/${silenceID}`, { method: "DELETE" })).status).toBe(200);
+  expect(await get(`/silence/${silenceID}`)).toMatchObject({ status: { state: "expired" } });
+  expect(await get("/alerts")).toMatchObject([{ status: { state: "active" } }]);
+  expect((await fetch(`${url}/api/v2/silence/none`)).status).toBe(404);
+  const everything = { ...silence, matchers: [{ name: "job", value: ".*", isRegex: true }] };
+  expect(await (await post("/silences", everything)).json()).toMatch(/would mute everything/);
+});
+
+const hasAmtool = existsSync(AMTOOL);
+if (!hasAmtool) console.warn(`SKIPPED: ${AMTOOL} is not there (Debian's prometheus-alertmanager)`);
+
+describe.skipIf(!hasAmtool)("the real amtool", () => {
+  const amtool = async (...args: string[]) =>
+    (await run(AMTOOL, ["--alertmanager.url", url, ...args])).stdout;
+
+  test("adds and queries alerts", async () => {
+    await amtool("alert", "add", "alertname=Hot", "job=x", "--annotation=summary=too hot");
+    expect(await amtool("alert", "query", "job=x")).toMatch(/Hot .* too hot .*active/);
+    expect(JSON.parse(await amtool("alert", "query", "-o", "json"))).toMatchObject([
+      { labels: { alertname: "Hot" } },
+    ]);
+  });
+  test("adds, queries and expires silences", async () => {
+    const id = (
+      await amtool("silence", "add", "job=x", "--comment=why", "--author=ana", "--duration=1h")
+    ).trim();
+    expect(await amtool("silence", "query")).toContain(id);
+    await amtool("silence", "update", "--duration=2h", id);
+    await amtool("silence", "expire", id);
+    expect(await amtool("silence", "query")).not.toContain(id);
+  });
+  test("shows the configuration and tests routes", async () => {
+    expect(await amtool("config", "show")).toContain("receiver: pager");
+    expect(await amtool("config", "routes", "show")).toMatch(/severity="page".*receiver: pager/s);
+    expect((await amtool("config", "routes", "test", "severity=page")).trim()).toBe("pager");
+    expect(await amtool("cluster", "show")).toContain("disabled");
+  });
+});
