@@ -1,0 +1,220 @@
+import {
+  type Cancel,
+  type Clock,
+  every,
+  formatDuration,
+  type Logger,
+  messageOf,
+  type UnixMs,
+} from "@tocsin/model";
+import type { Queryable } from "@tocsin/promql";
+import type { ObservedRequests, RequestSink } from "../signals/requests.js";
+import type { Comparison, QuerySli, Sli, SloSpec } from "./spec.js";
+import type { SloTracker } from "./tracker.js";
+
+export interface SloSamplerDeps {
+  readonly tracker: SloTracker;
+  readonly queryable: Queryable;
+  /** How full a service is, 0–1; undefined when that is not known. */
+  readonly saturation: (
+    service: string,
+    environment: string | undefined,
+    nowMs: UnixMs,
+  ) => number | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What one look adds to an SLO's counts; undefined when there was nothing to see. */
+type Look = { readonly bad: number; readonly total: number } | undefined;
+
+interface Watched {
+  readonly spec: SloSpec;
+  readonly everyMs: number;
+  nextMs: UnixMs;
+  lastMs: UnixMs | undefined;
+  /** Counters as they were at the last look. */
+  counters: { part: number; total: number } | undefined;
+  /** When a request of the service last succeeded; for freshness. */
+  lastSuccessMs: UnixMs | undefined;
+  isFailing: boolean;
+}
+
+/**
+ * Reads the indicators that are looked at from time to time: PromQL ratios, thresholds and error ratios, saturation and
+ * freshness. A look without data counts nothing: no data is neither good nor bad.
+ */
+export class SloSampler implements RequestSink {
+  readonly #deps: SloSamplerDeps;
+  readonly #watched: Watched[] = [];
+  #cancel: Cancel | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(deps: SloSamplerDeps) {
+    this.#deps = deps;
+    for (const { spec } of deps.tracker.tracked()) {
+      const everyMs = intervalOf(spec.sli);
+      if (everyMs === undefined) continue;
+      this.#watched.push({
+        spec,
+        everyMs,
+        nextMs: 0,
+        lastMs: undefined,
+        counters: undefined,
+        lastSuccessMs: undefined,
+        isFailing: false,
+      });
+    }
+  }
+
+  start(): void {
+    if (this.#watched.length === 0) return;
+    this.#cancel ??= every(this.#deps.clock, 1_000, () => this.tick(this.#deps.clock.now()));
+  }
+
+  async close(): Promise<void> {
+    this.#cancel?.();
+    await this.#running;
+  }
+
+  onRequests({ service, environment, route, isError, toSecond }: ObservedRequests): void {
+    if (isError) return;
+    for (const watched of this.#watched) {
+      const { sli } = watched.spec;
+      if (sli.kind !== "freshness" || watched.spec.service !== service) continue;
+      if (watched.spec.environment !== undefined && watched.spec.environment !== environment) continue;
+      if (sli.routes.length > 0 && !sli.routes.includes(route)) continue;
+      watched.lastSuccessMs = Math.max(watched.lastSuccessMs ?? 0, toSecond * 1_000);
+    }
+  }
+
+  /** Looks at every indicator that is due. A query that fails is logged once until it works again. */
+  tick(nowMs: UnixMs): Promise<void> {
+    const due = this.#watched.filter(({ nextMs }) => nowMs >= nextMs);
+    this.#running = Promise.all(due.map((watched) => this.#look(watched, nowMs))).then(() => {});
+    return this.#running;
+  }
+
+  async #look(watched: Watched, nowMs: UnixMs): Promise<void> {
+    const { spec, everyMs } = watched;
+    // Looks keep to multiples of their interval, so that they do not drift with the ticks.
+    watched.nextMs = (Math.floor(nowMs / everyMs) + 1) * everyMs;
+    try {
+      const look = await this.#read(watched, nowMs);
+      watched.isFailing = false;
+      if (look) this.#deps.tracker.record(spec.name, Math.floor(nowMs / 1_000), look.bad, look.total);
+    } catch (error) {
+      if (!watched.isFailing) {
+        this.#deps.logger.warn(
+          { slo: spec.name, error: messageOf(error) },
+          "an SLO's indicator cannot be read, will retry",
+        );
+      }
+      watched.isFailing = true;
+    }
+    watched.lastMs = nowMs;
+  }
+
+  async #read(watched: Watched, nowMs: UnixMs): Promise<Look> {
+    const { spec } = watched;
+    const { sli } = spec;
+    switch (sli.kind) {
+      case "ratio":
+        return this.#readRatio(watched, sli, nowMs);
+      case "raw": {
+        const ratio = await this.#value(sli.query, sli.everyMs, nowMs);
+        if (ratio === undefined) return undefined;
+        const bad = sli.isErrorRatio ? ratio : 1 - ratio;
+        return { bad: Math.min(1, Math.max(0, bad)), total: 1 };
+      }
+      case "threshold": {
+        const value = await this.#value(sli.query, sli.everyMs, nowMs);
+        return value === undefined ? undefined : verdict(compare(value, sli.op, sli.value));
+      }
+      case "saturation": {
+        const ratio = this.#deps.saturation(spec.service, spec.environment, nowMs);
+        return ratio === undefined ? undefined : verdict(ratio < sli.below);
+      }
+      case "freshness": {
+        const seconds =
+          sli.query === undefined ? undefined : await this.#value(sli.query, sli.everyMs, nowMs);
+        const successMs =
+          sli.query === undefined
+            ? watched.lastSuccessMs
+            : seconds === undefined
+              ? undefined
+              : seconds * 1_000;
+        return successMs === undefined ? undefined : verdict(nowMs - successMs <= sli.maxAgeMs);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  async #readRatio(watched: Watched, sli: QuerySli, nowMs: UnixMs): Promise<Look> {
+    const sinceMs = nowMs - (watched.lastMs ?? nowMs - sli.everyMs);
+    const [part, total] = await Promise.all([
+      this.#value(sli.good ?? sli.bad ?? "", sli.everyMs, nowMs),
+      this.#value(sli.total, sli.everyMs, nowMs),
+    ]);
+    if (total === undefined) return undefined;
+    const added = this.#added(watched, sli, { part: part ?? 0, total }, sinceMs);
+    if (!added || !(added.total > 0)) return undefined;
+    const bad = sli.bad === undefined ? added.total - added.part : added.part;
+    return { bad: Math.min(added.total, Math.max(0, bad)), total: added.total };
+  }
+
+  #added(
+    watched: Watched,
+    sli: QuerySli,
+    now: { part: number; total: number },
+    sinceMs: number,
+  ): { part: number; total: number } | undefined {
+    if (sli.form === "value") return now;
+    if (sli.form === "rate") {
+      const seconds = Math.min(sinceMs, sli.everyMs) / 1_000;
+      return { part: now.part * seconds, total: now.total * seconds };
+    }
+    const before = watched.counters;
+    watched.counters = now;
+    if (!before) return undefined;
+    // A counter that fell was reset; what it shows now is what it gained.
+    return {
+      part: now.part < before.part ? now.part : now.part - before.part,
+      total: now.total < before.total ? now.total : now.total - before.total,
+    };
+  }
+
+  /** The sum of what a query gives; undefined when it gives nothing, or no number. */
+  async #value(query: string, everyMs: number, nowMs: UnixMs): Promise<number | undefined> {
+    // A rate needs two samples, which a short interval may not hold.
+    const window = formatDuration(Math.max(everyMs, 60_000));
+    const text = query.replaceAll("$window", window);
+    const result = await this.#deps.queryable.instantQuery(text, nowMs, { timeoutMs: 10_000 });
+    if (result.resultType === "scalar") return Number.isNaN(result.value) ? undefined : result.value;
+    if (result.resultType !== "vector" || result.samples.length === 0) return undefined;
+    const sum = result.samples.reduce((all, { value }) => all + value, 0);
+    return Number.isNaN(sum) ? undefined : sum;
+  }
+}
+
+function intervalOf(sli: Sli): number | undefined {
+  return "everyMs" in sli ? sli.everyMs : undefined;
+}
+
+function verdict(isGood: boolean): Look {
+  return { bad: isGood ? 0 : 1, total: 1 };
+}
+
+function compare(value: number, op: Comparison, limit: number): boolean {
+  switch (op) {
+    case "lt":
+      return value < limit;
+    case "lte":
+      return value <= limit;
+    case "gt":
+      return value > limit;
+    case "gte":
+      return value >= limit;
+  }
+}
