@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -13,11 +13,13 @@ import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
 import { createKeep } from "./parts/keep.js";
+import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
 import type { PartContext } from "./parts/parts.js";
 import { createWatch } from "./parts/watch.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { REQUEST_KEYS } from "./signals/request-attributes.js";
+import { loadSlos } from "./slo/load-slos.js";
 import { Spool } from "./spool/index.js";
 
 export interface CollectorOptions {
@@ -88,7 +90,8 @@ async function startParts(context: PartContext, configFile: string | undefined):
     }),
   );
   const keep = store && createKeep(context, store, spool.consumer("store"));
-  const memory = createMemory(context);
+  const slos = await loadSlos(config.slos, config.slo_files, dirname(configFile ?? "."));
+  const memory = createMemory(context, slos);
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
@@ -96,6 +99,7 @@ async function startParts(context: PartContext, configFile: string | undefined):
   const doors = await openDoors(context, { spool, authenticator });
   const bound = { api: api.address, otlpHttp: doors.otlpHttp };
   pipeline.start();
+  startMeasuring(context, memory);
   api.serve(
     createApi({
       ...context,

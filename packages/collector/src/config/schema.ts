@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
 import { HeadConfig } from "../head/index.js";
 import { LimitsConfig } from "../receive/index.js";
-import { SlosConfig } from "../slo/config.js";
+import { SloFilesConfig, SlosConfig } from "../slo/config.js";
 import { SpoolConfig } from "../spool/config.js";
 import { RetentionConfig, StoreConfig } from "../store/index.js";
 import { ListenConfig } from "./listen.js";
@@ -26,6 +26,9 @@ export const CollectorConfig = z.strictObject({
   retention: RetentionConfig.prefault({}).describe("How long each signal is kept."),
   metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
   slos: SlosConfig.describe("Service level objectives."),
+  slo_files: SloFilesConfig.describe(
+    "Files of OpenSLO or Sloth documents; the last part of a name may have a *.",
+  ),
   alerting: AlertingConfig.prefault({}).describe("Alertmanager's configuration, inline or from config_file."),
   actions: actionsSchema(actionDefinitions).describe(
     "What may be done about an alert; dry-run unless told otherwise.",

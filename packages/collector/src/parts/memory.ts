@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { Engine, type Queryable } from "@tocsin/promql";
 import { Head, HeadConsumer } from "../head/index.js";
 import { Signals } from "../signals/signals.js";
-import { compileSlo } from "../slo/compile.js";
+import { SloSampler } from "../slo/sampler.js";
+import type { SloSpec } from "../slo/spec.js";
 import { SloTracker } from "../slo/tracker.js";
 import type { SpoolConsumer } from "../spool/index.js";
 import type { PartContext } from "./parts.js";
@@ -11,15 +12,19 @@ import type { PartContext } from "./parts.js";
 export interface Memory {
   readonly signals: Signals;
   readonly tracker: SloTracker;
+  /** Reads the SLOs that no request tells. */
+  readonly sampler: SloSampler;
   readonly head: Head;
   /** PromQL over the head. */
   readonly queryable: Queryable;
 }
 
 /** Builds the stages that keep their state in memory. */
-export function createMemory({ config, clock, registry }: PartContext): Memory {
-  const tracker = new SloTracker(config.slos.map((slo) => compileSlo(slo)));
-  const signals = new Signals({ sinks: [tracker] });
+export function createMemory(
+  { config, clock, logger, registry }: PartContext,
+  slos: readonly SloSpec[],
+): Memory {
+  const tracker = new SloTracker(slos);
   const { metrics } = config;
   const head = new Head(
     {
@@ -36,7 +41,15 @@ export function createMemory({ config, clock, registry }: PartContext): Memory {
     rangeQuery: (query, startMs, endMs, stepMs, options) =>
       engine.rangeQuery(head, query, startMs, endMs, stepMs, options),
   };
-  return { signals, tracker, head, queryable };
+  const sampler = new SloSampler({
+    tracker,
+    queryable,
+    saturation: (service, environment, nowMs) => signals.saturationRatio(service, environment, nowMs),
+    clock,
+    logger,
+  });
+  const signals = new Signals({ sinks: [tracker, sampler] });
+  return { signals, tracker, sampler, head, queryable };
 }
 
 /** Brings the head back from its snapshot, then fills it from the spool until the collector ends. */

@@ -25,7 +25,8 @@ export interface SignalSeriesSource {
  * - `tocsin_service_requests_total`, `tocsin_service_errors_total` by service, version and environment (counters)
  * - `tocsin_service_latency_seconds` by service, environment and quantile, over the last minute
  * - `tocsin_service_saturation_ratio` by service, environment and part
- * - `traces_service_graph_request_rate`, `…_error_ratio`, `…_seconds` by client, server and quantile, over the last minute
+ * - `traces_service_graph_request_total`, `traces_service_graph_request_failed_total` by client and server (counters),
+ *   and `traces_service_graph_request_client_seconds` by quantile over the last minute
  */
 export function* signalSeries(signals: SignalSeriesSource, nowMs: UnixMs): Generator<PublishedSample> {
   const sample = (__name__: string, labels: Labels, value: number): PublishedSample => ({
@@ -49,10 +50,10 @@ export function* signalSeries(signals: SignalSeriesSource, nowMs: UnixMs): Gener
   }
   for (const edge of signals.graph(nowMs)) {
     const labels = { client: edge.client, server: edge.server, connection_type: edge.kind };
-    yield sample("traces_service_graph_request_rate", labels, edge.trafficPerSecond);
-    yield sample("traces_service_graph_request_error_ratio", labels, edge.errorRatio ?? 0);
+    yield sample("traces_service_graph_request_total", labels, edge.requestsTotal);
+    yield sample("traces_service_graph_request_failed_total", labels, edge.errorsTotal);
     for (const [quantile, value] of quantiles(edge.latencySeconds)) {
-      yield sample("traces_service_graph_request_seconds", { ...labels, quantile }, value);
+      yield sample("traces_service_graph_request_client_seconds", { ...labels, quantile }, value);
     }
   }
 }

@@ -19,6 +19,9 @@ export interface GraphEdge extends RequestFigures {
   readonly client: string;
   readonly server: string;
   readonly kind: EdgeKind;
+  /** Calls and failed calls since the edge was first seen. */
+  readonly requestsTotal: number;
+  readonly errorsTotal: number;
 }
 
 interface PendingCall {
@@ -102,7 +105,7 @@ export class ServiceGraph {
   edges(nowMs: UnixMs): GraphEdge[] {
     this.#settle(nowMs);
     return [...this.#edges.values()]
-      .map(({ client, server, kind, window, firstSeenMs, lastSeenMs }) => {
+      .map(({ client, server, kind, window, firstSeenMs, lastSeenMs, requestsTotal, errorsTotal }) => {
         const totals = emptyTotals();
         const { fromSecond, toSecond, seconds } = currentStretch(
           SLOT_SECONDS,
@@ -111,15 +114,10 @@ export class ServiceGraph {
           nowMs,
         );
         window.addTo(totals, fromSecond, toSecond);
-        return { client, server, kind, ...figuresOf(totals, seconds) };
+        return { client, server, kind, ...figuresOf(totals, seconds), requestsTotal, errorsTotal };
       })
       .filter(({ requests }) => requests > 0)
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond);
-  }
-
-  /** Totals since the beginning, for series. */
-  totals(): IterableIterator<Readonly<EdgeBook>> {
-    return this.#edges.values();
   }
 
   /** Calls whose other half never came. Maps keep the order of insertion, so the oldest come first. */

@@ -211,3 +211,6 @@ export type SloConfig = z.infer<typeof SloConfig>;
 /** The `slos` section of `tocsin.yaml`. */
 export const SlosConfig = z.array(SloConfig).default([]);
 export type SlosConfig = z.infer<typeof SlosConfig>;
+
+/** The `slo_files` section of `tocsin.yaml`. */
+export const SloFilesConfig = z.array(z.string().min(1)).default([]);

@@ -167,7 +167,7 @@ export function statusOf(book: SloBook, group: Labels, nowMs: UnixMs): SloStatus
     budgetRemainingRatio: remainingRatio,
     burnRates: burnRatesOf(readings),
     exhaustionAt: end.atMs === undefined ? null : new Date(Math.round(end.atMs)).toISOString(),
-    exhaustion: end.words,
+    exhaustion: counts.total > 0 ? end.words : "No events were counted in this period.",
     excludedEvents: book.excludedCount,
     alerts: readings.map(pairStatus),
   };
