@@ -3,9 +3,12 @@ import { type Platform, PlatformError, type ServiceState } from "./platform.js";
 
 /** What the platform did, for whoever tells the story. */
 export interface DeployEvent {
+  /** `begun` when it was asked for, `done` when the old processes are gone. */
+  readonly phase: "begun" | "done";
   readonly what: "deploy" | "rollback" | "scale";
   readonly service: string;
   readonly version: string;
+  /** Processes that run now; 0 while it has only begun. */
   readonly replicas: number;
 }
 
@@ -51,8 +54,10 @@ export function deployerApp(platform: Platform, onEvent: (event: DeployEvent) =>
     const known = key === undefined ? undefined : answered.get(key);
     if (known) return known;
     const body = (request.body ?? {}) as Record<string, unknown>;
+    const { service, version } = body;
+    onEvent({ phase: "begun", what, service: String(service), version: String(version ?? ""), replicas: 0 });
     const result = work(body).then((state) => {
-      onEvent({ what, service: state.name, version: state.version, replicas: state.replicas });
+      onEvent({ phase: "done", what, service: state.name, version: state.version, replicas: state.replicas });
       return state;
     });
     if (key !== undefined) {

@@ -74,7 +74,7 @@ async function play(shop: Shop, { flags, dataDir }: PlayOptions, io: CommandIo):
   try {
     teller.say("Three services, one bad deploy, nobody's hands. Ctrl-C stops everything.");
     teller.say(
-      "The SLO has a window of 2 hours instead of 30 days, so that the story takes about two minutes.",
+      "The SLO has a window of 2 hours instead of 30 days, so that the story takes a minute or two.",
     );
     const shopProcess = startShop(shop, inbox.put);
     running.push(shopProcess);

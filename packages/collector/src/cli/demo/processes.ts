@@ -69,8 +69,8 @@ async function readAddress(child: ChildProcess, ended: Promise<string>): Promise
     once(lines, "line").then(([text]) => String(text)),
     ended.then((words) => Promise.reject(new Error(words))),
   ]);
-  const said = JSON.parse(line) as { url: string; pid: number; otlpHttp?: { port: number } };
-  return { url: said.url, pid: said.pid, otlpUrl: `http://127.0.0.1:${said.otlpHttp?.port ?? 4318}` };
+  const said = JSON.parse(line) as { url: string; pid: number; otlpHttpPort: number };
+  return { url: said.url, pid: said.pid, otlpUrl: `http://127.0.0.1:${said.otlpHttpPort}` };
 }
 
 function started(child: ChildProcess, name: string): Started {

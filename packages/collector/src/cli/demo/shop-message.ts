@@ -14,6 +14,7 @@ export type ShopMessage =
   | {
       readonly kind: "deployed";
       readonly atMs: number;
+      readonly phase: "begun" | "done";
       readonly what: "deploy" | "rollback" | "scale";
       readonly service: string;
       readonly version: string;

@@ -42,7 +42,16 @@ function page(second: number, status: "firing" | "resolved"): ShopMessage {
 }
 
 function deployed(second: number, what: "deploy" | "rollback", version: string): ShopMessage {
-  return { kind: "deployed", atMs: start + second * 1_000, what, service: "checkout", version, replicas: 1 };
+  const phase = what === "deploy" ? "begun" : "done";
+  return {
+    kind: "deployed",
+    atMs: start + second * 1_000,
+    phase,
+    what,
+    service: "checkout",
+    version,
+    replicas: 1,
+  };
 }
 
 function run(verdict: string | null) {
@@ -66,14 +75,16 @@ const burning = {
 
 const whole: readonly Step[] = [
   { kind: "open" },
+  view(2),
+  { kind: "load", sent: 400, ok: 400, failed: 0 },
   view(10),
   deployed(40, "deploy", "1.42.0"),
   { kind: "first-failure", atMs: start + 41_000 },
-  { kind: "load", sent: 1, ok: 1, failed: 1, lastFailureAtMs: start + 41_000 },
+  { kind: "load", sent: 1_640, ok: 1_639, failed: 1, lastFailureAtMs: start + 41_000 },
   view(43, burning),
   page(44, "firing"),
   view(44.5, { ...burning, actions: [run(null)] }),
-  { kind: "load", sent: 1, ok: 1, failed: 9, lastFailureAtMs: start + 46_500 },
+  { kind: "load", sent: 1_860, ok: 1_851, failed: 9, lastFailureAtMs: start + 46_500 },
   deployed(46, "rollback", "1.41.3"),
   view(59, { actions: [run("helped")] }),
   page(62, "resolved"),
@@ -133,7 +144,7 @@ test.each([
 });
 
 test.each(["no effect", "worse", "too little data"])("a verdict of %s does not close it", (verdict) => {
-  const { story } = play(whole.map((step, n) => (n === 10 ? view(59, { actions: [run(verdict)] }) : step)));
+  const { story } = play(whole.map((step, n) => (n === 12 ? view(59, { actions: [run(verdict)] }) : step)));
   expect(isClosed(story)).toBe(false);
   expect(missing(story)).toBe(`the verdict was "${verdict}"`);
 });

@@ -21,6 +21,8 @@ export type Chapter =
 
 /** How far the story has come, with the times at which it did. */
 export interface Story {
+  /** Requests that the load has sent. */
+  readonly sent?: number;
   readonly deployAtMs?: number;
   readonly firstFailureAtMs?: number;
   readonly lastFailureAtMs?: number;
@@ -38,17 +40,19 @@ export interface Story {
 const SERVICE = "checkout";
 const SLO = "checkout-availability";
 const SERVICES = ["gateway", "checkout", "payments"];
+/** Ten seconds of load: before that the figures say little. */
+const MIN_SENT = 400;
 
 /** What the shop said, told. Pure: only what comes after the deploy belongs to the story. */
 export function hear(story: Story, message: ShopMessage): { story: Story; told: Told[] } {
   const nothing = { story, told: [] };
   switch (message.kind) {
     case "deployed":
-      if (message.what === "deploy" && story.deployAtMs === undefined) {
+      if (message.what === "deploy" && message.phase === "begun" && story.deployAtMs === undefined) {
         const text = `${message.service} ${message.version} goes out; it fails for customers without a wallet`;
         return tell({ ...story, deployAtMs: message.atMs }, message.atMs, "deploy", text);
       }
-      if (message.what === "rollback" && story.rolledBackAtMs === undefined) {
+      if (message.what === "rollback" && message.phase === "done" && story.rolledBackAtMs === undefined) {
         const text = `${message.service} runs ${message.version} again`;
         return tell({ ...story, rolledBackAtMs: message.atMs }, message.atMs, "rolled back", text);
       }
@@ -59,9 +63,9 @@ export function hear(story: Story, message: ShopMessage): { story: Story; told: 
       return tell({ ...story, firstFailureAtMs: message.atMs }, message.atMs, "first error", text);
     }
     case "load": {
-      const { lastFailureAtMs } = message;
-      if (story.firstFailureAtMs === undefined || lastFailureAtMs === undefined) return nothing;
-      return { story: { ...story, lastFailureAtMs }, told: [] };
+      const { lastFailureAtMs, sent } = message;
+      const isOurs = story.firstFailureAtMs !== undefined && lastFailureAtMs !== undefined;
+      return { story: { ...story, sent, ...(isOurs && { lastFailureAtMs }) }, told: [] };
     }
     case "page": {
       if (story.firstFailureAtMs === undefined || message.labels.severity !== "page") return nothing;
@@ -89,7 +93,7 @@ export function see(story: Story, view: CollectorView): { story: Story; told: To
     next = { ...next, ...change };
     told.push({ atMs, chapter, text });
   };
-  if (next.healthyAtMs === undefined && isHealthy(view)) {
+  if (next.healthyAtMs === undefined && (next.sent ?? 0) >= MIN_SENT && isHealthy(view)) {
     add({ healthyAtMs: view.atMs }, view.atMs, "healthy", healthText(view));
   }
   if (next.firstFailureAtMs === undefined) return { story: next, told };
