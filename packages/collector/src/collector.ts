@@ -16,6 +16,8 @@ import { createKeep } from "./parts/keep.js";
 import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
 import type { PartContext } from "./parts/parts.js";
+import { remoteWriteConsumer, startRemoteWrite } from "./parts/remote-write.js";
+import { startScraping } from "./parts/scraping.js";
 import { createWatch } from "./parts/watch.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { REQUEST_KEYS } from "./signals/request-attributes.js";
@@ -79,7 +81,12 @@ async function startParts(context: PartContext, configFile: string | undefined):
     "spool",
     await Spool.open({
       dir: join(dataDir, "spool"),
-      consumers: ["signals", "head", ...(store ? ["store"] : [])],
+      consumers: [
+        "signals",
+        "head",
+        ...(store ? ["store"] : []),
+        ...config.remote_write.map(({ name }) => remoteWriteConsumer(name)),
+      ],
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
       tailBytes: config.spool.memory,
@@ -96,7 +103,9 @@ async function startParts(context: PartContext, configFile: string | undefined):
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
   const watch = await createWatch(context, memory, api.url);
+  startRemoteWrite(context, spool);
   const doors = await openDoors(context, { spool, authenticator });
+  const scraping = await startScraping(context, spool, configFile);
   const bound = { api: api.address, otlpHttp: doors.otlpHttp };
   pipeline.start();
   startMeasuring(context, memory);
@@ -109,6 +118,7 @@ async function startParts(context: PartContext, configFile: string | undefined):
       intake: doors.intake,
       keep,
       memory,
+      scraping,
       spool,
       watch,
     }),

@@ -3,6 +3,8 @@ import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
 import { HeadConfig } from "../head/index.js";
 import { LimitsConfig } from "../receive/index.js";
+import { RemoteWriteConfigs } from "../remote-write/config.js";
+import { ScrapeConfigs } from "../scrape/config.js";
 import { SloFilesConfig, SlosConfig } from "../slo/config.js";
 import { SpoolConfig } from "../spool/config.js";
 import { RetentionConfig, StoreConfig } from "../store/index.js";
@@ -25,6 +27,8 @@ export const CollectorConfig = z.strictObject({
   ),
   retention: RetentionConfig.prefault({}).describe("How long each signal is kept."),
   metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
+  scrape_configs: ScrapeConfigs,
+  remote_write: RemoteWriteConfigs,
   slos: SlosConfig.describe("Service level objectives."),
   slo_files: SloFilesConfig.describe(
     "Files of OpenSLO or Sloth documents; the last part of a name may have a *.",

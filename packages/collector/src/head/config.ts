@@ -19,6 +19,12 @@ export const HeadConfig = z.strictObject({
   snapshot_interval: duration()
     .default(120_000)
     .describe("How often the memory is written to disk; after a restart the spool is read from there on."),
+  promote_resource_attributes: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "Resource attributes that every series of the resource gets as labels, such as service.version; others are in target_info.",
+    ),
   classic_histograms: z
     .boolean()
     .default(true)

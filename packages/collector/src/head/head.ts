@@ -176,9 +176,8 @@ export class Head implements Storage {
     return this.index.select(matchers).filter((series) => series.lastMs >= startMs);
   }
 
-  /** Drops what is older than the retention, and series without samples left. */
-  truncate(): void {
-    const horizonMs = this.#clock.now() - this.options.retentionMs;
+  /** Drops what is older than the retention (or another horizon), and series without samples left. */
+  truncate(horizonMs = this.#clock.now() - this.options.retentionMs): void {
     const gone: HeadSeries[] = [];
     for (const series of this.index.all()) {
       const hasFloats = this.samples.truncate(series, horizonMs);

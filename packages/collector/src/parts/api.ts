@@ -17,6 +17,8 @@ import { tracesRoutes } from "../api/traces.js";
 import { wrongDoor } from "../api/wrong-door.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Intake } from "../receive/index.js";
+import { remoteWriteRoutes } from "../remote-write/receive-routes.js";
+import type { ScrapeManager } from "../scrape/index.js";
 import type { Spool } from "../spool/index.js";
 import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
@@ -71,6 +73,7 @@ export interface ApiDeps extends PartContext {
   readonly keep: Keep | undefined;
   readonly memory: Memory;
   readonly intake: Intake;
+  readonly scraping: ScrapeManager;
   readonly spool: Spool;
   readonly watch: Watch;
 }
@@ -132,11 +135,23 @@ export function createApi(deps: ApiDeps): RequestListener {
       clock,
       maxQueryMs: 120_000,
       catalogue: headCatalogue(head),
+      storage: head,
+      targets: deps.scraping.view(),
       version: VERSION,
     }),
     alertmanager: alertmanagerRoutes({ alerting: watch.alerting, version: VERSION, clock }),
     jaeger: jaegerRoutes(stored),
-    writers: [],
+    writers: [
+      {
+        path: "/prometheus/api/v1/write",
+        router: remoteWriteRoutes({
+          append: (record) => deps.spool.append(record),
+          clock,
+          registry,
+          maxBytes: config.limits.max_request_size,
+        }),
+      },
+    ],
   });
 }
 

@@ -55,13 +55,13 @@ export function createMemory(
 /** Brings the head back from its snapshot, then fills it from the spool until the collector ends. */
 export async function startHead(context: PartContext, head: Head, spool: SpoolConsumer): Promise<void> {
   const { clock, logger, closers } = context;
-  const { snapshot_interval, classic_histograms } = context.config.metrics;
+  const { snapshot_interval, classic_histograms, promote_resource_attributes } = context.config.metrics;
   const consumer = new HeadConsumer(
     {
       dir: join(context.dataDir, "head"),
       snapshotIntervalMs: snapshot_interval,
       classicHistograms: classic_histograms,
-      promoteResourceAttributes: [],
+      promoteResourceAttributes: promote_resource_attributes,
     },
     { head, spool, clock, logger },
   );

@@ -86,6 +86,7 @@ beforeAll(async () => {
     prometheusRoutes({
       queryable: new Engine().over(head),
       catalogue: headCatalogue(head),
+      storage: head,
       clock,
       maxQueryMs: 60_000,
       rules,
@@ -339,4 +340,23 @@ test("rules can be filtered, alerts and targets are listed", async () => {
     droppedTargets: [{ discoveredLabels: { __address__: "x:1" }, scrapePool: "node" }],
     droppedTargetCounts: { node: 1 },
   });
+});
+
+test("federate gives the newest samples, with times and types", async () => {
+  const selectors = `match[]=${encodeURIComponent('{job=~"api|mesh"}')}&match[]=http_requests_total`;
+  const federate = (accept: string) => fetch(`${base}/federate?${selectors}`, { headers: { accept } });
+  const response = await federate("text/plain;version=0.0.4;escaping=allow-utf-8");
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(await response.text()).toBe(
+    [
+      "# TYPE http_requests_total counter",
+      `http_requests_total{code="200",job="api"} 6000 ${NOW}`,
+      `http_requests_total{code="500",job="api"} 600 ${NOW}`,
+      '# TYPE "istio.requests" untyped',
+      `{"istio.requests",job="mesh"} 1 ${NOW}`,
+      "",
+    ].join("\n"),
+  );
+  expect(await (await federate("text/plain")).text()).toContain('istio_requests{job="mesh"} 1');
+  expect((await fetch(`${base}/federate?match[]=)`)).status).toBe(400);
 });

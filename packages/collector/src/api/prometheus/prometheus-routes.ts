@@ -1,5 +1,7 @@
+import type { Storage } from "@tocsin/promql";
 import express, { Router } from "express";
 import type { MetricsCatalogue } from "./catalogue.js";
+import { federateRoutes } from "./federate.js";
 import { type QueryDeps, queryRoutes } from "./query-routes.js";
 import { rulesRoutes } from "./rules-routes.js";
 import { NO_RULES, NO_TARGETS, type RulesView, type TargetsView } from "./rules-view.js";
@@ -7,6 +9,8 @@ import { seriesRoutes } from "./series-routes.js";
 import { statusRoutes } from "./status-routes.js";
 
 export interface PrometheusDeps extends QueryDeps {
+  /** Where `/federate` finds the newest samples. */
+  readonly storage: Storage;
   readonly catalogue: MetricsCatalogue;
   /** What `/rules` and `/alerts` show; none where nothing evaluates rules. */
   readonly rules?: RulesView;
@@ -17,7 +21,7 @@ export interface PrometheusDeps extends QueryDeps {
 }
 
 /**
- * Prometheus's HTTP API, to be mounted at `/prometheus`: the paths begin with `/api/v1`. Grafana, KEDA, Flagger and
+ * Prometheus's HTTP API and `/federate`, to be mounted at `/prometheus`: the API's paths begin with `/api/v1`. Grafana, KEDA, Flagger and
  * Argo Rollouts take it for a Prometheus server.
  */
 export function prometheusRoutes(deps: PrometheusDeps): Router {
@@ -30,6 +34,7 @@ export function prometheusRoutes(deps: PrometheusDeps): Router {
   statusRoutes(api, deps.catalogue, deps.version);
   const router = Router();
   router.use("/api/v1", api);
+  router.use(federateRoutes(deps));
   for (const path of ["/-/healthy", "/-/ready"]) {
     router.get(path, (_request, response) => {
       response.type("text/plain").send("Tocsin is Healthy.\n");

@@ -1,0 +1,253 @@
+import { readFile } from "node:fs/promises";
+import { type Clock, type Labels, type Logger, messageOf } from "@tocsin/model";
+import { Counter, type Registry } from "prom-client";
+import snappy from "snappyjs";
+import { CapturingHead } from "../head/captured-samples.js";
+import type { HeadConfig } from "../head/config.js";
+import { OtlpAppender } from "../head/otlp/otlp-appender.js";
+import { WriteRequestAppender } from "../head/write-request-appender.js";
+import { decodeMetrics } from "../otlp/index.js";
+import { type Relabel, relabelling } from "../scrape/relabel.js";
+import type { SpoolBatch, SpoolConsumer } from "../spool/index.js";
+import type { RemoteWriteConfig } from "./config.js";
+import { type WireSeries, writeWriteRequest } from "./write-request-writer.js";
+
+export interface ExporterOptions {
+  readonly target: RemoteWriteConfig;
+  /** How OTLP metrics become series; the same as in the head, so that both have the same series. */
+  readonly head: HeadConfig;
+}
+
+export interface ExporterDeps {
+  readonly consumer: SpoolConsumer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly fetch: typeof fetch;
+}
+
+const RETRY_FIRST_MS = 500;
+const RETRY_MOST_MS = 60_000;
+const BATCH_BYTES = 2 * 1024 * 1024;
+const TRIM_EVERY_MS = 60_000;
+
+/**
+ * Sends every metric to a server by remote write 1.0, from its own place in the spool. While the server is away the
+ * same request is tried again and the rest waits in the spool; what it refuses as wrong is counted and left out.
+ */
+export class RemoteWriteExporter {
+  readonly #options: ExporterOptions;
+  readonly #deps: ExporterDeps;
+  readonly #head: CapturingHead;
+  readonly #otlp: OtlpAppender;
+  readonly #samples: WriteRequestAppender;
+  readonly #relabel: Relabel;
+  readonly #counts: {
+    sent: Counter<"target">;
+    dropped: Counter<"target" | "reason">;
+    retries: Counter<"target">;
+  };
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #nextTrimMs = 0;
+
+  constructor(options: ExporterOptions, deps: ExporterDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { head, target } = options;
+    this.#head = new CapturingHead({ maxSeries: head.max_series, maxLabels: head.max_labels }, deps.clock);
+    this.#otlp = new OtlpAppender(this.#head, {
+      classicHistograms: head.classic_histograms,
+      promoteResourceAttributes: head.promote_resource_attributes,
+    });
+    this.#samples = new WriteRequestAppender(this.#head);
+    this.#relabel = relabelling(target.write_relabel_configs);
+    this.#counts = exporterCounters(deps.registry);
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /** Stops after the request in hand; what is not acknowledged by then is sent after the next start. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { consumer } = this.#deps;
+    for (;;) {
+      const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal: this.#stopping.signal });
+      if (batch === undefined) return;
+      for (const series of this.#requests(this.#convert(batch))) {
+        if (!(await this.#send(series))) return;
+      }
+      await consumer.commit(batch.position);
+      this.#trim();
+    }
+  }
+
+  #convert(batch: SpoolBatch): WireSeries[] {
+    for (const { signal, body } of batch.records) {
+      try {
+        if (signal === "metrics") this.#otlp.append(decodeMetrics(body));
+        else if (signal === "samples") this.#samples.append(body);
+      } catch (error) {
+        this.#counts.dropped.inc({ target: this.#options.target.name, reason: "unreadable" });
+        this.#deps.logger.error({ error: messageOf(error) }, "metrics record could not be read");
+      }
+    }
+    const converted: WireSeries[] = [];
+    for (const [series, samples] of this.#head.take()) {
+      const labels = this.#labelsOf(series.labels);
+      if (labels !== undefined) converted.push({ labels, samples });
+    }
+    return converted;
+  }
+
+  #labelsOf(labels: Labels): Labels | undefined {
+    if (this.#options.target.write_relabel_configs.length === 0) return labels;
+    const relabelled = this.#relabel(labels);
+    return relabelled === undefined || Object.keys(relabelled).length === 0 ? undefined : relabelled;
+  }
+
+  /** Requests of about `max_samples_per_send`; the samples of one series stay in order. */
+  *#requests(all: readonly WireSeries[]): IterableIterator<readonly WireSeries[]> {
+    const most = this.#options.target.max_samples_per_send;
+    let series: WireSeries[] = [];
+    let samples = 0;
+    for (const one of all) {
+      series.push(one);
+      samples += one.samples.length;
+      if (samples < most) continue;
+      yield series;
+      series = [];
+      samples = 0;
+    }
+    if (series.length > 0) yield series;
+  }
+
+  /** False when it was told to stop first. */
+  async #send(series: readonly WireSeries[]): Promise<boolean> {
+    const { name } = this.#options.target;
+    const samples = series.reduce((sum, one) => sum + one.samples.length, 0);
+    const body = snappy.compress(writeWriteRequest(series));
+    let pauseMs = RETRY_FIRST_MS;
+    for (;;) {
+      const outcome = await this.#attempt(body);
+      if (outcome.kind === "taken") {
+        this.#counts.sent.inc({ target: name }, samples);
+        return true;
+      }
+      if (this.#stopping.signal.aborted) return false;
+      if (outcome.kind === "refused") {
+        this.#counts.dropped.inc({ target: name, reason: "refused" }, samples);
+        this.#deps.logger.error(
+          { target: name, error: outcome.error },
+          "metrics were refused and are left out",
+        );
+        return true;
+      }
+      this.#counts.retries.inc({ target: name });
+      const waitMs = Math.max(pauseMs, outcome.afterMs);
+      this.#deps.logger.warn(
+        { target: name, error: outcome.error, retryInMs: waitMs },
+        "metrics could not be sent",
+      );
+      await this.#pause(waitMs);
+      pauseMs = Math.min(pauseMs * 2, RETRY_MOST_MS);
+      if (this.#stopping.signal.aborted) return false;
+    }
+  }
+
+  async #attempt(body: Buffer): Promise<Outcome> {
+    const { target } = this.#options;
+    try {
+      const response = await this.#deps.fetch(target.url, {
+        method: "POST",
+        body: new Uint8Array(body),
+        headers: {
+          "content-type": "application/x-protobuf",
+          "content-encoding": "snappy",
+          "x-prometheus-remote-write-version": "0.1.0",
+          ...target.headers,
+          ...(await authorizationOf(target)),
+        },
+        signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(target.remote_timeout)]),
+      });
+      const text = (await response.text()).slice(0, 300);
+      if (response.ok) return { kind: "taken" };
+      const error = `the server answered ${response.status}: ${text.trim()}`;
+      if (response.status < 500 && response.status !== 429) return { kind: "refused", error };
+      return { kind: "later", error, afterMs: retryAfterMs(response) };
+    } catch (error) {
+      const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
+      return { kind: "later", error: cause, afterMs: 0 };
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const cancel = this.#deps.clock.after(delayMs, done);
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  #trim(): void {
+    const nowMs = this.#deps.clock.now();
+    if (nowMs < this.#nextTrimMs) return;
+    this.#nextTrimMs = nowMs + TRIM_EVERY_MS;
+    this.#head.trim();
+    this.#otlp.sweep();
+    this.#samples.sweep();
+  }
+}
+
+type Outcome =
+  | { readonly kind: "taken" }
+  | { readonly kind: "refused"; readonly error: string }
+  | { readonly kind: "later"; readonly error: string; readonly afterMs: number };
+
+async function authorizationOf({
+  basic_auth,
+  authorization,
+}: RemoteWriteConfig): Promise<Record<string, string>> {
+  const fromFile = async (file: string | undefined) =>
+    file === undefined ? "" : (await readFile(file, "utf8")).trim();
+  if (basic_auth !== undefined) {
+    const password = basic_auth.password?.reveal() ?? (await fromFile(basic_auth.password_file));
+    return {
+      authorization: `Basic ${Buffer.from(`${basic_auth.username}:${password}`).toString("base64")}`,
+    };
+  }
+  if (authorization === undefined) return {};
+  const credentials = authorization.credentials?.reveal() ?? (await fromFile(authorization.credentials_file));
+  return { authorization: `${authorization.type} ${credentials}` };
+}
+
+function retryAfterMs(response: Response): number {
+  const seconds = Number(response.headers.get("retry-after") ?? "0");
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1_000, RETRY_MOST_MS) : 0;
+}
+
+/** The counters of all targets; made once per registry. */
+function exporterCounters(registry: Registry) {
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> =>
+    (registry.getSingleMetric(name) as Counter<L> | undefined) ??
+    new Counter({ name, help, labelNames, registers: [registry] });
+  return {
+    sent: counter("tocsin_remote_write_sent_samples_total", "Samples that a target took.", ["target"]),
+    dropped: counter("tocsin_remote_write_dropped_samples_total", "Samples left out, by reason.", [
+      "target",
+      "reason",
+    ]),
+    retries: counter("tocsin_remote_write_retries_total", "Requests tried again.", ["target"]),
+  };
+}
