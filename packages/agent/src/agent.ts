@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { prettyLine } from "./logs/pretty.js";
 
 /** A running agent. */
 export interface Agent {
@@ -35,9 +36,14 @@ export class RunningAgent implements Agent {
   }
 
   logger(): Logger {
-    this.ownLogger ??= (load("pino") as typeof import("pino"))({
-      level: process.env.LOG_LEVEL ?? "info",
-    });
+    if (this.ownLogger === undefined) {
+      const pino = load("pino") as typeof import("pino");
+      const options = { level: process.env.LOG_LEVEL ?? "info" };
+      const isForPerson = process.stdout.isTTY === true && process.env.NODE_ENV !== "production";
+      this.ownLogger = isForPerson
+        ? pino(options, { write: (line: string) => void process.stdout.write(prettyLine(line)) })
+        : pino(options);
+    }
     return this.ownLogger;
   }
 

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import type { PromMetric } from "../metrics/prom-metrics.js";
 import type { ModuleHook } from "./module-hook.js";
 
@@ -12,6 +13,9 @@ export interface PromRegistry {
 export class PromRegistries {
   private readonly registries = new Set<WeakRef<PromRegistry>>();
   private readonly known = new WeakSet<PromRegistry>();
+
+  /** prom-client's own summing up of a cluster's workers, once it is loaded. */
+  aggregator: { clusterMetrics(): Promise<string> } | undefined;
 
   add(registry: PromRegistry): void {
     if (this.known.has(registry)) return;
@@ -38,8 +42,10 @@ export class PromRegistries {
     return Array.from(byName.values());
   }
 
-  /** All metrics in Prometheus's text form. */
+  /** All metrics in Prometheus's text form; in the primary process of a cluster, those of its workers summed up. */
   async text(): Promise<string> {
+    if (cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0 && this.aggregator !== undefined)
+      return this.aggregator.clusterMetrics();
     const texts = await Promise.all(this.list().map((registry) => registry.metrics()));
     return `${texts.map((text) => text.trimEnd()).join("\n")}\n`;
   }
@@ -52,6 +58,11 @@ export function watchPromClient(
   patched: (name: string) => void,
 ): void {
   hook.on("prom-client", (exports, { file }) => {
+    if (file === "lib/cluster.js" && typeof exports === "function") {
+      // Made in workers too, where it answers what the primary asks.
+      const Aggregator = exports as new () => { clusterMetrics(): Promise<string> };
+      registries.aggregator = new Aggregator();
+    }
     if (file !== "lib/registry.js" || typeof exports !== "function") return;
     const prototype = exports.prototype as {
       registerMetric?: (this: PromRegistry, metric: unknown) => unknown;

@@ -30,6 +30,7 @@ export function flushAtExit(target: Flushable): () => void {
     }
   };
   const onSignal = (signal: NodeJS.Signals): void => {
+    (globalThis as { [TERMINATING]?: boolean })[TERMINATING] = true;
     // Whoever else listens decides when the process ends; `exit` flushes then.
     if (process.listenerCount(signal) > 1) return;
     onExit();
@@ -48,6 +49,12 @@ export function flushAtExit(target: Flushable): () => void {
   };
 }
 
+/** Whether a signal has asked this process to end, as far as a running agent has heard. */
+export function isTerminating(): boolean {
+  return (globalThis as { [TERMINATING]?: boolean })[TERMINATING] === true;
+}
+
+const TERMINATING = Symbol.for("tocsin.terminating");
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**

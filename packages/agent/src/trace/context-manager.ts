@@ -5,6 +5,22 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 /** The key under which the API keeps the active span; keys made from one description are the same. */
 const SPAN_KEY = createContextKey("OpenTelemetry Context Key SPAN");
 
+/** The key under which {@link requestSpan} finds the span of the request while a child of it is active. */
+const REQUEST_SPAN_KEY = createContextKey("tocsin request span");
+
+/** The key under which OpenTelemetry's instrumentations of frameworks leave the route for whoever made the server span. */
+const RPC_KEY = createContextKey("OpenTelemetry SDK Context Key RPC_METADATA");
+
+/** The span of the request that a context belongs to, also when another span is active in it. */
+export function requestSpan(context: Context): Span | undefined {
+  return context.getValue(REQUEST_SPAN_KEY) as Span | undefined;
+}
+
+/** A span that takes a route. */
+interface Routed {
+  setRoute?: (path: string) => void;
+}
+
 /**
  * A context that differs from its base in the active span only.
  *
@@ -20,13 +36,28 @@ export class SpanScope implements Context {
   }
 
   getValue(key: symbol): unknown {
-    return key === SPAN_KEY ? this.span : this.base.getValue(key);
+    if (key === SPAN_KEY || key === REQUEST_SPAN_KEY) return this.span;
+    if (key === RPC_KEY) return this.rpcMetadata();
+    return this.base.getValue(key);
   }
 
   setValue(key: symbol, value: unknown): Context {
+    const context = this.base.setValue(REQUEST_SPAN_KEY, this.span).setValue(RPC_KEY, this.rpcMetadata());
     return key === SPAN_KEY
-      ? this.base.setValue(key, value)
-      : this.base.setValue(SPAN_KEY, this.span).setValue(key, value);
+      ? context.setValue(key, value)
+      : context.setValue(SPAN_KEY, this.span).setValue(key, value);
+  }
+
+  /** What others set as the route here becomes the span's. */
+  private rpcMetadata(): object {
+    const routed = this.span as Span & Routed;
+    return {
+      type: "http",
+      span: this.span,
+      set route(route: string | undefined) {
+        if (route !== undefined) routed.setRoute?.(route);
+      },
+    };
   }
 
   deleteValue(key: symbol): Context {

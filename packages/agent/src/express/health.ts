@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isTerminating } from "../lifecycle/exit.js";
+
+/** One thing that must work for the service to be ready, e.g. a ping of its database. Throwing means no. */
+export type Check = () => unknown | Promise<unknown>;
+
+/** Options of {@link health}. */
+export interface HealthOptions {
+  /** By name; all are run for each question, side by side. */
+  readonly checks?: Readonly<Record<string, Check>>;
+  /** How long a check may take before it counts as failed. Default 1000. */
+  readonly timeoutMs?: number;
+  /** What tells that the service is to end, beside the `SIGTERM` that a running agent hears of by itself. */
+  readonly stopping?: AbortSignal;
+}
+
+type Next = () => void;
+
+/**
+ * Middleware that answers `GET /livez` and `GET /readyz`.
+ *
+ * Alive is: the event loop turns. Ready is: every check passes, and nobody has asked the process to end; after
+ * `SIGTERM` it answers 503, so that a load balancer lets go while the service still serves what it has.
+ *
+ * The signal stays the service's to handle; one that does nothing about it ends at once, as it would without this.
+ */
+export function health(
+  options: HealthOptions = {},
+): (request: IncomingMessage, response: ServerResponse, next: Next) => void {
+  const timeoutMs = options.timeoutMs ?? 1000;
+  const checks = Object.entries(options.checks ?? {});
+  const isStopping = (): boolean => isTerminating() || options.stopping?.aborted === true;
+  return (request, response, next) => {
+    const path = request.url?.split("?", 1)[0];
+    if (
+      (request.method !== "GET" && request.method !== "HEAD") ||
+      (path !== "/livez" && path !== "/readyz")
+    ) {
+      next();
+      return;
+    }
+    if (path === "/livez") {
+      answer(response, 200, { status: "alive" });
+      return;
+    }
+    if (isStopping()) {
+      answer(response, 503, { status: "stopping" });
+      return;
+    }
+    void Promise.all(
+      checks.map(async ([name, check]) => [name, await verdict(check, timeoutMs)] as const),
+    ).then((results) => {
+      const failed = results.filter(([, why]) => why !== undefined);
+      if (failed.length === 0) answer(response, 200, { status: "ready" });
+      else answer(response, 503, { status: "not ready", failed: Object.fromEntries(failed) });
+    });
+  };
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.statusCode = status;
+  response.setHeader("content-type", "application/json");
+  response.setHeader("cache-control", "no-store");
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+/** Nothing when the check passed, else why not. */
+async function verdict(check: Check, timeoutMs: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([Promise.resolve(check()).then(() => undefined), late]);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,131 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
+
+const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+const MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
+
+/** Every block of the README that names its file. */
+const snippets = new Map(
+  Array.from(README.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g), ([, name, code]) => [
+    name ?? "",
+    code ?? "",
+  ]),
+);
+
+let sink: Sink;
+let dir: string;
+beforeAll(async () => {
+  sink = await Sink.open();
+  dir = mkdtempSync(join(tmpdir(), "tocsin-readme-"));
+  mkdirSync(join(dir, "src"));
+  symlinkSync(MODULES, join(dir, "node_modules"));
+});
+afterAll(async () => {
+  await sink.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** Starts a snippet as it stands, but on a free port that it tells. */
+function run(name: string, options: { registered: boolean; suffix?: string }): Service {
+  const code = snippets.get(name);
+  if (code === undefined) throw new Error(`the README has no ${name}`);
+  const file = join(dir, "src", name);
+  const listen = `listen(0, "127.0.0.1", function () { process.send(this.address().port); });
+    process.on("disconnect", () => process.exit());`;
+  writeFileSync(file, code.replace("listen(3000);", listen) + (options.suffix ?? ""));
+  return new Service(file, sink.url, {
+    env: { OTEL_SERVICE_NAME: name },
+    ...(options.registered ? {} : { nodeArgs: [] }),
+  });
+}
+
+const spansOf = (name: string) => sink.spans.filter(({ resource }) => resource["service.name"] === name);
+
+test("started.mjs", async () => {
+  const service = run("started.mjs", { registered: false });
+  expect((await service.ended).code).toBe(0);
+  const log = sink.logs.find(({ body }) => body === "ready");
+  expect(log).toMatchObject({
+    attributes: { port: 3000 },
+    resource: { "service.name": "checkout", "service.version": "1.42.0" },
+  });
+});
+
+test("own-spans.mjs", async () => {
+  const service = run("own-spans.mjs", { registered: true });
+  const answer = await fetch(`${await service.listening()}/orders/7`);
+  const server = await sink.span("GET /orders/:id");
+  expect(await answer.json()).toEqual({ traceId: server.traceId });
+  expect(server.attributes["customer.tier"]).toBe("gold");
+  const own = await sink.span("price");
+  expect(own).toMatchObject({ parentSpanId: server.spanId, scope: "shop", attributes: { "order.id": "7" } });
+  await service.stop();
+});
+
+test("health.mjs", async () => {
+  const service = run("health.mjs", { registered: true });
+  const url = await service.listening();
+  expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "alive" });
+  expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: "ready" });
+  await fetch(`${url}/order`);
+  expect(await (await fetch(`${url}/metrics`)).text()).toContain("orders_total 1");
+  await sink.until(() => sink.metrics.get("orders_total")?.points[0]?.value === 1);
+  await sink.until(() => spansOf("health.mjs").some(({ name }) => name === "GET /order"));
+  expect(spansOf("health.mjs").some(({ attributes }) => attributes["url.path"] === "/livez")).toBe(false);
+  await service.stop();
+});
+
+test("loggers.mjs", async () => {
+  const service = run("loggers.mjs", { registered: false });
+  expect((await service.ended).code).toBe(0);
+  const log = sink.logs.find(({ body }) => body === "stock is low: 3");
+  expect(log).toMatchObject({ severityText: "warn" });
+});
+
+test("sampling.mjs", async () => {
+  const service = run("sampling.mjs", { registered: false });
+  const url = await service.listening();
+  await fetch(`${url}/search?q=x`);
+  await fetch(`${url}/order`);
+  await sink.until(() => spansOf("sampling.mjs").length > 0);
+  expect(spansOf("sampling.mjs").map(({ attributes }) => attributes["url.path"])).toEqual(["/order"]);
+  await sink.until(() =>
+    sink.metrics
+      .get("http.server.request.duration")
+      ?.points.some(({ attributes }) => attributes["http.route"] === "/search"),
+  );
+  await service.stop();
+});
+
+test("lambda.mjs", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  run("lambda.mjs", { registered: false }).child.kill();
+  const driver = join(dir, "src", "driver.mjs");
+  writeFileSync(
+    driver,
+    `import { handler } from ${JSON.stringify(pathToFileURL(join(dir, "src", "lambda.mjs")).href)};
+     const event = { name: "ana", headers: { Traceparent: ${JSON.stringify(traceparent)} } };
+     process.send(await handler(event, { awsRequestId: "r-1", functionName: "greet" }));
+     process.on("disconnect", () => process.exit());`,
+  );
+  const service = new Service(driver, sink.url, { nodeArgs: [] });
+  expect(await service.message()).toEqual({ statusCode: 200, body: "ana" });
+  // Delivered before the answer: nothing is waited for here.
+  expect(sink.spans.find(({ name }) => name === "greet")).toMatchObject({
+    traceId: "0af7651916cd43dd8448eb211c80319c",
+    parentSpanId: "b7ad6b7169203331",
+    attributes: { "faas.invocation_id": "r-1", "faas.coldstart": true },
+  });
+  await service.stop();
+});
+
+test("every block of the README is run", () => {
+  expect([...snippets.keys()].sort()).toEqual(
+    ["started.mjs", "own-spans.mjs", "health.mjs", "loggers.mjs", "sampling.mjs", "lambda.mjs"].sort(),
+  );
+});
