@@ -4,6 +4,7 @@ import { demo } from "./demo/demo.js";
 import { deploy } from "./deploy.js";
 import { doctor } from "./doctor.js";
 import { logs } from "./logs.js";
+import { query } from "./query.js";
 import { services } from "./services.js";
 import { slo } from "./slo.js";
 import { tail } from "./tail.js";
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   demo,
   services,
   slo,
+  query,
   traces,
   trace,
   logs,
