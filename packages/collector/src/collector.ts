@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { collectDefaultMetrics, Registry } from "prom-client";
@@ -8,6 +8,7 @@ import { Authenticator } from "./auth/authenticator.js";
 import { readTokens } from "./auth/tokens.js";
 import { isLoopback } from "./config/listen.js";
 import type { CollectorConfig } from "./config/schema.js";
+import type { Setup } from "./config/setup.js";
 import { CollectorError } from "./errors.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
@@ -21,13 +22,12 @@ import { startScraping } from "./parts/scraping.js";
 import { createWatch } from "./parts/watch.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { REQUEST_KEYS } from "./signals/request-attributes.js";
-import { loadSlos } from "./slo/load-slos.js";
 import { Spool } from "./spool/index.js";
 
 export interface CollectorOptions {
-  readonly config: CollectorConfig;
-  /** Where the configuration came from, for people to see. */
-  readonly configFile: string | undefined;
+  readonly setup: Setup;
+  /** For what the configuration reads from the environment while running, such as Kubernetes's addresses. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly dataDir: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -42,6 +42,8 @@ export interface Bound {
 /** A running collector. */
 export interface Collector {
   readonly bound: Bound;
+  /** Takes what a reload may change: SLOs, rules, routes and scrape jobs. The rest is taken at the next start. */
+  reload(setup: Setup): Promise<void>;
   /** Ends intake, lets what was accepted through, then stops. Callable twice. */
   close(): Promise<void>;
 }
@@ -55,7 +57,8 @@ const STORE_PATIENCE_MS = 15_000;
  * @throws {CollectorError} CONFIG_INVALID for an open address without a token; RECEIVE_LISTEN_FAILED
  */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
-  refuseOpenAddresses(options.config);
+  const { config } = options.setup;
+  refuseOpenAddresses(config);
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -65,15 +68,14 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
       options.logger.error({ part, error: messageOf(error) }, "a part did not end as it should"),
     );
   try {
-    const bound = await startParts({ ...options, registry, closers }, options.configFile);
-    return { bound, close };
+    return { ...(await startParts({ ...options, config, registry, closers })), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startParts(context: PartContext, configFile: string | undefined): Promise<Bound> {
+async function startParts(context: PartContext): Promise<Omit<Collector, "close">> {
   const { config, clock, logger, registry, closers, dataDir } = context;
   const authenticator = new Authenticator(await readTokens(config.auth));
   const store = config.store === "none" || config.mode === "sidecar" ? undefined : config.store;
@@ -97,35 +99,29 @@ async function startParts(context: PartContext, configFile: string | undefined):
     }),
   );
   const keep = store && createKeep(context, store, spool.consumer("store"));
-  const slos = await loadSlos(config.slos, config.slo_files, dirname(configFile ?? "."));
-  const memory = createMemory(context, slos);
+  const memory = createMemory(context);
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
   const watch = await createWatch(context, memory, api.url);
   startRemoteWrite(context, spool);
   const doors = await openDoors(context, { spool, authenticator });
-  const scraping = await startScraping(context, spool, configFile);
+  const scraping = await startScraping(context, spool);
   const bound = { api: api.address, otlpHttp: doors.otlpHttp };
+  const { intake } = doors;
   pipeline.start();
   startMeasuring(context, memory);
-  api.serve(
-    createApi({
-      ...context,
-      authenticator,
-      bound,
-      configFile,
-      intake: doors.intake,
-      keep,
-      memory,
-      scraping,
-      spool,
-      watch,
-    }),
-  );
+  api.serve(createApi({ ...context, authenticator, bound, intake, keep, memory, scraping, spool, watch }));
   await watch.start();
   if (keep) await atMost(STORE_PATIENCE_MS, keep.settled);
-  return bound;
+  return {
+    bound,
+    async reload(setup) {
+      memory.tracker.reconfigure(setup.slos);
+      await watch.reload(setup);
+      await scraping.apply(setup.config.scrape_configs);
+    },
+  };
 }
 
 function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {

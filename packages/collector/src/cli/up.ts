@@ -1,8 +1,11 @@
 import { resolve } from "node:path";
-import { systemClock } from "@tocsin/model";
-import { type Bound, startCollector } from "../collector.js";
-import { configError, loadConfig } from "../config/load.js";
+import { type Logger, messageOf, systemClock } from "@tocsin/model";
+import { formatProblem } from "@tocsin/model/config";
+import { type Bound, type Collector, startCollector } from "../collector.js";
+import { baseFolder } from "../config/file-pattern.js";
+import { configError, sourceOf } from "../config/load.js";
 import { type CollectorConfig, Mode } from "../config/schema.js";
+import { loadSetup, type Setup } from "../config/setup.js";
 import { urlOf } from "../parts/api.js";
 import { VERSION } from "../version.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
@@ -38,19 +41,12 @@ Port 0 takes any free one.`,
   async run(args, io) {
     const { flags, positionals } = parseFlags(FLAGS, args);
     if (positionals.length > 0) throw new UsageError(`Unexpected "${positionals[0]}".`);
-    const loaded = await loadConfig(flags.config && resolve(io.cwd, flags.config), io.env);
-    if (!loaded.ok) throw configError(loaded);
-    const config = withFlags(loaded.config, flags);
+    const setup = await readSetup(flags, io);
     const dataDir = resolve(io.cwd, flags.data ?? ".tocsin");
     const logger = createLogger(io);
-    const collector = await startCollector({
-      config,
-      configFile: flags.config,
-      dataDir,
-      clock: systemClock,
-      logger,
-    });
+    const collector = await startCollector({ setup, env: io.env, dataDir, clock: systemClock, logger });
     announce(collector.bound, { dataDir, json: flags.json === true }, io);
+    io.onReload(() => void reload(collector, flags, io, logger));
     await aborted(io.signal);
     await collector.close();
     return ExitCode.good;
@@ -58,6 +54,29 @@ Port 0 takes any free one.`,
 };
 
 type UpFlags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
+
+/**
+ * Reads the configuration with everything it names; warnings are told, faults end the command.
+ *
+ * @throws {CollectorError} CONFIG_INVALID, CONFIG_UNREADABLE
+ */
+async function readSetup(flags: UpFlags, io: CommandIo): Promise<Setup> {
+  const file = flags.config === undefined ? undefined : resolve(io.cwd, flags.config);
+  const { setup, problems, sources } = await loadSetup(file, baseFolder(file, io.cwd), io.env);
+  if (!setup) throw configError(problems, sources);
+  for (const problem of problems) io.err(`${formatProblem(problem, sourceOf(problem, sources))}\n`);
+  return { ...setup, config: withFlags(setup.config, flags) };
+}
+
+/** A bad file leaves what runs as it is. */
+async function reload(collector: Collector, flags: UpFlags, io: CommandIo, logger: Logger): Promise<void> {
+  try {
+    await collector.reload(await readSetup(flags, io));
+    logger.info({}, "configuration read again and in use");
+  } catch (error) {
+    logger.error({ error: messageOf(error) }, "configuration not taken; the old one stays in use");
+  }
+}
 
 /** Flags win over the file. */
 function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {

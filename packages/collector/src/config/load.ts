@@ -62,14 +62,18 @@ export function parseConfig(
   return { ok: true, config: result.value, document, source };
 }
 
-/** What `up` prints when it refuses a configuration. */
-export function configError(loaded: { problems: readonly Problem[]; source: ConfigSource }): CollectorError {
-  const count = loaded.problems.length;
-  const list = loaded.problems.map((problem) => formatProblem(problem, loaded.source)).join("\n");
-  return new CollectorError(
-    "CONFIG_INVALID",
-    `${loaded.source.file} has ${count === 1 ? "a fault" : `${count} faults`}:\n${list}`,
-  );
+/** What `up` says when it refuses a configuration: every fault with its line. */
+export function configError(problems: readonly Problem[], sources: readonly ConfigSource[]): CollectorError {
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const count =
+    errors.length === 1 ? "The configuration has a fault" : `The configuration has ${errors.length} faults`;
+  const list = errors.map((problem) => formatProblem(problem, sourceOf(problem, sources))).join("\n");
+  return new CollectorError("CONFIG_INVALID", `${count}:\n${list}`);
+}
+
+/** The file that a problem is about. */
+export function sourceOf(problem: Problem, sources: readonly ConfigSource[]): ConfigSource | undefined {
+  return sources.find(({ file }) => file === problem.file);
 }
 
 async function readConfigText(file: string): Promise<string> {

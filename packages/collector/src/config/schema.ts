@@ -1,4 +1,5 @@
 import { AlertingConfig, actionDefinitions, actionsSchema } from "@tocsin/alerts";
+import { duration } from "@tocsin/model/config";
 import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
 import { HeadConfig } from "../head/index.js";
@@ -29,10 +30,17 @@ export const CollectorConfig = z.strictObject({
   metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
   scrape_configs: ScrapeConfigs,
   remote_write: RemoteWriteConfigs,
-  slos: SlosConfig.describe("Service level objectives."),
+  evaluation_interval: duration()
+    .default(15_000)
+    .describe("How often rule groups without an interval of their own are evaluated."),
+  slos: SlosConfig.describe("Service level objectives, in the short form."),
   slo_files: SloFilesConfig.describe(
-    "Files of OpenSLO or Sloth documents; the last part of a name may have a *.",
+    "Files with OpenSLO or Sloth documents; * stands for any name. Relative to this file.",
   ),
+  rule_files: z
+    .array(z.string())
+    .default([])
+    .describe("Prometheus rule files; * stands for any name. Relative to this file."),
   alerting: AlertingConfig.prefault({}).describe("Alertmanager's configuration, inline or from config_file."),
   actions: actionsSchema(actionDefinitions).describe(
     "What may be done about an alert; dry-run unless told otherwise.",

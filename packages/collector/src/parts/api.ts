@@ -68,7 +68,6 @@ export function urlOf({ host, port }: Address): string {
 export interface ApiDeps extends PartContext {
   readonly authenticator: Authenticator;
   readonly bound: { readonly api: Address; readonly otlpHttp: Address };
-  readonly configFile: string | undefined;
   /** Undefined where nothing is kept. */
   readonly keep: Keep | undefined;
   readonly memory: Memory;
@@ -92,7 +91,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     version: VERSION,
     mode: config.mode,
     dataDir: deps.dataDir,
-    configFile: deps.configFile,
+    configFile: deps.setup.file,
     startedAtMs: clock.now(),
     clock,
     readiness,

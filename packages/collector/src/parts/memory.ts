@@ -3,7 +3,6 @@ import { Engine, type Queryable } from "@tocsin/promql";
 import { Head, HeadConsumer } from "../head/index.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
-import type { SloSpec } from "../slo/spec.js";
 import { SloTracker } from "../slo/tracker.js";
 import type { SpoolConsumer } from "../spool/index.js";
 import type { PartContext } from "./parts.js";
@@ -20,11 +19,8 @@ export interface Memory {
 }
 
 /** Builds the stages that keep their state in memory. */
-export function createMemory(
-  { config, clock, logger, registry }: PartContext,
-  slos: readonly SloSpec[],
-): Memory {
-  const tracker = new SloTracker(slos);
+export function createMemory({ setup, config, clock, logger, registry }: PartContext): Memory {
+  const tracker = new SloTracker(setup.slos);
   const { metrics } = config;
   const head = new Head(
     {

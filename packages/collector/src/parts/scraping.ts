@@ -1,5 +1,4 @@
 import * as dns from "node:dns/promises";
-import { dirname } from "node:path";
 import { createHttpGetter, ScrapeManager } from "../scrape/index.js";
 import type { Spool } from "../spool/index.js";
 import { VERSION } from "../version.js";
@@ -7,9 +6,8 @@ import type { PartContext } from "./parts.js";
 
 /** Begins to scrape what `scrape_configs` names; what is scraped goes into the spool like everything else. */
 export async function startScraping(
-  { config, clock, logger, registry, closers }: PartContext,
+  { setup, config, env, clock, logger, registry, closers }: PartContext,
   spool: Spool,
-  configFile: string | undefined,
 ): Promise<ScrapeManager> {
   const manager = closers.add(
     "scraping",
@@ -17,8 +15,8 @@ export async function startScraping(
       append: (record) => spool.append(record),
       http: createHttpGetter(`tocsin/${VERSION}`),
       dns,
-      baseDir: configFile === undefined ? process.cwd() : dirname(configFile),
-      env: process.env,
+      baseDir: setup.folder,
+      env,
       clock,
       logger,
       registry,

@@ -1,5 +1,14 @@
 import { join } from "node:path";
-import { ActionRunner, type Alerting, createAlerting, triggerOf } from "@tocsin/alerts";
+import {
+  ActionRunner,
+  type Alerting,
+  type AlertRuleSource,
+  createAlerting,
+  RuleGroupSource,
+  type SampleSink,
+  triggerOf,
+} from "@tocsin/alerts";
+import type { Setup } from "../config/setup.js";
 import { FileJournal } from "../journal/index.js";
 import { SloAlertSource } from "../slo/alert-source.js";
 import { createSliReader } from "../slo/sli-reader.js";
@@ -10,8 +19,12 @@ import type { PartContext } from "./parts.js";
 export interface Watch {
   readonly alerting: Alerting;
   readonly runner: ActionRunner;
+  /** The rule groups as they are evaluated now. */
+  ruleGroups(): readonly RuleGroupSource[];
   /** Brings back what was remembered, then begins to evaluate, notify and act. */
   start(): Promise<void>;
+  /** Takes other rules, SLOs and routes; alerts that go on keep their state. */
+  reload(setup: Setup): Promise<void>;
 }
 
 /**
@@ -35,16 +48,36 @@ export async function createWatch(context: PartContext, memory: Memory, external
       logger,
     }),
   );
+  const appendSamples: SampleSink = (samples) => {
+    memory.head.appendSamples(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
+  };
+  const slos = new SloAlertSource(memory.tracker);
+  let groups: readonly RuleGroupSource[] = [];
+  const ruleSources = (setup: Setup): readonly AlertRuleSource[] => {
+    groups = setup.ruleGroups.map(
+      (group) =>
+        new RuleGroupSource(group, {
+          queryable: memory.queryable,
+          appendSamples,
+          externalUrl,
+          defaultIntervalMs: setup.config.evaluation_interval,
+          logger,
+        }),
+    );
+    return [slos, ...groups];
+  };
+  const alertingOf = (setup: Setup) => ({
+    config: setup.alerting,
+    ruleSources: ruleSources(setup),
+    templateSources: setup.templateSources,
+  });
   const alerting = closers.add(
     "alerting",
     createAlerting({
-      config: config.alerting,
-      ruleSources: [new SloAlertSource(memory.tracker)],
+      ...alertingOf(context.setup),
       journal,
       externalUrl,
-      appendSamples(samples) {
-        memory.head.appendSamples(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
-      },
+      appendSamples,
       listeners: [
         { onAlertChange: (change) => runner.alertChanged(triggerOf(change), change.alert.actions) },
       ],
@@ -55,9 +88,11 @@ export async function createWatch(context: PartContext, memory: Memory, external
   return {
     alerting,
     runner,
+    ruleGroups: () => groups,
     async start() {
       await runner.start();
       await alerting.start();
     },
+    reload: (setup) => alerting.reload(alertingOf(setup)),
   };
 }

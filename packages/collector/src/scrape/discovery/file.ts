@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Labels } from "@tocsin/model";
 import { parse } from "yaml";
+import { filesMatching } from "../../config/file-pattern.js";
 import type { FileSdConfig } from "../config.js";
 import { type Discovery, type DiscoveryDeps, groupTargets } from "./discovery.js";
 import { readTargetGroups } from "./target-groups.js";
@@ -17,7 +18,7 @@ export function fileDiscovery(config: FileSdConfig, { baseDir }: DiscoveryDeps):
     async find() {
       const targets: Labels[] = [];
       for (const pattern of config.files) {
-        for (const file of await filesOf(resolve(baseDir, pattern))) {
+        for (const file of await filesMatching(resolve(baseDir, pattern))) {
           const groups = readTargetGroups(parse(await readFile(file, "utf8")), file);
           targets.push(...groupTargets(groups, { __meta_filepath: file }));
         }
@@ -25,19 +26,4 @@ export function fileDiscovery(config: FileSdConfig, { baseDir }: DiscoveryDeps):
       return targets;
     },
   };
-}
-
-async function filesOf(pattern: string): Promise<string[]> {
-  const name = basename(pattern);
-  if (!name.includes("*")) return [pattern];
-  const regex = new RegExp(`^${name.split("*").map(escaped).join(".*")}$`);
-  const folder = dirname(pattern);
-  return (await readdir(folder))
-    .filter((file) => regex.test(file))
-    .sort()
-    .map((file) => join(folder, file));
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.+?^${}()|[\]\\]/g, "\\$&");
 }
