@@ -1,10 +1,9 @@
-import type { Labels } from "@tocsin/model";
 import { evalError } from "../errors.js";
 import type { AggregateExpression } from "../syntax/ast.js";
 import type { Context } from "./context.js";
 import { EMPTY, FLOAT, Grid, HISTOGRAM } from "./grid.js";
 import type { Grouping } from "./grouping.js";
-import { fullKey } from "./labels.js";
+import { placeOfLabels } from "./label-hash.js";
 
 /** `topk` and `bottomk`: at each step the series with the largest or smallest floats of each group. */
 export function ranked(
@@ -141,16 +140,6 @@ function ratiosOf(
     ratios[step] = used;
   }
   return ratios;
-}
-
-/** A number in [0, 1) that depends on nothing but the labels (FNV-1a, mixed). */
-function placeOfLabels(labels: Labels): number {
-  const text = fullKey(labels);
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
 function membersOf(input: Grid, groups: Grouping): number[][] {

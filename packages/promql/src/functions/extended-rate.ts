@@ -41,11 +41,18 @@ interface Span {
 export function reachable(window: Window, call: RangeCall, times: ArrayLike<number>, length: number): Span {
   const fromMs = window.startMs - call.lookbackMs;
   const toMs = call.mode === "smoothed" ? window.endMs + call.lookbackMs : window.endMs;
-  let from = 0;
-  while (from < length && (times[from] ?? 0) <= fromMs) from++;
-  let to = from;
-  while (to < length && (times[to] ?? 0) <= toMs) to++;
-  return { from, to };
+  return { from: firstAfter(times, length, fromMs), to: firstAfter(times, length, toMs) };
+}
+
+function firstAfter(times: ArrayLike<number>, length: number, tMs: number): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) <= tMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** First and last sample that matter, and whether the window's edge lies between them and their inner neighbour. */
@@ -58,14 +65,13 @@ interface Edges {
 
 function edgesOf(times: ArrayLike<number>, span: Span, window: Window, call: RangeCall): Edges | undefined {
   const { startMs, endMs } = window;
-  let first = span.from;
-  while (first + 1 < span.to && (times[first + 1] ?? 0) <= startMs) first++;
-  let last = span.to - 1;
+  const first = Math.min(Math.max(span.from, firstAfter(times, span.to, startMs) - 1), span.to - 1);
   const isSmoothed = call.mode === "smoothed";
-  if (isSmoothed) {
-    last = first;
-    while (last + 1 < span.to && (times[last] ?? 0) < endMs) last++;
-  }
+  // Smoothed needs the first sample at or after the end, anchored the last one at or before it.
+  const afterEnd = firstAfter(times, span.to, endMs);
+  const hasSampleAtEnd = times[afterEnd - 1] === endMs;
+  const last =
+    isSmoothed && !hasSampleAtEnd ? Math.min(afterEnd, span.to - 1) : Math.max(afterEnd - 1, first);
   // Samples on one side of the window alone say nothing about it.
   if ((times[last] ?? 0) <= startMs || (times[first] ?? 0) > endMs) return undefined;
   return {

@@ -164,9 +164,7 @@ function quantiles(
   const { grid: input, at } = groups;
   const { notes } = context;
   const output = new Grid(input.steps, groups.groups.length);
-  if (label !== undefined && (label === "" || label === "le")) {
-    throw evalError(`invalid label name in call to ${call.name}(): "${label}"`);
-  }
+  if (label === "") throw evalError(`invalid label name in call to ${call.name}(): ""`);
   for (const values of ranks) {
     const bad = values.find((q) => !(q >= 0 && q <= 1));
     const arg = call.args[label === undefined ? 0 : 2 + ranks.indexOf(values)];
@@ -190,7 +188,7 @@ function quantiles(
           if (answer.hasNaN) notes.nanObservations(group.name, call.name, at);
           value = answer.value;
         }
-        const rank = label === undefined ? "" : formatFloat(q);
+        const rank = label === undefined ? "" : openMetricsFloat(q);
         let base = rows.get(rank);
         if (base === undefined) {
           base = output.addRow(label === undefined ? group.labels : { ...group.labels, [label]: rank });
@@ -201,6 +199,12 @@ function quantiles(
     }
   }
   return finished(output, context);
+}
+
+/** A number as a label value in OpenMetrics' canonical form: `0.5`, `1.0`. */
+function openMetricsFloat(value: number): string {
+  const text = formatFloat(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }
 
 function fractions(

@@ -80,7 +80,7 @@ function knownStart(
 ): number | undefined {
   if (!call.context.usesStartTimestamps || starts === undefined) return undefined;
   const startMs = startOf(starts, index);
-  return startMs !== undefined && startMs >= window.startMs && startMs < firstMs ? startMs : undefined;
+  return startMs !== undefined && startMs > window.startMs && startMs < firstMs ? startMs : undefined;
 }
 
 /** By how much the difference between two samples grows when stretched to the window, and divided by it for a rate. */
@@ -220,13 +220,11 @@ function lastTwo(window: Window, call: RangeCall, isRate: boolean): number | His
   if (newest === undefined) return undefined;
   const { usesStartTimestamps, notes } = call.context;
   const name = metricName(call);
-  const startsInside =
-    usesStartTimestamps && isRate && newest.startMs !== undefined && newest.startMs > window.startMs;
   if (before === undefined) return undefined;
   const seconds = (newest.tMs - before.tMs) / 1000;
   if (seconds === 0) return undefined;
   const byStart =
-    startsInside && isStartReset(before.startMs ?? 0, before.tMs, newest.startMs ?? 0, newest.tMs);
+    usesStartTimestamps && isRate && isStartReset(before.startMs, before.tMs, newest.startMs, newest.tMs);
   if (typeof newest.value === "number" && typeof before.value === "number") {
     const isFresh = isRate && (newest.value < before.value || byStart);
     const difference = isFresh ? newest.value : newest.value - before.value;

@@ -5,8 +5,9 @@ export function startOf(starts: ArrayLike<number>, index: number): number | unde
 }
 
 /**
- * Whether the counter of the later sample began after the earlier sample was taken, although its value did not fall.
- * A start that did not change, or that lies before the earlier sample, tells of no reset.
+ * Whether the counter of the later sample began after the earlier sample was taken, although its value may not have
+ * fallen. A start right at the earlier sample is a reset only when the earlier sample's own start is known: then each
+ * sample counts anew, while otherwise the start is that sample standing in for an unknown one.
  */
 export function isStartReset(
   previousStartMs: number | undefined,
@@ -15,5 +16,6 @@ export function isStartReset(
   tMs: number | undefined,
 ): boolean {
   if (startMs === undefined || startMs === 0 || previousMs === undefined || tMs === undefined) return false;
-  return startMs !== previousStartMs && startMs >= previousMs && startMs <= tMs;
+  if (startMs > tMs || startMs < previousMs) return false;
+  return startMs > previousMs || (previousStartMs !== undefined && previousStartMs !== 0);
 }
