@@ -26,6 +26,8 @@ import { Spool } from "./spool/index.js";
 
 export interface CollectorOptions {
   readonly setup: Setup;
+  /** Reads the configuration again for a reload; throws what is wrong with it. */
+  readonly readSetup: () => Promise<Setup>;
   /** For what the configuration reads from the environment while running, such as Kubernetes's addresses. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly dataDir: string;
@@ -42,8 +44,13 @@ export interface Bound {
 /** A running collector. */
 export interface Collector {
   readonly bound: Bound;
-  /** Takes what a reload may change: SLOs, rules, routes and scrape jobs. The rest is taken at the next start. */
-  reload(setup: Setup): Promise<void>;
+  /**
+   * Reads the configuration again and takes what may change while running: SLOs, rules, routes and scrape jobs. The rest
+   * is taken at the next start. A faulty configuration changes nothing.
+   *
+   * @throws {CollectorError} CONFIG_INVALID with every fault, CONFIG_UNREADABLE
+   */
+  reload(): Promise<void>;
   /** Ends intake, lets what was accepted through, then stops. Callable twice. */
   close(): Promise<void>;
 }
@@ -68,14 +75,17 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
       options.logger.error({ part, error: messageOf(error) }, "a part did not end as it should"),
     );
   try {
-    return { ...(await startParts({ ...options, config, registry, closers })), close };
+    return { ...(await startParts({ ...options, config, registry, closers }, options.readSetup)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startParts(context: PartContext): Promise<Omit<Collector, "close">> {
+async function startParts(
+  context: PartContext,
+  readSetup: () => Promise<Setup>,
+): Promise<Omit<Collector, "close">> {
   const { config, clock, logger, registry, closers, dataDir } = context;
   const authenticator = new Authenticator(await readTokens(config.auth));
   const store = config.store === "none" || config.mode === "sidecar" ? undefined : config.store;
@@ -109,19 +119,21 @@ async function startParts(context: PartContext): Promise<Omit<Collector, "close"
   const scraping = await startScraping(context, spool);
   const bound = { api: api.address, otlpHttp: doors.otlpHttp };
   const { intake } = doors;
+  const reload = async (): Promise<void> => {
+    const setup = await readSetup();
+    memory.tracker.reconfigure(setup.slos);
+    await watch.reload(setup);
+    await scraping.apply(setup.config.scrape_configs);
+    logger.info({ file: setup.file }, "the configuration was read again and is in use");
+  };
   pipeline.start();
   startMeasuring(context, memory);
-  api.serve(createApi({ ...context, authenticator, bound, intake, keep, memory, scraping, spool, watch }));
+  api.serve(
+    createApi({ ...context, authenticator, bound, reload, intake, keep, memory, scraping, spool, watch }),
+  );
   await watch.start();
   if (keep) await atMost(STORE_PATIENCE_MS, keep.settled);
-  return {
-    bound,
-    async reload(setup) {
-      memory.tracker.reconfigure(setup.slos);
-      await watch.reload(setup);
-      await scraping.apply(setup.config.scrape_configs);
-    },
-  };
+  return { bound, reload };
 }
 
 function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CollectorProcess, startProcess } from "./process.js";
 
@@ -49,4 +52,31 @@ test("an unknown path of an API says so in JSON", async () => {
   expect(await response.json()).toEqual({
     error: "There is nothing at GET /api/v1/nothing. See /api/v1/openapi.json.",
   });
+});
+
+test("a reload takes a good configuration and refuses a bad one with its faults", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tocsin-reload-"));
+  const file = join(folder, "tocsin.yaml");
+  const slo = (name: string) =>
+    `slos: [{ name: ${name}, service: shop, objective: 99%, window: 30d, sli: { type: availability } }]\n`;
+  await writeFile(file, slo("first"));
+  const other = await startProcess({ args: ["--config", file] });
+  try {
+    const names = async () =>
+      ((await (await fetch(`${other.url}/api/v1/slos`)).json()) as { name: string }[]).map(
+        ({ name }) => name,
+      );
+    expect(await names()).toEqual(["first"]);
+    await writeFile(file, slo("second"));
+    expect((await fetch(`${other.url}/api/v1/reload`, { method: "POST" })).status).toBe(200);
+    expect(await names()).toEqual(["second"]);
+    await writeFile(file, slo("third").replace("99%", "101%"));
+    const refused = await fetch(`${other.url}/api/v1/reload`, { method: "POST" });
+    expect(refused.status).toBe(400);
+    expect(await refused.text()).toContain("tocsin.yaml:1:49");
+    expect(await names()).toEqual(["second"]);
+  } finally {
+    await other.stop();
+    await rm(folder, { recursive: true });
+  }
 });

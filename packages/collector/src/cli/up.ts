@@ -44,9 +44,16 @@ Port 0 takes any free one.`,
     const setup = await readSetup(flags, io);
     const dataDir = resolve(io.cwd, flags.data ?? ".tocsin");
     const logger = createLogger(io);
-    const collector = await startCollector({ setup, env: io.env, dataDir, clock: systemClock, logger });
+    const collector = await startCollector({
+      setup,
+      readSetup: () => readSetup(flags, io),
+      env: io.env,
+      dataDir,
+      clock: systemClock,
+      logger,
+    });
     announce(collector.bound, { dataDir, json: flags.json === true }, io);
-    io.onReload(() => void reload(collector, flags, io, logger));
+    io.onReload(() => void reload(collector, logger));
     await aborted(io.signal);
     await collector.close();
     return ExitCode.good;
@@ -68,11 +75,10 @@ async function readSetup(flags: UpFlags, io: CommandIo): Promise<Setup> {
   return { ...setup, config: withFlags(setup.config, flags) };
 }
 
-/** A bad file leaves what runs as it is. */
-async function reload(collector: Collector, flags: UpFlags, io: CommandIo, logger: Logger): Promise<void> {
+/** On SIGHUP; a bad file leaves what runs as it is. */
+async function reload(collector: Collector, logger: Logger): Promise<void> {
   try {
-    await collector.reload(await readSetup(flags, io));
-    logger.info({}, "configuration read again and in use");
+    await collector.reload();
   } catch (error) {
     logger.error({ error: messageOf(error) }, "configuration not taken; the old one stays in use");
   }

@@ -9,6 +9,7 @@ import { jaegerRoutes } from "../api/jaeger.js";
 import { type Address, listen } from "../api/listen.js";
 import { logsRoutes } from "../api/logs.js";
 import { headCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
+import { reloadRoutes } from "../api/reload.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
 import { servicesRoutes } from "../api/services.js";
 import { slosRoutes } from "../api/slos.js";
@@ -68,6 +69,7 @@ export function urlOf({ host, port }: Address): string {
 export interface ApiDeps extends PartContext {
   readonly authenticator: Authenticator;
   readonly bound: { readonly api: Address; readonly otlpHttp: Address };
+  readonly reload: () => Promise<void>;
   /** Undefined where nothing is kept. */
   readonly keep: Keep | undefined;
   readonly memory: Memory;
@@ -112,6 +114,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   };
   const tocsin: Router[] = [
     status,
+    reloadRoutes(deps.reload),
     tracesRoutes(stored),
     logsRoutes(stored),
     servicesRoutes({ signals, clock }),
