@@ -147,6 +147,7 @@ describe("decodeTraces", () => {
       items: 1,
       rejected: 1,
       reason: "a trace_id must be 16 bytes, not all zero",
+      isOverLimit: false,
     });
   });
 
@@ -315,6 +316,7 @@ describe("decodeMetrics", () => {
       items: 7,
       rejected: 2,
       reason: "a metric must have a name",
+      isOverLimit: false,
     });
   });
 });

@@ -2,6 +2,7 @@ import { CollectorError } from "../errors.js";
 import { MAX_VALUE_DEPTH } from "./accessors.js";
 import type { OtlpSignal } from "./columns.js";
 import { readId } from "./envelope.js";
+import type { ItemLimits } from "./limit.js";
 import { type Message, REQUEST } from "./schema.js";
 import { asBuffer, WireReader, WireType } from "./wire.js";
 
@@ -13,6 +14,8 @@ export interface RequestSummary {
   readonly rejected: number;
   /** Why, or "". */
   readonly reason: string;
+  /** Whether some item carries more than the limits allow; `limitRequest` cuts it. False without limits. */
+  readonly isOverLimit: boolean;
 }
 
 /**
@@ -21,20 +24,28 @@ export interface RequestSummary {
  *
  * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP
  */
-export function validateRequest(signal: OtlpSignal, body: Uint8Array): RequestSummary {
-  const walk = new Walk(asBuffer(body));
+export function validateRequest(signal: OtlpSignal, body: Uint8Array, limits?: ItemLimits): RequestSummary {
+  const walk = new Walk(asBuffer(body), limits ?? NO_LIMITS);
   walk.message(walk.reader.bytes.length, REQUEST[signal], 0);
-  return { items: walk.items, rejected: walk.rejected, reason: walk.reason };
+  return { items: walk.items, rejected: walk.rejected, reason: walk.reason, isOverLimit: walk.isOverLimit };
 }
+
+const NO_LIMITS: ItemLimits = {
+  maxAttributes: Number.POSITIVE_INFINITY,
+  maxAttributeLength: Number.POSITIVE_INFINITY,
+};
 
 class Walk {
   readonly reader: WireReader;
   items = 0;
   rejected = 0;
   reason = "";
+  isOverLimit = false;
+  readonly #limits: ItemLimits;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, limits: ItemLimits) {
     this.reader = new WireReader(bytes);
+    this.#limits = limits;
   }
 
   message(end: number, message: Message, valueDepth: number): void {
@@ -45,20 +56,29 @@ class Walk {
       const depth = message.role === "anyValue" ? valueDepth + 1 : valueDepth;
       if (depth > MAX_VALUE_DEPTH) throw tooDeep();
       const { reader } = this;
-      while (reader.pos < end) this.#field(reader.tag(end), end, message, depth);
+      let attributes = 0;
+      while (reader.pos < end) attributes += this.#field(reader.tag(end), end, message, depth);
       reader.finish(end);
+      if (attributes > this.#limits.maxAttributes) this.isOverLimit = true;
     }
   }
 
-  #field(tag: number, end: number, message: Message, depth: number): void {
+  /** Passes over a field; returns 1 for an attribute. */
+  #field(tag: number, end: number, message: Message, depth: number): 0 | 1 {
     const { reader } = this;
     const field = message.fields[tag >>> 3];
     if ((tag & 7) === WireType.bytes && field !== undefined) {
       const stop = reader.stop(end);
-      if (field.message) this.message(stop, field.message, depth);
-      else if (field.repeated && field.type !== "string") this.#packed(stop, field.type);
+      if (stop - reader.pos > this.#limits.maxAttributeLength && message.role === "anyValue") {
+        this.isOverLimit = true;
+      }
+      if (field.message) {
+        this.message(stop, field.message, depth);
+        if (field.message.role === "keyValue" && message.name !== "KeyValueList") return 1;
+      } else if (field.repeated && field.type !== "string") this.#packed(stop, field.type);
       else reader.pos = stop;
     } else reader.skip(tag, end);
+    return 0;
   }
 
   #packed(end: number, type: string): void {
@@ -74,13 +94,15 @@ class Walk {
     const { reader } = this;
     let traceId = 0;
     let spanId = 0;
+    let attributes = 0;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag === 10) traceId = readId(reader, end, 16);
       else if (tag === 18) spanId = readId(reader, end, 8);
-      else this.#field(tag, end, message, 0);
+      else attributes += this.#field(tag, end, message, 0);
     }
     reader.finish(end);
+    if (attributes > this.#limits.maxAttributes) this.isOverLimit = true;
     if (traceId !== 0 && spanId !== 0) this.items++;
     else this.#reject(1, traceId === 0 ? INVALID_TRACE_ID : INVALID_SPAN_ID);
   }

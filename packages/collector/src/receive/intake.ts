@@ -1,9 +1,11 @@
 import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
+import { limitRequest } from "../otlp/limit.js";
 import { validateRequest } from "../otlp/validate.js";
 import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Budget, type Reservation } from "./budget.js";
+import type { LimitsConfig } from "./config.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
 import { type Refusal, refusalOf } from "./refusal.js";
 import { RefusalLog, type RefusedSender } from "./refusal-log.js";
@@ -19,6 +21,23 @@ export interface IntakeLimits {
   readonly maxInFlightBytesPerSender: number;
   readonly maxConnections: number;
   readonly retryAfterSeconds: number;
+  /** Attributes of one item; those beyond are cut. */
+  readonly maxAttributes: number;
+  /** Bytes of one attribute's text; longer ones are cut. */
+  readonly maxAttributeLength: number;
+}
+
+/** Limits as the configuration gives them. */
+export function limitsOf(config: LimitsConfig): IntakeLimits {
+  return {
+    maxRequestBytes: config.max_request_size,
+    maxInFlightBytes: config.max_in_flight,
+    maxInFlightBytesPerSender: config.max_in_flight_per_sender,
+    maxConnections: config.max_connections,
+    retryAfterSeconds: config.retry_after,
+    maxAttributes: config.max_attributes,
+    maxAttributeLength: config.max_attribute_length,
+  };
 }
 
 export const DEFAULT_LIMITS: IntakeLimits = {
@@ -27,6 +46,8 @@ export const DEFAULT_LIMITS: IntakeLimits = {
   maxInFlightBytesPerSender: 32 * 1024 * 1024,
   maxConnections: 2_000,
   retryAfterSeconds: 1,
+  maxAttributes: 256,
+  maxAttributeLength: 64 * 1024,
 };
 
 export interface IntakeDeps {
@@ -81,11 +102,12 @@ export class Intake {
    * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP, SPOOL_FULL, SPOOL_WRITE_FAILED, …
    */
   async accept(transport: Transport, signal: OtlpSignal, body: Buffer): Promise<Accepted> {
-    const { items, rejected, reason } = validateRequest(signal, body);
+    const { items, rejected, reason, isOverLimit } = validateRequest(signal, body, this.limits);
     this.#metrics.receivedItems.inc({ signal }, items + rejected);
     if (items > 0) {
       try {
-        await this.#spool.append({ signal, body, receivedAtMs: this.#clock.now() });
+        const kept = isOverLimit ? this.#limited(signal, body) : body;
+        await this.#spool.append({ signal, body: kept, receivedAtMs: this.#clock.now() });
       } catch (error) {
         this.#metrics.failedItems.inc({ signal }, items + rejected);
         throw error;
@@ -95,6 +117,13 @@ export class Intake {
     if (rejected > 0) this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
     this.#metrics.requests.inc({ transport, signal, answer: rejected > 0 ? "partial" : "ok" });
     return { items, rejected, reason };
+  }
+
+  #limited(signal: OtlpSignal, body: Buffer): Buffer {
+    const limited = limitRequest(signal, body, this.limits);
+    this.#metrics.cut.inc({ what: "attributes" }, limited.droppedAttributes);
+    this.#metrics.cut.inc({ what: "attribute_length" }, limited.shortenedAttributes);
+    return limited.body;
   }
 
   /** Counts bytes as they came over the wire. */

@@ -8,7 +8,7 @@ import { deflateSync, gzipSync } from "node:zlib";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CollectorError } from "../errors.js";
-import { decodeTraces, otlpJsonToProtobuf } from "../otlp/index.js";
+import { attributeText, decodeTraces, otlpJsonToProtobuf } from "../otlp/index.js";
 import { Spool } from "../spool/index.js";
 import { createOtlpHttpReceiver, type HttpReceiver, type HttpReceiverOptions } from "./http-server.js";
 import { type Appender, Intake, type IntakeLimits } from "./intake.js";
@@ -148,6 +148,22 @@ describe("a good request", () => {
     expect(await sum("tocsin_receive_received_items_total")).toBe(4);
     expect(await sum("tocsin_receive_accepted_items_total")).toBe(2);
     expect(await sum("tocsin_receive_rejected_items_total")).toBe(2);
+  });
+
+  test("is cut to the limits of an item, and what was cut is counted", async () => {
+    await start({ maxAttributes: 1, maxAttributeLength: 4 });
+    const attributes = [
+      { key: "a", value: { stringValue: "long text" } },
+      { key: "b", value: { intValue: 1 } },
+    ];
+    expect(
+      (await post(GOOD.replace('"name":"a"', `"attributes":${JSON.stringify(attributes)}`))).status,
+    ).toBe(200);
+    const batch = await spool.consumer("store").read();
+    const spans = decodeTraces(batch?.records[0].body ?? Buffer.alloc(0));
+    expect(spans.attributes.first[1]).toBe(1);
+    expect(attributeText(spans.attributes, 0)).toBe("long");
+    expect(await sum("tocsin_receive_cut_total")).toBe(2);
   });
 
   test("that holds nothing is fine", async () => {
