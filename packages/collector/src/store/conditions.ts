@@ -20,6 +20,13 @@ export class Conditions {
     return this;
   }
 
+  /** Registers a value that is part of a larger expression; `use` is given its place. */
+  value(value: SqlParams[string], type: string, use: (place: string) => string): string {
+    const name = `p${Object.keys(this.#params).length}`;
+    this.#params[name] = value;
+    return use(`{${name}:${type}}`);
+  }
+
   /** The same for a value that may be absent: then there is no condition. */
   addIf(text: string, type: string, value: SqlParams[string] | undefined): this {
     return value === undefined ? this : this.add(text, type, value);

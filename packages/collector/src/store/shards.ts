@@ -28,6 +28,11 @@ export class Shards {
     return answers.flat();
   }
 
+  /** The same as RowBinary, one buffer for each shard. */
+  queryBinary(sql: string, options?: SqlOptions): Promise<Buffer[]> {
+    return Promise.all(this.all.map((shard) => shard.queryBinary(sql, options)));
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.all.map((shard) => shard.close()));
   }

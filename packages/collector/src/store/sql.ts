@@ -19,6 +19,8 @@ export interface SqlOptions {
 export interface Sql {
   /** @throws {CollectorError} STORE_NOT_READY, STORE_QUERY_FAILED, STORE_QUERY_LIMIT, STORE_QUERY_CANCELLED */
   query<Row>(sql: string, options?: SqlOptions): Promise<Row[]>;
+  /** The same with the rows as ClickHouse's RowBinary: for numbers that must keep their bits. */
+  queryBinary(sql: string, options?: SqlOptions): Promise<Buffer>;
   /** Runs a statement for its effect. */
   command(sql: string, options?: SqlOptions): Promise<void>;
   /**
@@ -86,25 +88,43 @@ export class ClickHouseSql implements Sql {
     try {
       // The client only listens for what comes.
       options.signal?.throwIfAborted();
-      const answer = await client.query({
-        query: sql,
-        format: "JSONEachRow",
-        query_id: randomUUID(),
-        query_params: options.params as Record<string, unknown> | undefined,
-        abort_signal: options.signal,
-        clickhouse_settings: {
-          max_execution_time: this.#limits.executionSeconds,
-          max_memory_usage: String(this.#limits.memoryBytes),
-          max_rows_to_read: String(this.#limits.readRows),
-          cancel_http_readonly_queries_on_client_close: 1,
-          output_format_json_quote_64bit_integers: 0,
-          ...options.settings,
-        },
-      });
+      const answer = await client.query({ query: sql, format: "JSONEachRow", ...this.#readOptions(options) });
       return await answer.json<Row>();
     } catch (error) {
       throw queryError(error, options.signal);
     }
+  }
+
+  async queryBinary(sql: string, options: SqlOptions = {}): Promise<Buffer> {
+    const client = this.#client();
+    try {
+      options.signal?.throwIfAborted();
+      const { stream } = await client.exec({
+        query: `${sql} FORMAT RowBinary`,
+        ...this.#readOptions(options),
+      });
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks);
+    } catch (error) {
+      throw queryError(error, options.signal);
+    }
+  }
+
+  #readOptions(options: SqlOptions) {
+    return {
+      query_id: randomUUID(),
+      query_params: options.params as Record<string, unknown> | undefined,
+      abort_signal: options.signal,
+      clickhouse_settings: {
+        max_execution_time: this.#limits.executionSeconds,
+        max_memory_usage: String(this.#limits.memoryBytes),
+        max_rows_to_read: String(this.#limits.readRows),
+        cancel_http_readonly_queries_on_client_close: 1 as const,
+        output_format_json_quote_64bit_integers: 0 as const,
+        ...options.settings,
+      },
+    };
   }
 
   async command(sql: string, options: SqlOptions = {}): Promise<void> {

@@ -296,7 +296,11 @@ describe.skipIf(!availability.available)("store", () => {
 
   test("schema steps are applied once, and again after a crash between their statements", async () => {
     const applied: string[] = [];
-    const sql = { command: async (text: string) => void applied.push(text), query: async () => [] };
+    const sql = {
+      command: async (text: string) => void applied.push(text),
+      query: async () => [],
+      queryBinary: async () => Buffer.alloc(0),
+    };
     const dialect = { cluster: undefined, retentionDays: { traces: 7, logs: 7, metrics: 30, rollups: 400 } };
     await migrate({ ...sql, insertNative: async () => {}, close: async () => {} }, dialect);
     expect(

@@ -1,6 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
+import {
+  type Cancel,
+  type Clock,
+  every,
+  type Logger,
+  messageOf,
+  silentLogger,
+  systemClock,
+  type UnixMs,
+} from "@tocsin/model";
+import type { Storage } from "@tocsin/promql";
 import { Registry } from "prom-client";
 import { CollectorError } from "../errors.js";
 import { RetentionConfig, type StoreConfig } from "./config.js";
@@ -9,6 +19,8 @@ import { LogReader } from "./logs/log-reader.js";
 import { LogTail } from "./logs/log-tail.js";
 import { type StoreMetrics, storeMetrics } from "./metrics.js";
 import { type DiskUsage, diskUsage, keepDiskCap } from "./retention.js";
+import { SampleHistory } from "./samples/sample-history.js";
+import { SampleWriter } from "./samples/sample-writer.js";
 import { migrate } from "./schema/migrate.js";
 import type { Dialect, Signal } from "./schema/table.js";
 import { Shards } from "./shards.js";
@@ -44,6 +56,8 @@ export interface StoreStatus {
   readonly retentionDays: Readonly<Record<Signal, number>>;
 }
 
+const COPY_PERIOD_MS = 60_000;
+
 interface Parts {
   readonly options: StoreOptions;
   readonly engine: EngineSupervisor | undefined;
@@ -60,8 +74,11 @@ export class Store {
   readonly services: ServiceReader;
   readonly logs: LogReader;
   readonly tail = new LogTail();
+  /** Samples of metrics that left memory. */
+  readonly history: SampleHistory;
   readonly #parts: Parts;
-  #cancelDiskCap: () => void = () => {};
+  readonly #samples: SampleWriter;
+  #cancels: Cancel[] = [];
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -71,6 +88,8 @@ export class Store {
     this.traces = new TraceReader(shards);
     this.services = new ServiceReader(shards);
     this.logs = new LogReader(shards);
+    this.history = new SampleHistory(shards);
+    this.#samples = new SampleWriter(shards);
   }
 
   /**
@@ -102,6 +121,37 @@ export class Store {
     return store;
   }
 
+  /** Copies samples of a stretch of time into the store; what is there already stays as it is. */
+  copySamples(source: Storage, startMs: UnixMs, endMs: UnixMs): Promise<number> {
+    return this.#samples.copy(source, startMs, endMs);
+  }
+
+  /**
+   * Copies samples from memory into the store once a minute, until the store closes.
+   *
+   * @param lagMs how late samples may still come: what is younger is copied later
+   */
+  keepSamples(source: Storage, lagMs: number): void {
+    const { options, logger } = this.#parts;
+    const clock = options.clock ?? systemClock;
+    let copiedToMs: UnixMs | undefined;
+    const cancel = every(clock, COPY_PERIOD_MS, async () => {
+      const endMs = clock.now() - lagMs;
+      try {
+        copiedToMs ??= (await this.#samples.lastTime()) ?? 0;
+        if (endMs <= copiedToMs) return;
+        await this.#samples.copy(source, copiedToMs, endMs);
+        copiedToMs = endMs;
+      } catch (error) {
+        logger.warn(
+          { reason: messageOf(error) },
+          "samples could not be copied to the store; it will be tried again",
+        );
+      }
+    });
+    this.#cancels.push(cancel);
+  }
+
   async status(): Promise<StoreStatus> {
     const { engine, options, retention } = this.#parts;
     const disk = await this.#diskUsage();
@@ -122,7 +172,7 @@ export class Store {
   }
 
   async #close(): Promise<void> {
-    this.#cancelDiskCap();
+    for (const cancel of this.#cancels) cancel();
     await this.#parts.shards.close();
     await this.#parts.engine?.close();
   }
@@ -142,7 +192,7 @@ export class Store {
     }
     const [first] = shards.all;
     if (!embedded || first === undefined) return;
-    this.#cancelDiskCap = keepDiskCap({ sql: first, maxBytes: retention.max_disk, clock, logger, metrics });
+    this.#cancels.push(keepDiskCap({ sql: first, maxBytes: retention.max_disk, clock, logger, metrics }));
   }
 
   async #diskUsage(): Promise<DiskUsage | undefined> {

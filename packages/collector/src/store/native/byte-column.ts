@@ -32,6 +32,17 @@ export class ByteColumn {
     this.#length = this.#bytes.writeUInt32LE(Math.floor(value / 0x1_0000_0000), this.#length);
   }
 
+  /** The same from a bigint, up to 2^64. */
+  u64Of(value: bigint): void {
+    this.#reserve(8);
+    this.#length = this.#bytes.writeBigUInt64LE(value, this.#length);
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#bytes.writeUInt32LE(value, this.#length);
+  }
+
   i64(value: bigint): void {
     this.#reserve(8);
     this.#length = this.#bytes.writeBigInt64LE(value, this.#length);
