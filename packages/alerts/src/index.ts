@@ -100,3 +100,4 @@ export {
 } from "./silence/silences.js";
 export type { FiveLines, MessageTemplates } from "./template/message-templates.js";
 export { createMessageTemplates } from "./template/message-templates.js";
+export { templateFileProblems } from "./template/template-file.js";

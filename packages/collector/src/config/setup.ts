@@ -6,6 +6,7 @@ import {
   type LoadedGroup,
   readAlertmanagerFile,
   readRuleFile,
+  templateFileProblems,
   unknownActionNames,
 } from "@tocsin/alerts";
 import { messageOf } from "@tocsin/model";
@@ -71,7 +72,9 @@ export async function loadSetup(
   const templateSources = await reading.texts(alerting?.templates ?? [], ["alerting", "templates"]);
   const ownSlos = config.slos.map((slo, index) => compileSlo(slo, reading.placeOf(["slos", index])));
   const slos = [...ownSlos, ...fileSlos];
+  for (const source of templateSources) reading.problems.push(...templateFileProblems(source));
   checkActions(config, slos, reading);
+  checkRuleActions(config, ruleGroups, reading);
   checkNames(slos, config.slos.length, reading);
   const problems = sortProblems(reading.problems);
   const failed = alerting === undefined || problems.some(({ severity }) => severity === "error");
@@ -153,7 +156,9 @@ async function readAlerting(config: CollectorConfig, reading: Reading): Promise<
   if (!source) return undefined;
   const read = readAlertmanagerFile(source);
   reading.problems.push(...read.problems);
-  return read.config;
+  // What only Tocsin knows cannot stand in Alertmanager's file, so it is taken from here.
+  const { allow_private_targets, fallback_receiver, expire_after, heartbeat } = config.alerting;
+  return read.config && { ...read.config, allow_private_targets, fallback_receiver, expire_after, heartbeat };
 }
 
 /** Actions that SLOs name must exist: an alert that cannot act as promised is found out before it fires. */
@@ -163,6 +168,23 @@ function checkActions(config: CollectorConfig, slos: readonly SloSpec[], reading
       for (const { message } of unknownActionNames(slo.actions[severity], config.actions)) {
         reading.fault(["slos", index, "actions", severity], "slo/unknown-action", message);
       }
+    }
+  }
+}
+
+function checkRuleActions(config: CollectorConfig, groups: readonly LoadedGroup[], reading: Reading): void {
+  for (const { name, place, actions } of groups.flatMap(({ rules }) => rules)) {
+    const [, file = place, line = "1"] = /^(.*):(\d+)$/.exec(place) ?? [];
+    for (const { message } of unknownActionNames(actions, config.actions)) {
+      reading.problems.push({
+        file,
+        line: Number(line),
+        column: 1,
+        length: 1,
+        severity: "error",
+        code: "rule/unknown-action",
+        message: `The alert "${name}" names an action that is not there. ${message}`,
+      });
     }
   }
 }

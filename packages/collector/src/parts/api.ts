@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from "node:http";
 import type { Router } from "express";
+import { createRulesView } from "../alerting/rules-view.js";
 import { actionsRoutes } from "../api/actions.js";
 import { alertmanagerRoutes } from "../api/alertmanager.js";
 import { alertsRoutes } from "../api/alerts.js";
@@ -138,6 +139,7 @@ export function createApi(deps: ApiDeps): RequestListener {
       maxQueryMs: 120_000,
       catalogue: headCatalogue(head),
       storage: head,
+      rules: createRulesView(watch.alerting, () => watch.ruleGroups()),
       targets: deps.scraping.view(),
       version: VERSION,
     }),
