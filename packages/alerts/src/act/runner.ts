@@ -20,7 +20,13 @@ import type { ActionHistory, ActionRun, GuardResult, Person } from "./run.js";
 import { isSameDeed } from "./same-deed.js";
 import type { SliReader, SliReading } from "./sli-reader.js";
 import type { ActionTrigger } from "./trigger.js";
-import { FORGOTTEN_ACTION_VERIFY, measurableAtMs, mustRevert, verificationStep } from "./verification.js";
+import {
+  effectiveMs,
+  FORGOTTEN_ACTION_VERIFY,
+  measurableAtMs,
+  mustRevert,
+  verificationStep,
+} from "./verification.js";
 
 /** What the runner is handed. */
 export interface ActionRunnerDeps {
@@ -342,11 +348,14 @@ export class ActionRunner {
     const slo = verify.slo ?? run.trigger.slo ?? undefined;
     const isMeasurable = slo !== undefined && nowMs >= measurableAtMs(run, verify);
     const sli = isMeasurable ? await this.#assessor.readSli(slo, verify.windowMs, nowMs) : undefined;
+    const sinceMs = effectiveMs(run, verify, nowMs);
+    const sliSince = isMeasurable ? await this.#assessor.readSli(slo, sinceMs, nowMs) : undefined;
     const alert = this.#alerts.get(run.trigger.alertId);
-    const judgement = verificationStep(run, verify, { slo, sli, alert, nowMs });
+    const observation = { slo, sli, sliSince, alert, nowMs };
+    const judgement = verificationStep(run, verify, observation);
     if (!judgement) return;
     const { id } = run;
-    await this.#book.record({ kind: "action.verified", atMs: nowMs, id, ...judgement, after: sli ?? null });
+    await this.#book.record({ kind: "action.verified", atMs: nowMs, id, ...judgement });
     if (!found?.bound.canRevert || this.stopped || !this.#deps.isLeader()) return;
     if (mustRevert(verify.revert, judgement.verdict)) await this.#begin(id, "revert", undefined);
   }

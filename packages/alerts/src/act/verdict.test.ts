@@ -22,7 +22,7 @@ test.each([
     name: "fewer errors that may be chance",
     before: reading(2, 20),
     after: reading(0, 20),
-    want: "no effect",
+    want: "too little data",
   },
   { name: "much worse", before: reading(55, 600), after: reading(300, 600), want: "worse" },
   {

@@ -1,10 +1,11 @@
 import type { Verdict } from "./run.js";
 import type { SliReading } from "./sli-reader.js";
 
-/** A verdict with the sentence that justifies it. */
+/** A verdict with the sentence that justifies it, and what was seen afterwards. */
 export interface Judgement {
   readonly verdict: Verdict;
   readonly reason: string;
+  readonly after: SliReading | null;
 }
 
 /** Fewer events than this on either side prove nothing. */
@@ -27,19 +28,21 @@ export function judge(before: SliReading | undefined, after: SliReading | undefi
   if (!after || after.total < MIN_EVENTS) return tooLittle("after", after);
   const numbers = `error ratio ${percent(before)} → ${percent(after)} (${counts(before)}, then ${counts(after)})`;
   const z = zScore(before, after);
-  if (z >= SIGNIFICANT_Z && after.errorRatio <= before.errorRatio / 2)
-    return { verdict: "helped", reason: numbers };
+  const hasHalved = before.errorRatio > 0 && after.errorRatio <= before.errorRatio / 2;
+  if (hasHalved && z >= SIGNIFICANT_Z) return { verdict: "helped", reason: numbers, after };
+  // Calling this "no effect" would be as much of a guess as calling it help.
+  if (hasHalved) return { verdict: "too little data", reason: `${numbers}, which may be chance`, after };
   if (z <= -SIGNIFICANT_Z && after.errorRatio >= before.errorRatio * 1.25) {
-    return { verdict: "worse", reason: numbers };
+    return { verdict: "worse", reason: numbers, after };
   }
-  return { verdict: "no effect", reason: numbers };
+  return { verdict: "no effect", reason: numbers, after };
 }
 
 /** Without an SLO, all that can be said is whether the alert went away. */
 export function judgeByAlert(isFiring: boolean): Judgement {
   return isFiring
-    ? { verdict: "no effect", reason: "the alert is still firing" }
-    : { verdict: "helped", reason: "the alert has resolved" };
+    ? { verdict: "no effect", reason: "the alert is still firing", after: null }
+    : { verdict: "helped", reason: "the alert has resolved", after: null };
 }
 
 /** How many standard errors the ratio fell; positive is better. */
@@ -51,7 +54,8 @@ function zScore(before: SliReading, after: SliReading): number {
 
 function tooLittle(side: "before" | "after", reading: SliReading | undefined): Judgement {
   const seen = reading ? `only ${reading.total} events` : "no data";
-  return { verdict: "too little data", reason: `${seen} ${side} the action, ${MIN_EVENTS} are needed` };
+  const reason = `${seen} ${side} the action, ${MIN_EVENTS} are needed`;
+  return { verdict: "too little data", reason, after: side === "after" ? (reading ?? null) : null };
 }
 
 function percent({ errorRatio }: SliReading): string {

@@ -10,6 +10,9 @@ export interface Observation {
   readonly slo: string | undefined;
   /** Its indicator over the verification window that ends now. */
   readonly sli: SliReading | undefined;
+  /** Its indicator over all the time since the action took effect: with little traffic, or when few events were bad
+   * before, the short window alone proves nothing. */
+  readonly sliSince: SliReading | undefined;
   /** The alert that asked for the action; undefined when nothing was heard of it since a restart. */
   readonly alert: "firing" | "resolved" | undefined;
   readonly nowMs: UnixMs;
@@ -23,6 +26,11 @@ export const FORGOTTEN_ACTION_VERIFY: ActionConfig["verify"] = {
   slo: undefined,
   revert: "never",
 };
+
+/** Length of the time since the action took effect. */
+export function effectiveMs(run: ActionRun, verify: ActionConfig["verify"], nowMs: UnixMs): number {
+  return nowMs - (run.finishedAtMs ?? run.decidedAtMs) - verify.settleMs;
+}
 
 /** The first moment at which a window holds only what happened after the action took effect. */
 export function measurableAtMs(run: ActionRun, verify: ActionConfig["verify"]): UnixMs {
@@ -40,18 +48,25 @@ export function measurableAtMs(run: ActionRun, verify: ActionConfig["verify"]): 
 export function verificationStep(
   run: ActionRun,
   verify: ActionConfig["verify"],
-  { slo, sli, alert, nowMs }: Observation,
+  { slo, sli, sliSince, alert, nowMs }: Observation,
 ): Judgement | undefined {
   const isLast = nowMs >= (run.finishedAtMs ?? run.decidedAtMs) + verify.withinMs;
   if (slo === undefined) {
     if (alert === "resolved") return judgeByAlert(false);
     if (!isLast) return undefined;
     if (alert === "firing") return judgeByAlert(true);
-    return { verdict: "too little data", reason: "nothing was heard of the alert since the action" };
+    return {
+      verdict: "too little data",
+      reason: "nothing was heard of the alert since the action",
+      after: null,
+    };
   }
   if (nowMs < measurableAtMs(run, verify)) return undefined;
-  const judgement = judge(run.before, sli);
-  return judgement.verdict === "helped" || isLast ? judgement : undefined;
+  const recent = judge(run.before, sli);
+  if (recent.verdict === "helped") return recent;
+  const since = judge(run.before, sliSince);
+  if (since.verdict === "helped") return since;
+  return isLast ? recent : undefined;
 }
 
 /** Whether the verdict asks for the action to be undone. */
