@@ -360,3 +360,12 @@ test("federate gives the newest samples, with times and types", async () => {
   expect(await (await federate("text/plain")).text()).toContain('istio_requests{job="mesh"} 1');
   expect((await fetch(`${base}/federate?match[]=)`)).status).toBe(400);
 });
+
+test("queries are formatted", async () => {
+  const { body } = await post(
+    "/api/v1/format_query",
+    "query=sum%20by(job)(rate(up%7Bjob%3D%22a%22%7D%5B5m%5D))",
+  );
+  expect(body.data).toBe('sum by (job) (rate(up{job="a"}[5m]))');
+  expect((await get("/api/v1/format_query?query=sum(")).status).toBe(400);
+});

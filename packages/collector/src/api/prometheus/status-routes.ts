@@ -1,3 +1,4 @@
+import { format, parse } from "@tocsin/promql";
 import type { Router } from "express";
 import { answering } from "./answer.js";
 import type { MetricsCatalogue } from "./catalogue.js";
@@ -6,7 +7,7 @@ import { Params } from "./params.js";
 /** The version of Prometheus whose API and PromQL this is; clients choose their features by it. */
 const API_VERSION = "3.5.0";
 
-/** `status/buildinfo` and `status/tsdb`. */
+/** `status/buildinfo`, `status/tsdb` and `format_query`. */
 export function statusRoutes(router: Router, catalogue: MetricsCatalogue, version: string): void {
   router.get(
     "/status/buildinfo",
@@ -35,4 +36,9 @@ export function statusRoutes(router: Router, catalogue: MetricsCatalogue, versio
       };
     }),
   );
+  const formatQuery = answering((request) => ({
+    data: format(parse(new Params(request).text("query"))),
+  }));
+  router.get("/format_query", formatQuery);
+  router.post("/format_query", formatQuery);
 }
