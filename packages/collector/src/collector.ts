@@ -13,6 +13,7 @@ import { CollectorError } from "./errors.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
+import { FORWARD_CONSUMER, startForwarding } from "./parts/forwarding.js";
 import { createKeep } from "./parts/keep.js";
 import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
@@ -39,6 +40,7 @@ export interface CollectorOptions {
 export interface Bound {
   readonly api: Address;
   readonly otlpHttp: Address;
+  readonly otlpGrpc: Address;
 }
 
 /** A running collector. */
@@ -97,6 +99,7 @@ async function startParts(
         "signals",
         "head",
         ...(store ? ["store"] : []),
+        ...(config.forward.endpoints.length > 0 ? [FORWARD_CONSUMER] : []),
         ...config.remote_write.map(({ name }) => remoteWriteConsumer(name)),
       ],
       maxBytes: config.spool.max_size,
@@ -115,9 +118,10 @@ async function startParts(
   const api = await openApi(context);
   const watch = await createWatch(context, memory, api.url);
   startRemoteWrite(context, spool);
+  startForwarding(context, spool);
   const doors = await openDoors(context, { spool, authenticator });
   const scraping = await startScraping(context, spool);
-  const bound = { api: api.address, otlpHttp: doors.otlpHttp };
+  const bound = { api: api.address, otlpHttp: doors.otlpHttp, otlpGrpc: doors.otlpGrpc };
   const { intake } = doors;
   const reload = async (): Promise<void> => {
     const setup = await readSetup();

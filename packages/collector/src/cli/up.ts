@@ -19,6 +19,7 @@ const FLAGS = {
   "otlp-http-port": { type: "string" },
   "otlp-grpc-port": { type: "string" },
   port: { type: "string" },
+  forward: { type: "string", multiple: true },
   json: { type: "boolean" },
 } as const;
 
@@ -35,6 +36,7 @@ Runs the collector until it is told to end (Ctrl-C, SIGTERM).
   --otlp-http-port N      OTLP/HTTP (default 4318)
   --otlp-grpc-port N      OTLP/gRPC (default 4317)
   --port N                page and APIs (default 4319)
+  --forward URL           pass OTLP on to http(s):// or grpc(s)://; again for a stand-in
   --json                  print what was bound as one line of JSON
 
 Port 0 takes any free one.`,
@@ -93,10 +95,14 @@ function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {
   return {
     ...config,
     mode,
+    forward: { ...config.forward, endpoints: flags.forward ?? config.forward.endpoints },
     listen: {
       ...listen,
       otlp_http: { ...listen.otlp_http, port: port("otlp-http-port", listen.otlp_http.port) },
-      otlp_grpc: { ...listen.otlp_grpc, port: port("otlp-grpc-port", listen.otlp_grpc.port) },
+      otlp_grpc: {
+        ...listen.otlp_grpc,
+        port: port("otlp-grpc-port", listen.otlp_grpc.port),
+      },
       api: { ...listen.api, port: port("port", listen.api.port) },
     },
   };
@@ -111,13 +117,19 @@ function readMode(text: string): Mode {
 function announce(bound: Bound, options: { dataDir: string; json: boolean }, io: CommandIo): void {
   const url = urlOf(bound.api);
   if (options.json) {
-    const ports = { port: bound.api.port, otlpHttpPort: bound.otlpHttp.port };
+    const ports = {
+      port: bound.api.port,
+      otlpHttpPort: bound.otlpHttp.port,
+      otlpGrpcPort: bound.otlpGrpc.port,
+    };
     io.out(
       `${JSON.stringify({ version: VERSION, pid: process.pid, data: options.dataDir, url, ...ports, ...bound })}\n`,
     );
     return;
   }
-  io.out(`Tocsin ${VERSION} · page ${url} · OTLP ${bound.otlpHttp.port} · data ${options.dataDir}\n`);
+  io.out(
+    `Tocsin ${VERSION} · page ${url} · OTLP ${bound.otlpGrpc.port}/${bound.otlpHttp.port} · data ${options.dataDir}\n`,
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import { AlertingConfig, actionDefinitions, actionsSchema } from "@tocsin/alerts
 import { duration } from "@tocsin/model/config";
 import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
+import { ForwardConfig, RedactConfig, SampleConfig } from "../export/index.js";
 import { HeadConfig } from "../head/index.js";
 import { LimitsConfig } from "../receive/index.js";
 import { RemoteWriteConfigs } from "../remote-write/config.js";
@@ -23,6 +24,9 @@ export const CollectorConfig = z.strictObject({
   auth: AuthConfig.prefault({}).describe("Who may write, read and act."),
   limits: LimitsConfig.prefault({}).describe("How much senders may send at once, and how large it may be."),
   spool: SpoolConfig.prefault({}).describe("The durable queue between intake and everything else."),
+  forward: ForwardConfig.prefault({}).describe("Where OTLP is passed on to: a gateway, or any OTLP backend."),
+  redact: RedactConfig.prefault({}).describe("What is taken out of telemetry before it is passed on."),
+  sample: SampleConfig.prefault({}).describe("How much is passed on; signals and SLOs are computed before."),
   store: StoreConfig.default({ embedded: { memory: 1 << 30 } }).describe(
     "Where traces, logs and history are kept: the embedded engine, ClickHouse servers, or nowhere (none).",
   ),

@@ -22,6 +22,12 @@ export const ForwardConfig = z.strictObject({
   max_request_size: size()
     .default(2 * 1024 * 1024)
     .describe("Requests are joined up to this size before compression."),
+  resource_attributes: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe(
+      "Added to resources that do not have them, such as k8s.pod.name: ${POD_NAME} from the downward API.",
+    ),
   max_backoff: duration()
     .default(60_000)
     .describe(

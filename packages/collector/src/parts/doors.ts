@@ -1,6 +1,6 @@
 import type { Address } from "../api/listen.js";
 import type { Authenticator } from "../auth/authenticator.js";
-import { createOtlpHttpReceiver, Intake } from "../receive/index.js";
+import { createOtlpGrpcReceiver, createOtlpHttpReceiver, Intake, limitsOf } from "../receive/index.js";
 import type { Spool } from "../spool/index.js";
 import type { PartContext } from "./parts.js";
 
@@ -8,6 +8,7 @@ import type { PartContext } from "./parts.js";
 export interface Doors {
   readonly intake: Intake;
   readonly otlpHttp: Address;
+  readonly otlpGrpc: Address;
 }
 
 /**
@@ -20,18 +21,11 @@ export async function openDoors(
   deps: { readonly spool: Spool; readonly authenticator: Authenticator },
 ): Promise<Doors> {
   const { config, clock, logger, registry, closers } = context;
-  const { limits } = config;
   const intake = closers.add(
     "intake",
     new Intake({
       spool: deps.spool,
-      limits: {
-        maxRequestBytes: limits.max_request_size,
-        maxInFlightBytes: limits.max_in_flight,
-        maxInFlightBytesPerSender: limits.max_in_flight_per_sender,
-        maxConnections: limits.max_connections,
-        retryAfterSeconds: limits.retry_after,
-      },
+      limits: limitsOf(config.limits),
       clock,
       logger,
       registry,
@@ -45,6 +39,11 @@ export async function openDoors(
       logger,
     }),
   );
-  const { host } = config.listen.otlp_http;
-  return { intake, otlpHttp: { host, port: await http.listen(config.listen.otlp_http) } };
+  const grpc = closers.add("OTLP/gRPC", createOtlpGrpcReceiver({ intake, authorizer: deps.authenticator }));
+  const { otlp_http, otlp_grpc } = config.listen;
+  return {
+    intake,
+    otlpHttp: { host: otlp_http.host, port: await http.listen(otlp_http) },
+    otlpGrpc: { host: otlp_grpc.host, port: await grpc.listen(otlp_grpc) },
+  };
 }
