@@ -1,4 +1,4 @@
-// A direct dependency of ours must be in the tree once: two copies of an API package or a client are two worlds.
+// What users install of a direct dependency of ours must be there once: two copies of an API package are two worlds.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./prepare.mjs";
@@ -10,7 +10,7 @@ for (const [path, entry] of Object.entries(lock.packages)) {
   if (!path.includes("node_modules/")) {
     for (const name of Object.keys({ ...entry.dependencies, ...entry.optionalDependencies }))
       direct.add(name);
-  } else if (!entry.link) {
+  } else if (!entry.link && !entry.dev) {
     const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
     versions.set(name, new Set([...(versions.get(name) ?? []), entry.version]));
   }

@@ -81,11 +81,14 @@ function resolve(node) {
   return resolve(node.$ref === "#" ? schema : schema.$defs[name]);
 }
 
-function typeOf(node) {
+function typeOf(node, depth = 0) {
+  // A type that holds itself, such as routes within routes, is named once.
+  if (depth > 3) return node.type ?? "any";
   if (node.enum) return node.enum.map((value) => `\`${value}\``).join(", ");
   if (node.const !== undefined) return `\`${node.const}\``;
-  if (node.anyOf) return [...new Set(node.anyOf.map((branch) => typeOf(resolve(branch))))].join(" or ");
-  if (node.type === "array") return `list of ${typeOf(resolve(node.items))}`;
+  if (node.anyOf)
+    return [...new Set(node.anyOf.map((branch) => typeOf(resolve(branch), depth + 1)))].join(" or ");
+  if (node.type === "array") return `list of ${typeOf(resolve(node.items), depth + 1)}`;
   return node.type ?? "any";
 }
 
