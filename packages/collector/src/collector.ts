@@ -111,8 +111,8 @@ async function startParts(
       registry,
     }),
   );
-  const keep = store && createKeep(context, store, spool.consumer("store"));
   const memory = createMemory(context);
+  const keep = store && createKeep(context, store, spool.consumer("store"), memory.head);
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);

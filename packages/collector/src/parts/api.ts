@@ -22,9 +22,10 @@ import type { Intake } from "../receive/index.js";
 import { remoteWriteRoutes } from "../remote-write/receive-routes.js";
 import type { ScrapeManager } from "../scrape/index.js";
 import type { Spool } from "../spool/index.js";
+import { recentAndHistory } from "../store/index.js";
 import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
-import type { Memory } from "./memory.js";
+import { type Memory, queryableOver } from "./memory.js";
 import type { PartContext } from "./parts.js";
 import type { Watch } from "./watch.js";
 
@@ -83,7 +84,7 @@ export interface ApiDeps extends PartContext {
 /** Everything that is served on the port of page and APIs. */
 export function createApi(deps: ApiDeps): RequestListener {
   const { config, clock, registry, bound, keep, memory, watch } = deps;
-  const { signals, tracker, head, queryable } = memory;
+  const { signals, tracker, head } = memory;
   const otlpUrl = urlOf(bound.otlpHttp);
   const door = wrongDoor(() => otlpUrl, clock);
   const readiness = (): string[] => {
@@ -134,7 +135,11 @@ export function createApi(deps: ApiDeps): RequestListener {
     wrongDoor: door.router,
     tocsin,
     prometheus: prometheusRoutes({
-      queryable,
+      // Rules are evaluated from memory alone; people may ask for what is older.
+      queryable: queryableOver(
+        recentAndHistory(head, () => keep?.store()?.history),
+        clock,
+      ),
       clock,
       maxQueryMs: 120_000,
       catalogue: headCatalogue(head),

@@ -1,4 +1,5 @@
 import { type Clock, messageOf } from "@tocsin/model";
+import type { Storage } from "@tocsin/promql";
 import type { SpoolConsumer } from "../spool/record.js";
 import { runStoreConsumer } from "../store/consumer.js";
 import { Store, type StoreConfig } from "../store/index.js";
@@ -18,13 +19,14 @@ const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
 /**
- * Opens the store beside everything else and carries the spool into it. Intake does not wait for it: what arrives
+ * Opens the store beside everything else and carries the spool, and the samples of memory, into it. Intake does not wait for it: what arrives
  * meanwhile is in the spool. A store that cannot be opened is tried again, unless trying cannot help.
  */
 export function createKeep(
   context: PartContext,
   config: Exclude<StoreConfig, "none">,
   consumer: SpoolConsumer,
+  samples: Storage,
 ): Keep {
   const { clock, logger, closers } = context;
   const stopping = new AbortController();
@@ -38,6 +40,7 @@ export function createKeep(
   const attempt = async (): Promise<boolean> => {
     try {
       store = await Store.open({ ...context, config, retention: context.config.retention });
+      store.keepSamples(samples, context.config.metrics.out_of_order);
       fault = undefined;
       return true;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { Engine, type Queryable } from "@tocsin/promql";
+import type { Clock } from "@tocsin/model";
+import { Engine, type Queryable, type Storage } from "@tocsin/promql";
 import { Head, HeadConsumer } from "../head/index.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
@@ -31,12 +32,7 @@ export function createMemory({ setup, config, clock, logger, registry }: PartCon
     },
     { clock, registry },
   );
-  const engine = new Engine({ clock });
-  const queryable: Queryable = {
-    instantQuery: (query, tMs, options) => engine.instantQuery(head, query, tMs, options),
-    rangeQuery: (query, startMs, endMs, stepMs, options) =>
-      engine.rangeQuery(head, query, startMs, endMs, stepMs, options),
-  };
+  const queryable = queryableOver(head, clock);
   const sampler = new SloSampler({
     tracker,
     queryable,
@@ -46,6 +42,16 @@ export function createMemory({ setup, config, clock, logger, registry }: PartCon
   });
   const signals = new Signals({ sinks: [tracker, sampler] });
   return { signals, tracker, sampler, head, queryable };
+}
+
+/** PromQL over a storage. */
+export function queryableOver(storage: Storage, clock: Clock): Queryable {
+  const engine = new Engine({ clock });
+  return {
+    instantQuery: (query, tMs, options) => engine.instantQuery(storage, query, tMs, options),
+    rangeQuery: (query, startMs, endMs, stepMs, options) =>
+      engine.rangeQuery(storage, query, startMs, endMs, stepMs, options),
+  };
 }
 
 /** Brings the head back from its snapshot, then fills it from the spool until the collector ends. */
