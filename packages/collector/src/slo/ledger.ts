@@ -4,7 +4,7 @@ import { correctionAt } from "./correction.js";
 import { boundsAt, longestMs } from "./period.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
-import { type EventCounts, ringLevels, WindowRing } from "./window-ring.js";
+import { type EventCounts, type HistoryBucket, ringLevels, WindowRing } from "./window-ring.js";
 
 /** Parts of a unit in which shares of an event are counted; the ring itself counts whole numbers. */
 const SHARE_UNITS = 100_000;
@@ -84,6 +84,11 @@ export class SloLedger implements SloBook {
   /** Counts between two instants, for burn-down charts. */
   between(fromMs: UnixMs, toMs: UnixMs): EventCounts {
     return this.#events(this.#ring.sumWhole(Math.ceil(fromMs / 1_000), Math.ceil(toMs / 1_000)));
+  }
+
+  /** Everything that is known, oldest first, at the finest resolution that is left; in events. */
+  *history(): Generator<HistoryBucket> {
+    for (const bucket of this.#ring.history()) yield { ...bucket, ...this.#events(bucket) };
   }
 
   /** Calendar months, oldest first. */

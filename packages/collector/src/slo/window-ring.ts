@@ -4,6 +4,13 @@ export interface EventCounts {
   readonly total: number;
 }
 
+/** Events of one bucket of a ring's history. */
+export interface HistoryBucket extends EventCounts {
+  /** Its first second. */
+  readonly second: number;
+  readonly widthSeconds: number;
+}
+
 /** One resolution of a ring: `bucketCount` buckets of `widthSeconds`. */
 export interface RingLevel {
   readonly widthSeconds: number;
@@ -185,20 +192,26 @@ export class WindowRing {
 
   /** Adds everything that another ring knows, at the resolution at which it knows it. */
   takeOver(other: WindowRing): void {
-    if (other.#headSecond < 0) return;
+    for (const { second, bad, total } of other.history()) this.add(second, bad, total);
+    if (other.#headSecond >= 0) this.add(other.#headSecond, 0, 0);
+  }
+
+  /** Everything that is known, oldest first: each stretch at the finest resolution that still covers it. */
+  *history(): Generator<HistoryBucket> {
+    if (this.#headSecond < 0) return;
     let from = Number.NEGATIVE_INFINITY;
-    for (const [index, level] of [...other.#levels].reverse().entries()) {
+    for (const [index, level] of [...this.#levels].reverse().entries()) {
       const { widthSeconds, bucketCount } = level;
-      const oldest = Math.floor(other.#headSecond / widthSeconds) - bucketCount + 2;
-      const finer = other.#levels[other.#levels.length - 2 - index];
-      const end = finer ? finerStart(level, finer, other.#headSecond) : other.#headSecond + 1;
-      for (let start = Math.max(from, oldest * widthSeconds); start < end; start += widthSeconds) {
-        const { bad, total } = other.sumWhole(start, Math.min(start + widthSeconds, end));
-        if (bad !== 0 || total !== 0) this.add(start, bad, total);
+      const oldest = Math.floor(this.#headSecond / widthSeconds) - bucketCount + 2;
+      const finer = this.#levels[this.#levels.length - 2 - index];
+      const end = finer ? finerStart(level, finer, this.#headSecond) : this.#headSecond + 1;
+      for (let second = Math.max(from, oldest * widthSeconds); second < end; second += widthSeconds) {
+        const stop = Math.min(second + widthSeconds, end);
+        const { bad, total } = this.sumWhole(second, stop);
+        if (bad !== 0 || total !== 0) yield { second, widthSeconds: stop - second, bad, total };
       }
       from = Math.max(from, end);
     }
-    this.add(other.#headSecond, 0, 0);
   }
 
   #advance(second: number): void {
