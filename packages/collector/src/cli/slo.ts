@@ -1,98 +1,133 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { messageOf } from "@tocsin/model";
+import { formatProblem } from "@tocsin/model/config";
+import { stringify } from "yaml";
+import type { SimulationAnswer } from "../api/slos.js";
+import type { MonthCounts } from "../slo/book.js";
+import { toOpenSlo, toShortForm } from "../slo/convert.js";
+import { readSloDocuments } from "../slo/documents/read-documents.js";
+import { reportMarkdown, reportRows } from "../slo/report.js";
 import type { SloStatus } from "../slo/status.js";
-import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
-import { type Command, ExitCode, UsageError } from "./command.js";
-import { percent, table } from "./figures.js";
+import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
+import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
+import { listText, showText, simulationText } from "./slo-text.js";
 
-const FLAGS = { ...CLIENT_FLAGS } as const;
+const FLAGS = {
+  ...CLIENT_FLAGS,
+  objective: { type: "string" },
+  window: { type: "string" },
+  since: { type: "string" },
+  month: { type: "string" },
+  to: { type: "string" },
+} as const;
+
+type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
 
 export const slo: Command = {
   name: "slo",
   summary: "SLOs: budgets, burn rates, simulation, reports",
   help: `tocsin slo <what> [flags]
 
-  list         every SLO: budget left, burn rates, when the budget ends
-  show NAME    one SLO with its window pairs
+  list                 every SLO: budget left, burn rates, when the budget ends
+  show NAME            one SLO with its window pairs
+  simulate NAME        its own counts replayed: pages, tickets, budget, old against new
+  report [NAME]        what was promised and kept, month by month, in Markdown
+  convert FILE...      OpenSLO and Sloth documents as SLOs of tocsin.yaml, or as OpenSLO
 
+  --objective RATIO    simulate: another objective, such as 99.5%
+  --window DURATION    simulate: another period, such as 7d
+  --since DURATION     simulate: how far back, such as 7d (default: all that is known)
+  --month YYYY-MM      report: this month only
+  --to FORM            convert: tocsin (default) or openslo
 ${CLIENT_HELP}`,
   async run(args, io) {
     const { flags, positionals } = parseFlags(FLAGS, args);
     const [what = "list", name, ...rest] = positionals;
+    if (what === "convert")
+      return convert(
+        flags,
+        [name ?? "", ...rest].filter((file) => file !== ""),
+        io,
+      );
     if (rest.length > 0) throw new UsageError(`Unexpected "${rest[0]}".`);
     const client = collectorClient(flags, io);
+    const show = <T>(value: T, text: (value: T) => string) =>
+      io.out(flags.json ? `${JSON.stringify(value)}\n` : text(value));
     switch (what) {
-      case "list": {
-        const all = await client.json<SloStatus[]>("/api/v1/slos");
-        io.out(flags.json ? `${JSON.stringify(all)}\n` : listText(all));
+      case "list":
+        show(await client.json<SloStatus[]>("/api/v1/slos"), listText);
+        return ExitCode.good;
+      case "show":
+        show(await client.json<SloStatus>(pathOf(name)), showText);
+        return ExitCode.good;
+      case "simulate": {
+        const query = new URLSearchParams();
+        for (const flag of ["objective", "window", "since"] as const) {
+          if (flags[flag] !== undefined) query.set(flag, flags[flag]);
+        }
+        show(await client.json<SimulationAnswer>(`${pathOf(name)}/simulate?${query}`), simulationText);
         return ExitCode.good;
       }
-      case "show": {
-        if (name === undefined) throw new UsageError("Say which SLO: tocsin slo show NAME.");
-        const one = await client.json<SloStatus>(`/api/v1/slos/${encodeURIComponent(name)}`);
-        io.out(flags.json ? `${JSON.stringify(one)}\n` : showText(one));
+      case "report":
+        show(await reportOf(client, name, flags.month), reportMarkdown);
         return ExitCode.good;
-      }
       default:
-        throw new UsageError(`"${what}" is none of list, show.`);
+        throw new UsageError(`"${what}" is none of list, show, simulate, report, convert.`);
     }
   },
 };
 
-function listText(all: readonly SloStatus[]): string {
-  if (all.length === 0) return "No SLO is configured. Add one under `slos:` in tocsin.yaml.\n";
-  return table(
-    ["slo", "service", "objective", "now", "budget left", "burn", "state", ""],
-    all.map((each) => [
-      titleOf(each),
-      each.service,
-      percentOf(each.objective),
-      percent(each.sliRatio),
-      percent(each.budgetRemainingRatio),
-      burnText(each),
-      each.state,
-      each.exhaustion,
-    ]),
-  );
+function pathOf(name: string | undefined): string {
+  if (name === undefined)
+    throw new UsageError("Say which SLO: NAME is missing. `tocsin slo list` shows them.");
+  return `/api/v1/slos/${encodeURIComponent(name)}`;
 }
 
-function showText(one: SloStatus): string {
-  const { alerts } = one;
-  return [
-    `${titleOf(one)}: ${percentOf(one.objective)} over ${one.window}, ${one.service}`,
-    `  good events   ${one.good} of ${one.total}`,
-    `  budget left   ${percent(one.budgetRemainingRatio)}. ${one.exhaustion}`,
-    `  state         ${one.state}`,
-    "",
-    table(
-      ["pair", "windows", "limit", "long", "short", "bad / all (long)", "state"],
-      alerts.map(({ severity, shortWindow, longWindow, limit, long, short, state }) => [
-        severity,
-        `${longWindow} and ${shortWindow}`,
-        times(limit),
-        times(long.burnRate),
-        times(short.burnRate),
-        `${Math.round(long.bad)} / ${Math.round(long.total)}`,
-        state,
-      ]),
+async function reportOf(client: CollectorClient, name: string | undefined, month: string | undefined) {
+  if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
+    throw new UsageError(`--month ${month} is not a month. Write it as 2026-11.`);
+  }
+  const all = await client.json<SloStatus[]>("/api/v1/slos");
+  const chosen = all.filter((each) => name === undefined || each.name === name);
+  if (chosen.length === 0 && name !== undefined) throw new UsageError(`There is no SLO "${name}".`);
+  const details = await Promise.all(
+    chosen.map(({ name: own, group }) =>
+      client.json<SloStatus & { months: MonthCounts[] }>(
+        `${pathOf(own)}?${new URLSearchParams({ ...group })}`,
+      ),
     ),
-  ].join("\n");
+  );
+  return details.flatMap((detail) => reportRows(detail, month));
 }
 
-function titleOf({ name, group }: SloStatus): string {
-  const labels = Object.entries(group).map(([label, value]) => `${label}=${value}`);
-  return labels.length === 0 ? name : `${name} (${labels.join(", ")})`;
-}
-
-/** The burn rate over the first pair's windows, short and long. */
-function burnText({ alerts }: SloStatus): string {
-  const [first] = alerts;
-  return first ? `${times(first.short.burnRate)} ${times(first.long.burnRate)}` : "";
-}
-
-function times(rate: number): string {
-  return `${Number(rate.toPrecision(3))}×`;
-}
-
-function percentOf(ratio: number): string {
-  return `${Number((ratio * 100).toPrecision(6))} %`;
+async function convert(flags: Flags, files: readonly string[], io: CommandIo): Promise<number> {
+  if (files.length === 0) throw new UsageError("Say which files: tocsin slo convert FILE...");
+  const to = flags.to ?? "tocsin";
+  if (to !== "tocsin" && to !== "openslo") throw new UsageError(`--to ${to} is neither tocsin nor openslo.`);
+  const sources = await Promise.all(
+    files.map(async (file) => {
+      try {
+        return { file, text: await readFile(resolve(io.cwd, file), "utf8") };
+      } catch (error) {
+        throw new UsageError(`Cannot read ${file}: ${messageOf(error)}.`);
+      }
+    }),
+  );
+  const { specs, problems } = readSloDocuments(sources);
+  for (const problem of problems) {
+    io.err(
+      `${formatProblem(
+        problem,
+        sources.find(({ file }) => file === problem.file),
+      )}\n`,
+    );
+  }
+  if (problems.some(({ severity }) => severity === "error")) return ExitCode.findings;
+  const documents = to === "tocsin" ? [{ slos: specs.map(toShortForm) }] : specs.map(toOpenSlo);
+  io.out(
+    flags.json ? `${JSON.stringify(documents)}\n` : documents.map((each) => stringify(each)).join("---\n"),
+  );
+  return ExitCode.good;
 }

@@ -120,7 +120,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     tracesRoutes(stored),
     logsRoutes(stored),
     servicesRoutes({ signals, clock }),
-    slosRoutes({ tracker, clock }),
+    slosRoutes({ tracker, corrections: watch.corrections, clock }),
     deploymentsRoutes({ signals, clock }),
     serviceGraphRoutes({ signals, clock }),
     alertsRoutes(watch.alerting),

@@ -11,6 +11,7 @@ import {
 import type { Setup } from "../config/setup.js";
 import { FileJournal } from "../journal/index.js";
 import { SloAlertSource } from "../slo/alert-source.js";
+import { CorrectionBook } from "../slo/correction-book.js";
 import { createSliReader } from "../slo/sli-reader.js";
 import type { Memory } from "./memory.js";
 import type { PartContext } from "./parts.js";
@@ -19,6 +20,8 @@ import type { PartContext } from "./parts.js";
 export interface Watch {
   readonly alerting: Alerting;
   readonly runner: ActionRunner;
+  /** Corrections of SLOs that people enter. */
+  readonly corrections: CorrectionBook;
   /** The rule groups as they are evaluated now. */
   ruleGroups(): readonly RuleGroupSource[];
   /** Brings back what was remembered, then begins to evaluate, notify and act. */
@@ -48,6 +51,7 @@ export async function createWatch(context: PartContext, memory: Memory, external
       logger,
     }),
   );
+  const corrections = await CorrectionBook.open({ tracker: memory.tracker, journal, clock });
   const appendSamples: SampleSink = (samples) => {
     memory.head.appendSamples(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
   };
@@ -88,6 +92,7 @@ export async function createWatch(context: PartContext, memory: Memory, external
   return {
     alerting,
     runner,
+    corrections,
     ruleGroups: () => groups,
     async start() {
       await runner.start();

@@ -1,6 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 import type { MonthCounts, SloBook } from "./book.js";
-import { correctionAt } from "./correction.js";
+import { correctionAt, type OnceCorrection } from "./correction.js";
 import { boundsAt, longestMs } from "./period.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
@@ -22,6 +22,8 @@ export class SloLedger implements SloBook {
   readonly #ring: WindowRing;
   readonly #slices: TimeSlices | undefined;
   readonly #months = new Map<string, { bad: number; total: number }>();
+  /** Corrections that were made while running, besides those of the configuration. */
+  #corrections: OnceCorrection[] = [];
   #carriedBad = 0;
   #carriedTotal = 0;
   #excluded = 0;
@@ -51,7 +53,7 @@ export class SloLedger implements SloBook {
   /** Adds events to one second. `bad` and `total` may be fractions. */
   record(second: number, bad: number, total: number): void {
     if (total <= 0) return;
-    if (this.spec.corrections.length > 0 && this.#isExcluded(second)) {
+    if (this.spec.corrections.length + this.#corrections.length > 0 && this.#isExcluded(second)) {
       this.#excluded += total;
       return;
     }
@@ -96,8 +98,18 @@ export class SloLedger implements SloBook {
     return [...this.#months].map(([month, { bad, total }]) => ({ month, ...this.#events({ bad, total }) }));
   }
 
-  /** Takes the events of a stretch out afterwards. @returns what was taken out */
-  exclude(fromMs: UnixMs, toMs: UnixMs): EventCounts {
+  /**
+   * Takes the events of a stretch out afterwards; those of it that still come are not counted either. Doing the same
+   * again changes nothing.
+   *
+   * @returns what was taken out
+   */
+  exclude(correction: OnceCorrection): EventCounts {
+    const { fromMs, toMs } = correction;
+    if (this.#corrections.some((each) => each.fromMs === fromMs && each.toMs === toMs))
+      return { bad: 0, total: 0 };
+    this.#corrections.push(correction);
+    this.#corrected.second = -1;
     const removed = this.#ring.remove(Math.floor(fromMs / 1_000), Math.ceil(toMs / 1_000));
     const events = this.#events(removed);
     this.#excluded += events.total;
@@ -116,6 +128,7 @@ export class SloLedger implements SloBook {
       excluded: this.#excluded,
       months: [...this.#months].map(([month, { bad, total }]) => [month, bad, total]),
       slices: this.#slices?.toJSON(),
+      corrections: this.#corrections,
     };
     return { state, numbers: this.#ring.numbers() };
   }
@@ -131,6 +144,7 @@ export class SloLedger implements SloBook {
     this.#months.clear();
     for (const [month, bad, total] of state.months) this.#months.set(month, { bad, total });
     this.#slices?.load(state.slices);
+    this.#corrections = [...(state.corrections ?? [])];
     if (periodMs === longestMs(this.spec.period)) this.#ring.load(next);
     else {
       const before = new WindowRing(ringLevels(Math.ceil(periodMs / 1_000)));
@@ -173,10 +187,8 @@ export class SloLedger implements SloBook {
 
   #isExcluded(second: number): boolean {
     if (this.#corrected.second !== second) {
-      this.#corrected = {
-        second,
-        isExcluded: correctionAt(this.spec.corrections, second * 1_000) !== undefined,
-      };
+      const all = [...this.spec.corrections, ...this.#corrections];
+      this.#corrected = { second, isExcluded: correctionAt(all, second * 1_000) !== undefined };
     }
     return this.#corrected.isExcluded;
   }
@@ -194,6 +206,7 @@ export interface LedgerState {
   excluded: number;
   months: [month: string, bad: number, total: number][];
   slices: unknown;
+  corrections?: readonly OnceCorrection[];
 }
 
 function unitsOf({ sli, budgeting }: SloSpec): number {

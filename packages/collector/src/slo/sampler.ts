@@ -10,7 +10,7 @@ import {
 import type { Queryable } from "@tocsin/promql";
 import type { ObservedRequests, RequestSink } from "../signals/requests.js";
 import type { Comparison, QuerySli, Sli, SloSpec } from "./spec.js";
-import type { SloTracker } from "./tracker.js";
+import type { SloTracker, TrackedSlo } from "./tracker.js";
 
 export interface SloSamplerDeps {
   readonly tracker: SloTracker;
@@ -46,29 +46,17 @@ interface Watched {
  */
 export class SloSampler implements RequestSink {
   readonly #deps: SloSamplerDeps;
-  readonly #watched: Watched[] = [];
+  /** By SLO; those of a former configuration are forgotten. */
+  #watched: readonly Watched[] = [];
+  #tracked: readonly TrackedSlo[] = [];
   #cancel: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(deps: SloSamplerDeps) {
     this.#deps = deps;
-    for (const { spec } of deps.tracker.tracked()) {
-      const everyMs = intervalOf(spec.sli);
-      if (everyMs === undefined) continue;
-      this.#watched.push({
-        spec,
-        everyMs,
-        nextMs: 0,
-        lastMs: undefined,
-        counters: undefined,
-        lastSuccessMs: undefined,
-        isFailing: false,
-      });
-    }
   }
 
   start(): void {
-    if (this.#watched.length === 0) return;
     this.#cancel ??= every(this.#deps.clock, 1_000, () => this.tick(this.#deps.clock.now()));
   }
 
@@ -79,7 +67,7 @@ export class SloSampler implements RequestSink {
 
   onRequests({ service, environment, route, isError, toSecond }: ObservedRequests): void {
     if (isError) return;
-    for (const watched of this.#watched) {
+    for (const watched of this.#current()) {
       const { sli } = watched.spec;
       if (sli.kind !== "freshness" || watched.spec.service !== service) continue;
       if (watched.spec.environment !== undefined && watched.spec.environment !== environment) continue;
@@ -90,9 +78,22 @@ export class SloSampler implements RequestSink {
 
   /** Looks at every indicator that is due. A query that fails is logged once until it works again. */
   tick(nowMs: UnixMs): Promise<void> {
-    const due = this.#watched.filter(({ nextMs }) => nowMs >= nextMs);
+    const due = this.#current().filter(({ nextMs }) => nowMs >= nextMs);
     this.#running = Promise.all(due.map((watched) => this.#look(watched, nowMs))).then(() => {});
     return this.#running;
+  }
+
+  /** What is watched under the present configuration. */
+  #current(): readonly Watched[] {
+    const tracked = this.#deps.tracker.tracked();
+    if (tracked === this.#tracked) return this.#watched;
+    const before = new Map(this.#watched.map((watched) => [watched.spec, watched]));
+    this.#watched = tracked.flatMap(({ spec }) => {
+      const everyMs = intervalOf(spec.sli);
+      return everyMs === undefined ? [] : [before.get(spec) ?? newlyWatched(spec, everyMs)];
+    });
+    this.#tracked = tracked;
+    return this.#watched;
   }
 
   async #look(watched: Watched, nowMs: UnixMs): Promise<void> {
@@ -196,6 +197,18 @@ export class SloSampler implements RequestSink {
     const sum = result.samples.reduce((all, { value }) => all + value, 0);
     return Number.isNaN(sum) ? undefined : sum;
   }
+}
+
+function newlyWatched(spec: SloSpec, everyMs: number): Watched {
+  return {
+    spec,
+    everyMs,
+    nextMs: 0,
+    lastMs: undefined,
+    counters: undefined,
+    lastSuccessMs: undefined,
+    isFailing: false,
+  };
 }
 
 function intervalOf(sli: Sli): number | undefined {

@@ -2,10 +2,12 @@ import type { Labels, UnixMs } from "@tocsin/model";
 import { labelsKey } from "@tocsin/model";
 import type { ObservedRequests, RequestSink } from "../signals/requests.js";
 import { CompositeBook, type SloBook } from "./book.js";
+import type { OnceCorrection } from "./correction.js";
 import { SloLedger } from "./ledger.js";
 import type { RequestSli, SloSpec } from "./spec.js";
 import { type SloStatus, statusOf } from "./status.js";
 import { readTrackerSnapshot, writeTrackerSnapshot } from "./tracker-snapshot.js";
+import type { HistoryBucket } from "./window-ring.js";
 
 /** Groups that one SLO with `by` may have; further ones are counted together. */
 export const MAX_GROUPS = 200;
@@ -83,13 +85,17 @@ export class SloTracker implements RequestSink {
   }
 
   /** Takes the events of a stretch of time out of an SLO, all its groups. @returns how many, or undefined if unknown */
-  exclude(name: string, fromMs: UnixMs, toMs: UnixMs): number | undefined {
+  exclude(name: string, correction: OnceCorrection): number | undefined {
     const entry = this.#entries.find(({ spec }) => spec.name === name);
     if (!entry) return undefined;
-    return [...entry.ledgers.values()].reduce(
-      (sum, { ledger }) => sum + ledger.exclude(fromMs, toMs).total,
-      0,
-    );
+    return [...entry.ledgers.values()].reduce((sum, { ledger }) => sum + ledger.exclude(correction).total, 0);
+  }
+
+  /** An SLO's own counts, oldest first, at the finest resolution that is left; of all its groups together. */
+  history(name: string): HistoryBucket[] {
+    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    const all = [...(entry?.ledgers.values() ?? [])].flatMap(({ ledger }) => [...ledger.history()]);
+    return all.sort((a, b) => a.second - b.second);
   }
 
   /** Uses other SLOs from now on; those that measure the same as before keep their counts. */
