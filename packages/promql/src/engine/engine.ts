@@ -5,7 +5,7 @@ import { type InstantResult, MatrixResult, type RangeResult, ScalarResult, Strin
 import type { Storage } from "../storage.js";
 import { type Expression, withoutParens } from "../syntax/ast.js";
 import { typeName, valueType } from "../syntax/check.js";
-import { parse } from "../syntax/parse.js";
+import { parse, tooDeep } from "../syntax/parse.js";
 import type { Context } from "./context.js";
 import { evaluate } from "./evaluate.js";
 import { checkFeatures, type Feature, hasFeature } from "./features.js";
@@ -181,6 +181,9 @@ export class Engine {
         evaluate: (inner, innerFrame) => evaluate(inner, innerFrame, context),
       };
       return await compute(context);
+    } catch (error) {
+      if (error instanceof RangeError) throw tooDeep(error);
+      throw error;
     } finally {
       querier.close?.();
     }

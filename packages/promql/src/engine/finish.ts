@@ -89,12 +89,13 @@ export async function rawMatrix(
     const histograms = h
       .map((histogram, i) => ({ tMs: ht[i] ?? 0, histogram }))
       .filter(({ tMs }) => tMs > startMs && tMs <= endMs);
-    if (to === from && histograms.length === 0) return;
+    if (to === from && histograms.length === 0) return 0;
     const kept = dropsName
       ? Object.fromEntries(Object.entries(labels).filter(([name]) => name !== "__name__"))
       : labels;
     context.governor.hold(to - from + histograms.length);
     list.push({ labels: kept, timestamps: t.slice(from, to), values: v.slice(from, to), histograms });
+    return to - from;
   });
   return list.sort((a, b) => compareLabels(a.labels, b.labels));
 }

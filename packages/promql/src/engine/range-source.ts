@@ -20,8 +20,11 @@ export interface RangeSource {
   readonly windowMs: number;
   readonly mode: ExtendedMode | undefined;
   readonly lookbackMs: number;
-  /** Calls `visit` for each series; the samples are valid only during the call. */
-  each(visit: (labels: Labels, dropsName: boolean, series: RangeSeries) => void): Promise<void>;
+  /**
+   * Calls `visit` for each series; the samples are valid only during the call. It returns how many samples it looked at,
+   * so that long work is noticed by its length.
+   */
+  each(visit: (labels: Labels, dropsName: boolean, series: RangeSeries) => number): Promise<void>;
 }
 
 /** Opens the range vector that a function takes. */
@@ -68,9 +71,9 @@ function selectorSource(
         series.read(buffer);
         governor.hold(buffer.length);
         samples.fromBuffer(buffer);
-        visit(series.labels, false, samples);
+        const work = visit(series.labels, false, samples);
         governor.release(buffer.length);
-        if (governor.spend(buffer.length + frame.count)) await governor.nextTurn();
+        if (governor.spend(buffer.length + frame.count + work)) await governor.nextTurn();
       }
     },
   };
@@ -100,8 +103,8 @@ async function subquerySource(
       const { governor } = context;
       for (let row = 0; row < grid.rows; row++) {
         samples.fromRow(grid, row, inner);
-        visit(grid.labels[row] ?? {}, grid.dropsName[row] ?? false, samples);
-        if (governor.spend(grid.steps + frame.count)) await governor.nextTurn();
+        const work = visit(grid.labels[row] ?? {}, grid.dropsName[row] ?? false, samples);
+        if (governor.spend(grid.steps + frame.count + work)) await governor.nextTurn();
       }
       governor.release(grid.rows * grid.steps);
     },

@@ -34,6 +34,7 @@ export async function absentOverTime(call: CallExpression, frame: Frame, context
       while (i < h.length && (ht[i] ?? 0) <= startMs) i++;
       if ((f < floats && (t[f] ?? 0) <= endMs) || (i < h.length && (ht[i] ?? 0) <= endMs)) present[step] = 1;
     }
+    return frame.count;
   });
   return whereNot(present, argument);
 }

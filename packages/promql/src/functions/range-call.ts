@@ -86,15 +86,17 @@ export async function callRangeFunction(
   await source.each((labels, dropsName, series) => {
     call.labels = labels;
     const base = grid.addRow(labels, dropsName);
-    if (!slide(compute, call, source, series, frame, grid, base)) {
+    const work = slide(compute, call, source, series, frame, grid, base);
+    if (work === undefined) {
       grid.dropLastRow();
-      return;
+      return 0;
     }
     context.governor.hold(frame.count);
     const name = labels.__name__;
     if (isCounterFunction && series.floats > 0 && name !== undefined && !COUNTER_SUFFIX.test(name)) {
       context.notes.possibleNonCounter(name, call.at);
     }
+    return work;
   });
   return {
     type: "vector",
@@ -102,7 +104,7 @@ export async function callRangeFunction(
   };
 }
 
-/** Moves the window over one series. True when any step got a value. */
+/** Moves the window over one series. Gives the samples looked at, or undefined when no step got a value. */
 function slide(
   compute: RangeFunction,
   call: RangeCall,
@@ -111,7 +113,7 @@ function slide(
   frame: Frame,
   grid: Grid,
   base: number,
-): boolean {
+): number | undefined {
   const window: Window = {
     series,
     firstFloat: 0,
@@ -127,6 +129,7 @@ function slide(
   const histograms = h.length;
   const isExtended = source.mode !== undefined;
   let any = false;
+  let work = 0;
   for (let step = 0; step < frame.count; step++) {
     const endMs = source.times.firstMs + step * source.times.stepMs;
     const startMs = endMs - source.windowMs;
@@ -146,11 +149,12 @@ function slide(
     window.tMs = stepTime(frame, step);
     window.step = step;
     const value = compute(window, call);
+    work += window.endFloat - window.firstFloat + 8 * (window.endHistogram - window.firstHistogram);
     if (value === undefined) continue;
     any = true;
     grid.set(base + step, value);
   }
-  return any;
+  return any ? work : undefined;
 }
 
 function checkMode(name: string, { mode }: RangeSource): void {

@@ -26,7 +26,8 @@ export function looksReset(previous: Histogram, current: Histogram): boolean {
   if (current.zeroThreshold < previous.zeroThreshold) return true;
   const reduced = reduceToSchema(previous, current.schema);
   // A zero bucket that now ends inside an earlier bucket cannot have grown out of it.
-  if (zeroThresholdReaches(reduced, current.zeroThreshold) !== current.zeroThreshold) return true;
+  const isWider = current.zeroThreshold > previous.zeroThreshold;
+  if (isWider && zeroThresholdReaches(reduced, current.zeroThreshold) !== current.zeroThreshold) return true;
   const before = widenZeroBucket(reduced, current.zeroThreshold);
   if (current.zeroCount < before.zeroCount) return true;
   return anySmaller(before.positive, current.positive) || anySmaller(before.negative, current.negative);

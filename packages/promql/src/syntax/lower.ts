@@ -35,7 +35,9 @@ function skipComments(node: SyntaxNode): SyntaxNode | null {
   return next;
 }
 
-/** One piece: each method is one production of the grammar, and they call each other. */
+/**
+ * One piece, and so longer than others: each method is one production of the grammar, and they call each other.
+ */
 class Lowering {
   readonly #query: string;
 
@@ -159,7 +161,14 @@ class Lowering {
           range,
         };
       default:
-        throw parseError(this.#query, range, `unexpected ${JSON.stringify(this.#text(node))}`);
+        // Nodes without a name are what the parser flattens in very deep trees.
+        throw parseError(
+          this.#query,
+          range,
+          node.name === ""
+            ? "expression is nested too deeply"
+            : `unexpected ${JSON.stringify(this.#text(node))}`,
+        );
     }
   }
 

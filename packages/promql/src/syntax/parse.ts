@@ -1,4 +1,6 @@
+import type { PartialParse, Tree } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
+import { PromQLError } from "../errors.js";
 import type { Expression } from "./ast.js";
 import { checkTypes } from "./check.js";
 import { lower } from "./lower.js";
@@ -13,13 +15,37 @@ import { syntaxFault } from "./syntax-fault.js";
  * @throws {PromQLError} PROMQL_PARSE with `line:column: parse error: …` and the range of the culprit.
  */
 export function parse(query: string): Expression {
-  const text = normalised(query);
-  const tree = parser.parse(text);
-  const fault = syntaxFault(query, tree);
-  if (fault !== undefined) throw fault;
-  const expression = lower(query, tree);
-  checkTypes(query, expression);
-  return expression;
+  try {
+    const tree = parsedTree(normalised(query));
+    const fault = syntaxFault(query, tree);
+    if (fault !== undefined) throw fault;
+    const expression = lower(query, tree);
+    checkTypes(query, expression);
+    return expression;
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep(error);
+    throw error;
+  }
+}
+
+/**
+ * The parser gives up on chains of more than 300 operators in a long text, a guard for editors that parse while one types.
+ * A generated query may be a longer chain, so its count is kept at zero.
+ */
+function parsedTree(text: string): Tree {
+  const parse = parser.startParse(text) as PartialParse & { bigReductionCount?: number };
+  for (;;) {
+    const tree = parse.advance();
+    if (tree !== null) return tree;
+    parse.bigReductionCount = 0;
+  }
+}
+
+/** What to say when an expression is nested more deeply than the stack of calls reaches. */
+export function tooDeep(cause: RangeError): PromQLError {
+  return new PromQLError("PROMQL_LIMIT", "expression is nested too deeply. Split it with recording rules.", {
+    cause,
+  });
 }
 
 const STRING_COMMENT_OR_FOLDED =

@@ -246,3 +246,16 @@ test("a long expression gets one operand or argument per line", () => {
 / on (job) group_left ()
   sum by (job) (up)`);
 });
+
+test.each([
+  ["foo + bar offset 5m * 2", "foo + ((bar offset 5m) * 2)"],
+  ["foo or bar @ 10", "foo or (bar @ 10)"],
+  ["-foo @ 10 ^ 2", "-((foo @ 10) ^ 2)"],
+  ["-1 ^ 2", "-(1 ^ 2)"],
+  ["a ^ -b * c", "(a ^ (-b)) * c"],
+  ["a - b - c", "(a - b) - c"],
+  ["a and b or c unless d", "(a and b) or (c unless d)"],
+  ["a == b + c", "a == (b + c)"],
+])("%s means %s", (query, meant) => {
+  expect(shape(parse(query), true)).toEqual(shape(parse(meant), true));
+});

@@ -1,4 +1,4 @@
-import type { SyntaxNodeRef, Tree } from "@lezer/common";
+import type { Tree } from "@lezer/common";
 import { nearestName } from "@tocsin/model";
 import type { PromQLError } from "../errors.js";
 import { FUNCTION_NAMES, functionSignature } from "./function-signatures.js";
@@ -9,24 +9,33 @@ export function syntaxFault(query: string, tree: Tree): PromQLError | undefined 
   if (query.replace(/#[^\n]*/g, "").trim() === "") {
     return parseError(query, { from: 0, to: query.length }, "no expression found in input");
   }
-  const broken = findFirst(tree, (node) => node.type.isError);
+  const { broken, depth } = survey(tree);
   if (broken === undefined) return undefined;
+  if (depth > MAX_DEPTH) return parseError(query, { from: 0, to: query.length }, TOO_DEEP);
   const from = skipSpace(query, broken.from);
   return unterminatedString(query) ?? unknownFunction(query, from) ?? unexpected(query, from, tree);
 }
 
-function findFirst(
-  tree: Tree,
-  wanted: (node: SyntaxNodeRef) => boolean,
-): { from: number; to: number } | undefined {
-  let found: { from: number; to: number } | undefined;
+/** Nesting, of brackets or of operators in a row, that the parser's stack and tree have room for. */
+const MAX_DEPTH = 2_400;
+const TOO_DEEP = "expression is nested too deeply";
+
+/** The first error node, and how deep the tree is. */
+function survey(tree: Tree): { broken: { from: number; to: number } | undefined; depth: number } {
+  let broken: { from: number; to: number } | undefined;
+  let depth = 0;
+  let level = 0;
   tree.iterate({
     enter(node) {
-      if (found === undefined && wanted(node)) found = { from: node.from, to: node.to };
-      return found === undefined;
+      level++;
+      depth = Math.max(depth, level);
+      if (broken === undefined && node.type.isError) broken = { from: node.from, to: node.to };
+    },
+    leave() {
+      level--;
     },
   });
-  return found;
+  return { broken, depth };
 }
 
 function skipSpace(query: string, offset: number): number {
@@ -60,6 +69,10 @@ function unknownFunction(query: string, offset: number): PromQLError | undefined
 }
 
 function unexpected(query: string, offset: number, tree: Tree): PromQLError {
+  const before = query.slice(0, offset);
+  if (openBrackets(before).length > MAX_DEPTH || /[-+\s]{2400}$/.test(before)) {
+    return parseError(query, { from: offset, to: offset }, TOO_DEEP);
+  }
   if (offset >= query.length) {
     const open = unclosed(query);
     if (open !== undefined) {
@@ -89,14 +102,18 @@ function describeWord(word: string): string {
 }
 
 function unclosed(query: string): string | undefined {
+  const names: Readonly<Record<string, string>> = { "(": "parenthesis", "[": "bracket", "{": "brace" };
+  return names[openBrackets(query).at(-1) ?? ""];
+}
+
+function openBrackets(query: string): string[] {
   const open: string[] = [];
   const tokens = /"(?:[^\\"]|\\[\s\S])*"|'(?:[^\\']|\\[\s\S])*'|`[^`]*`|#[^\n]*|[()[\]{}]/g;
   for (const [token] of query.matchAll(tokens)) {
     if ("([{".includes(token)) open.push(token);
     else if (token.length === 1 && ")]}".includes(token)) open.pop();
   }
-  const names: Readonly<Record<string, string>> = { "(": "parenthesis", "[": "bracket", "{": "brace" };
-  return names[open.at(-1) ?? ""];
+  return open;
 }
 
 /** Where the parser was, in Prometheus's words. */

@@ -31,7 +31,7 @@ export function explanationOf({ query, start }, why, ours, theirs) {
   return undefined;
 }
 
-/** Whether their series are ours with a metric name. */
+/** Whether the series differ, and only by metric names that theirs have. */
 function namesApart(ours, theirs) {
   const keys = (answer, withName) =>
     answer.data.result
@@ -39,5 +39,5 @@ function namesApart(ours, theirs) {
       .map((labels) => JSON.stringify(labels.sort()))
       .sort()
       .join();
-  return keys(ours, true) === keys(theirs, false) && keys(ours, true) !== keys(theirs, true);
+  return keys(ours, false) === keys(theirs, false) && keys(ours, true) !== keys(theirs, true);
 }
