@@ -19,6 +19,7 @@ import {
 } from "@tocsin/model/config";
 import { compileSlo } from "../slo/compile.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
+import { lintProblems } from "../slo/lint.js";
 import type { SloSpec } from "../slo/spec.js";
 import { filesMatching } from "./file-pattern.js";
 import { loadConfig } from "./load.js";
@@ -76,6 +77,7 @@ export async function loadSetup(
   checkActions(config, slos, reading);
   checkRuleActions(config, ruleGroups, reading);
   checkNames(slos, config.slos.length, reading);
+  reading.problems.push(...lintProblems(slos, document, config.slos.length));
   const problems = sortProblems(reading.problems);
   const failed = alerting === undefined || problems.some(({ severity }) => severity === "error");
   const setup = failed

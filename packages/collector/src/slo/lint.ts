@@ -1,0 +1,188 @@
+import { formatDuration, nearestName } from "@tocsin/model";
+import type { ConfigDocument, Path, Problem, ProblemText } from "@tocsin/model/config";
+import { PromQLError, parse } from "@tocsin/promql";
+import { percentWords, windowName } from "./budget.js";
+import { nominalMs } from "./period.js";
+import type { SloSpec } from "./spec.js";
+import { lowestFiringObjective } from "./window-pair.js";
+
+/** Something about an SLO that its author should know, with where it stands in the short form. */
+export interface SloFinding extends ProblemText {
+  /** Index of the SLO. */
+  readonly index: number;
+  /** Within the SLO, such as `["sli", "total"]`. */
+  readonly path: Path;
+  /** Within the text at `path`, for faults of a query. */
+  readonly range?: { readonly offset: number; readonly length: number };
+}
+
+/** Upper bounds that OpenTelemetry advises for request durations; SDKs measure with them unless told otherwise. */
+const ADVISED_BOUNDS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/**
+ * Looks for SLOs that are well formed and yet cannot do what they are for.
+ *
+ * - error `slo/unknown-part`: a composite names an SLO that does not exist
+ * - error `slo/promql`: a query that cannot be parsed
+ * - warning `slo/pair-never-fires`: the objective is so low that even an outage stays under a pair's limit
+ * - warning `slo/pair-always-on`: a limit so low that a service that keeps its promise alerts
+ * - warning `slo/short-window`: a period of minutes where months may be meant
+ * - warning `slo/long-window`: a period beyond the retention of what it could be computed from again
+ * - warning `slo/threshold-between-bounds`: a latency threshold at which measured histograms have no bound
+ *
+ * @param options.retentionMs how long history is kept, where that is known
+ */
+export function lintSlos(specs: readonly SloSpec[], options: { retentionMs?: number } = {}): SloFinding[] {
+  return specs.flatMap((spec, index) =>
+    [
+      ...unknownParts(spec, specs),
+      ...brokenQueries(spec),
+      ...pairFindings(spec),
+      ...periodFindings(spec, options.retentionMs),
+      ...thresholdFindings(spec),
+    ].map((finding) => ({ ...finding, index })),
+  );
+}
+
+/** Findings as problems with their places: those of the configuration itself, then those of SLO files. */
+export function lintProblems(
+  specs: readonly SloSpec[],
+  document: ConfigDocument | undefined,
+  inlineCount: number,
+  options: { retentionMs?: number } = {},
+): Problem[] {
+  return lintSlos(specs, options).flatMap(({ index, path, range, severity = "warning", ...text }) => {
+    const problem = { ...text, severity };
+    if (index < inlineCount) {
+      if (!document) return [];
+      const at: Path = ["slos", index, ...path];
+      return [
+        range
+          ? document.problemWithin(at, range.offset, range.length, problem)
+          : document.problemAt(at, problem),
+      ];
+    }
+    const [, file = "", line = "1"] = /^(.*):(\d+)$/.exec(specs[index]?.place ?? "") ?? [];
+    return [{ file, line: Number(line), column: 1, length: 1, ...problem }];
+  });
+}
+
+type Finding = Omit<SloFinding, "index">;
+
+function unknownParts({ sli }: SloSpec, specs: readonly SloSpec[]): Finding[] {
+  if (sli.kind !== "composite") return [];
+  const names = specs.filter((each) => each.sli.kind !== "composite").map(({ name }) => name);
+  return sli.parts.flatMap(({ slo }, index): Finding[] => {
+    if (names.includes(slo)) return [];
+    const nearest = nearestName(slo, names);
+    return [
+      {
+        path: ["sli", "parts", index, "slo"],
+        severity: "error",
+        code: "slo/unknown-part",
+        message: `There is no SLO "${slo}" that this one could be made of.`,
+        hint: nearest ? `Did you mean "${nearest}"?` : undefined,
+      },
+    ];
+  });
+}
+
+function brokenQueries({ sli }: SloSpec): Finding[] {
+  const queries: [field: string, query: string | undefined][] =
+    sli.kind === "ratio"
+      ? [
+          ["good", sli.good],
+          ["bad", sli.bad],
+          ["total", sli.total],
+        ]
+      : "query" in sli
+        ? [["query", sli.query]]
+        : [];
+  return queries.flatMap(([field, query]): Finding[] => {
+    if (query === undefined) return [];
+    try {
+      // A duration as long as its placeholder, so that places in the text stay what they are.
+      parse(query.replaceAll("$window", "000060s"));
+      return [];
+    } catch (error) {
+      if (!(error instanceof PromQLError)) throw error;
+      const range = error.range;
+      return [
+        {
+          path: ["sli", field],
+          severity: "error",
+          code: "slo/promql",
+          message: error.message.replace(/^\d+:\d+: /, "").replaceAll("000060s", "$window"),
+          ...(range ? { range: { offset: range.from, length: Math.max(1, range.to - range.from) } } : {}),
+        },
+      ];
+    }
+  });
+}
+
+function pairFindings({ objective, pairs, sli }: SloSpec): Finding[] {
+  if (sli.kind === "composite") return [];
+  return pairs.flatMap((pair): Finding[] => {
+    const name = `${windowName(pair.longMs)}/${windowName(pair.shortMs)}`;
+    const limit = Number(pair.burnRate.toPrecision(3));
+    if (objective <= lowestFiringObjective(pair)) {
+      return [
+        {
+          path: ["objective"],
+          code: "slo/pair-never-fires",
+          message: `At an objective of ${percentWords(objective, 6)} the ${pair.severity} pair ${name} can never fire: even with every event bad the burn rate is ${Number((1 / (1 - objective)).toPrecision(3))}, and its limit is ${limit}.`,
+          hint: `Choose an objective over ${percentWords(lowestFiringObjective(pair), 4)}, or pairs with lower limits.`,
+        },
+      ];
+    }
+    // The slowest default pair of a period of 28 days stands at 0.93, by custom.
+    if (pair.burnRate >= 0.9) return [];
+    return [
+      {
+        path: ["alerting", "pairs"],
+        code: "slo/pair-always-on",
+        message: `The limit of the ${pair.severity} pair ${name} is ${limit}: it alerts on a service that keeps its promise.`,
+        hint: "Choose a limit of 1 or more: a larger share of the budget, or a shorter long window.",
+      },
+    ];
+  });
+}
+
+function periodFindings({ period }: SloSpec, retentionMs: number | undefined): Finding[] {
+  const lengthMs = nominalMs(period);
+  const name = formatDuration(lengthMs);
+  if (period.kind === "rolling" && lengthMs < 3_600_000) {
+    return [
+      {
+        path: ["window"],
+        code: "slo/short-window",
+        message: `A window of ${name} holds minutes, in which an error budget means little.`,
+        hint: "Write 30d for a month; m stands for minutes.",
+      },
+    ];
+  }
+  if (retentionMs === undefined || lengthMs <= retentionMs) return [];
+  return [
+    {
+      path: ["window"],
+      code: "slo/long-window",
+      message: `The window of ${name} is longer than history is kept (${formatDuration(retentionMs)}): its counts are kept, but what they came from is gone before it ends.`,
+      hint: "Keep history for longer under retention, or choose a shorter window.",
+    },
+  ];
+}
+
+function thresholdFindings({ sli }: SloSpec): Finding[] {
+  if (sli.kind !== "latency" || ADVISED_BOUNDS_SECONDS.includes(sli.thresholdSeconds)) return [];
+  const near = ADVISED_BOUNDS_SECONDS.toSorted(
+    (a, b) => Math.abs(a - sli.thresholdSeconds) - Math.abs(b - sli.thresholdSeconds),
+  )[0];
+  return [
+    {
+      path: ["sli", "threshold"],
+      code: "slo/threshold-between-bounds",
+      message: `Histograms that are measured with the usual bounds have none at ${formatDuration(Math.round(sli.thresholdSeconds * 1_000))}, so slow requests are estimated between two bounds.`,
+      hint: `Choose ${formatDuration(Math.round((near ?? 0.25) * 1_000))} for exact counts, or give the histogram this bound. Services that are counted by spans are exact at any threshold.`,
+    },
+  ];
+}
