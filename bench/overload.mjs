@@ -1,0 +1,30 @@
+// Ten times the load that a sidecar takes: memory stays bounded, and what it takes stays near its best.
+import { parseArgs } from "node:util";
+import { load, needLoadGenerator, startCollector, startSink } from "./lib/collector.mjs";
+
+const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
+await needLoadGenerator("overload");
+const sink = await startSink();
+const collector = await startCollector(["--mode", "sidecar", "--forward", sink.url]);
+const url = `http://127.0.0.1:${collector.otlpHttpPort}`;
+const peak = await load(url, ["--duration", "10", "--concurrency", "4"], collector.pid);
+const rate = String(peak.acceptedPerS * 10);
+const over = await load(
+  url,
+  ["--rate", rate, "--duration", values.seconds, "--concurrency", "64"],
+  collector.pid,
+);
+await collector.stop();
+sink.close();
+console.log(
+  JSON.stringify({
+    bench: "overload",
+    peakPerS: peak.acceptedPerS,
+    offeredPerS: Number(rate),
+    goodputPerS: over.acceptedPerS,
+    goodputRatio: Math.round((over.acceptedPerS / peak.acceptedPerS) * 100) / 100,
+    codes: over.totals.codes,
+    rssMaxMb: { peak: peak.target.rssMaxMb, overload: over.target.rssMaxMb },
+    target: { goodputRatio: 0.8 },
+  }),
+);
