@@ -9,7 +9,7 @@ import {
   withoutParens,
 } from "../syntax/ast.js";
 import type { Context } from "./context.js";
-import { type Frame, lastTime } from "./frame.js";
+import type { Frame } from "./frame.js";
 import { RangeSeries } from "./range-series.js";
 import { matchersOf, resolveMs, type Shifted, shifted } from "./selection.js";
 
@@ -118,9 +118,4 @@ export function subqueryFrame(times: Shifted, windowMs: number, stepMs: number):
   if (startMs <= fromMs) startMs += stepMs;
   const count = Math.floor((times.lastMs - startMs) / stepMs) + 1;
   return { startMs, stepMs, count };
-}
-
-/** Last step of a subquery's frame; undefined when it has none. */
-export function lastOf(frame: Frame): number | undefined {
-  return frame.count > 0 ? lastTime(frame) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 import { createMatcher, type Matcher } from "../matcher.js";
-import type { AtTime, Duration, LabelMatcher, VectorSelector } from "../syntax/ast.js";
+import type { AtTime, Duration, LabelMatcher } from "../syntax/ast.js";
 import { durationMs } from "../syntax/duration-value.js";
 import type { Context } from "./context.js";
 import { type Frame, lastTime } from "./frame.js";
@@ -43,15 +43,4 @@ export function shifted(
   }
   const fixedMs = at.kind === "time" ? at.tMs : at.kind === "start" ? context.startMs : context.endMs;
   return { firstMs: fixedMs - offsetMs, lastMs: fixedMs - offsetMs, stepMs: 0 };
-}
-
-/** Earliest and latest time that a selector needs, so that the storage can be opened once for the whole query. */
-export type Reach = { minMs: UnixMs; maxMs: UnixMs };
-
-/** Whether a selector's text names its metric, for annotations. */
-export function nameOf(selector: VectorSelector): string | undefined {
-  return (
-    selector.name ??
-    selector.matchers.find(({ name, operator }) => name === "__name__" && operator === "=")?.value
-  );
 }

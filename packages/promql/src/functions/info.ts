@@ -27,7 +27,10 @@ export async function callInfo(
   const nameConditions = conditions.filter(({ name }) => name === "__name__");
   const dataConditions = conditions.filter(({ name }) => name !== "__name__");
   const names = compile(nameConditions.length > 0 ? nameConditions : [targetInfo(call)]);
-  const isInfo = (labels: Labels) => names.every((matcher) => matcher.matches(labels.__name__ ?? ""));
+  // Info series are not enriched themselves. Which they are is only said by a name, or by giving no conditions at all.
+  const saysWhich = nameConditions.length > 0 || selector === undefined;
+  const isInfo = (labels: Labels) =>
+    saysWhich && names.every((matcher) => matcher.matches(labels.__name__ ?? ""));
   const infos = await selectInfos(call, [...names, ...compile(dataConditions)], frame, context);
   const wanted = new Set(dataConditions.map(({ name }) => name));
   const acceptsNothing = compile(dataConditions).every((matcher) => matcher.matches(""));
@@ -39,10 +42,10 @@ export async function callInfo(
     for (let step = 0; step < base.steps; step++) {
       const value = base.at(row * base.steps + step);
       if (value === undefined) continue;
-      const added = candidates === undefined ? {} : infoLabels(infos.grid, candidates, step, wanted, labels);
-      const isBare = Object.keys(added.matched ?? {}).length === 0;
-      if (!isInfo(labels) && isBare && !acceptsNothing) continue;
-      const result = { ...added.labels, ...labels };
+      const added =
+        candidates === undefined ? undefined : infoLabels(infos.grid, candidates, step, wanted, labels);
+      if (added === undefined && !acceptsNothing && !isInfo(labels)) continue;
+      const result = { ...added, ...labels };
       const key = fullKey(result);
       let at = bases.get(key);
       if (at === undefined) {
@@ -101,14 +104,14 @@ async function selectInfos(
   return { grid, byIdentity };
 }
 
-/** Labels to add at one step, and those that satisfied a condition even if the series has them already. */
+/** Labels to add at one step; undefined when no info series is there. */
 function infoLabels(
   infos: Grid,
   candidates: readonly number[],
   step: number,
   wanted: ReadonlySet<string>,
   own: Labels,
-): { labels?: Record<string, string>; matched?: Record<string, string> } {
+): Record<string, string> | undefined {
   const newestByName = new Map<string, { row: number; time: number }>();
   for (const row of candidates) {
     const cell = row * infos.steps + step;
@@ -123,17 +126,16 @@ function infoLabels(
     }
     if (known === undefined || known.time < time) newestByName.set(name, { row, time });
   }
+  if (newestByName.size === 0) return undefined;
   const labels: Record<string, string> = {};
-  const matched: Record<string, string> = {};
   for (const { row } of newestByName.values()) {
     for (const [name, value] of Object.entries(infos.labels[row] ?? {})) {
       if (name === "__name__" || IDENTIFYING.some((each) => each === name)) continue;
       if (wanted.size > 0 && !wanted.has(name)) continue;
-      matched[name] = value;
       if (own[name] !== undefined) continue;
       if (labels[name] !== undefined && labels[name] !== value) throw evalError(`conflicting label: ${name}`);
       labels[name] = value;
     }
   }
-  return { labels, matched };
+  return labels;
 }
