@@ -64,7 +64,7 @@ describe.skipIf(!isThere)("published alert rules", () => {
   test("evaluate without an error when there is no data", async () => {
     const engine = new Engine().over(newHead());
     for (const { expr } of expressions) {
-      const { samples } = (await engine.instantQuery(expr, NOW)) as { samples: unknown[] };
+      const { samples } = (await engine.instantQuery(expr, NOW)) as { samples: readonly unknown[] };
       expect(samples, expr).toBeDefined();
     }
   });
