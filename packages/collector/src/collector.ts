@@ -14,9 +14,10 @@ import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
 import { FORWARD_CONSUMER, startForwarding } from "./parts/forwarding.js";
-import { createKeep } from "./parts/keep.js";
+import { createKeep, type Keep } from "./parts/keep.js";
 import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
+import { remoteWriteTargets } from "./parts/metrics-engine.js";
 import type { PartContext } from "./parts/parts.js";
 import { remoteWriteConsumer, startRemoteWrite } from "./parts/remote-write.js";
 import { startScraping } from "./parts/scraping.js";
@@ -100,7 +101,7 @@ async function startParts(
         "head",
         ...(store ? ["store"] : []),
         ...(config.forward.endpoints.length > 0 ? [FORWARD_CONSUMER] : []),
-        ...config.remote_write.map(({ name }) => remoteWriteConsumer(name)),
+        ...remoteWriteTargets(config).map(({ name }) => remoteWriteConsumer(name)),
       ],
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
@@ -111,8 +112,8 @@ async function startParts(
       registry,
     }),
   );
-  const memory = createMemory(context);
-  const keep = store && createKeep(context, store, spool.consumer("store"), memory.head);
+  const memory = createMemory(context, { spool, history: () => keep?.store()?.history });
+  const keep: Keep | undefined = store && createKeep(context, store, spool.consumer("store"), memory.head);
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);

@@ -96,12 +96,20 @@ export class HeadConsumer {
 
   async #run(): Promise<void> {
     for (;;) {
+      const isFirst = this.#position === undefined;
       const batch = await this.#spool.read({ maxBytes: MAX_BATCH_BYTES, signal: this.#stop.signal });
       if (batch === undefined) return;
+      if (isFirst) this.#reachBackTo(batch.records);
       for (const record of batch.records) this.append(record);
       this.#position = batch.position;
       if (this.#clock.now() >= this.#nextSnapshotMs) await this.#snapshot();
     }
+  }
+
+  /** What is read again from the spool is complete from its first record on, snapshot or not. */
+  #reachBackTo([first]: readonly SpoolRecord[]): void {
+    if (first === undefined) return;
+    this.#head.setCompleteFrom(Math.min(this.#head.completeFromMs, first.receivedAtMs));
   }
 
   async #snapshot(): Promise<void> {

@@ -1,7 +1,7 @@
 import { duration, secret } from "@tocsin/model/config";
 import { z } from "zod";
 
-/** `metrics_engine:` in tocsin.yaml: a Prometheus-compatible server that keeps metrics instead of our own store. */
+/** `store.metrics:` in tocsin.yaml: a Prometheus-compatible server that keeps metrics instead of our own store. */
 export const MetricsEngineConfig = z.strictObject({
   prometheus: z.strictObject({
     query_url: z

@@ -22,10 +22,9 @@ import type { Intake } from "../receive/index.js";
 import { remoteWriteRoutes } from "../remote-write/receive-routes.js";
 import type { ScrapeManager } from "../scrape/index.js";
 import type { Spool } from "../spool/index.js";
-import { recentAndHistory } from "../store/index.js";
 import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
-import { type Memory, queryableOver } from "./memory.js";
+import type { Memory } from "./memory.js";
 import type { PartContext } from "./parts.js";
 import type { Watch } from "./watch.js";
 
@@ -135,11 +134,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     wrongDoor: door.router,
     tocsin,
     prometheus: prometheusRoutes({
-      // Rules are evaluated from memory alone; people may ask for what is older.
-      queryable: queryableOver(
-        recentAndHistory(head, () => keep?.store()?.history),
-        clock,
-      ),
+      queryable: memory.queryable,
       clock,
       maxQueryMs: 120_000,
       catalogue: headCatalogue(head),

@@ -3,6 +3,7 @@ import type { Storage } from "@tocsin/promql";
 import type { SpoolConsumer } from "../spool/record.js";
 import { runStoreConsumer } from "../store/consumer.js";
 import { Store, type StoreConfig } from "../store/index.js";
+import { metricsEngineOf } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 
 /** Where traces, logs and history are kept. */
@@ -40,7 +41,9 @@ export function createKeep(
   const attempt = async (): Promise<boolean> => {
     try {
       store = await Store.open({ ...context, config, retention: context.config.retention });
-      store.keepSamples(samples, context.config.metrics.out_of_order);
+      if (metricsEngineOf(context.config) === undefined) {
+        store.keepSamples(samples, context.config.metrics.out_of_order);
+      }
       fault = undefined;
       return true;
     } catch (error) {

@@ -8,12 +8,12 @@ const PUBLISH_EVERY_MS = 10_000;
 
 /** Looks at the SLOs that are read from time to time, and publishes signals and SLOs as series, until the end. */
 export function startMeasuring({ clock, closers }: PartContext, memory: Memory): void {
-  const { sampler, signals, tracker, head } = memory;
+  const { sampler, signals, tracker, publish } = memory;
   closers.add("sampled SLOs", sampler).start();
   const cancel = every(clock, PUBLISH_EVERY_MS, () => {
     const nowMs = clock.now();
-    head.appendSamples(signalSeries(signals, nowMs));
-    head.appendSamples(sloSeries(tracker.statuses(nowMs), nowMs));
+    publish(signalSeries(signals, nowMs));
+    publish(sloSeries(tracker.statuses(nowMs), nowMs));
   });
   closers.add("published series", { close: cancel });
 }

@@ -5,8 +5,11 @@ import { Head, HeadConsumer } from "../head/index.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
 import { SloTracker } from "../slo/tracker.js";
-import type { SpoolConsumer } from "../spool/index.js";
+import type { Spool, SpoolConsumer } from "../spool/index.js";
+import { recentAndHistory } from "../store/index.js";
+import { metricsEngineOf, remoteQueryable } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
+import { createPublisher, type PublishSamples } from "./publish.js";
 
 /** What the collector knows without asking a store. */
 export interface Memory {
@@ -15,12 +18,21 @@ export interface Memory {
   /** Reads the SLOs that no request tells. */
   readonly sampler: SloSampler;
   readonly head: Head;
-  /** PromQL over the head. */
+  /** What answers PromQL: our engine over memory and store, or the configured metrics engine. */
   readonly queryable: Queryable;
+  /** Takes series of our own making: recorded ones, alerts, signals. */
+  readonly publish: PublishSamples;
+}
+
+export interface MemoryDeps {
+  readonly spool: Spool;
+  /** Samples older than memory; undefined while there is no store. */
+  readonly history: () => Storage | undefined;
 }
 
 /** Builds the stages that keep their state in memory. */
-export function createMemory({ setup, config, clock, logger, registry }: PartContext): Memory {
+export function createMemory(context: PartContext, { spool, history }: MemoryDeps): Memory {
+  const { setup, config, clock, logger, registry } = context;
   const tracker = new SloTracker(setup.slos);
   const { metrics } = config;
   const head = new Head(
@@ -32,7 +44,11 @@ export function createMemory({ setup, config, clock, logger, registry }: PartCon
     },
     { clock, registry },
   );
-  const queryable = queryableOver(head, clock);
+  const engine = metricsEngineOf(config);
+  const queryable =
+    engine === undefined
+      ? queryableOver(recentAndHistory(head, history), clock)
+      : remoteQueryable(engine.prometheus);
   const sampler = new SloSampler({
     tracker,
     queryable,
@@ -41,7 +57,8 @@ export function createMemory({ setup, config, clock, logger, registry }: PartCon
     logger,
   });
   const signals = new Signals({ sinks: [tracker, sampler] });
-  return { signals, tracker, sampler, head, queryable };
+  const publish = createPublisher(context, head, spool);
+  return { signals, tracker, sampler, head, queryable, publish };
 }
 
 /** PromQL over a storage. */

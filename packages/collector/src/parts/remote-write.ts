@@ -1,5 +1,6 @@
 import { RemoteWriteExporter } from "../remote-write/exporter.js";
 import type { Spool } from "../spool/index.js";
+import { remoteWriteTargets } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 
 /** The spool's consumer of one remote-write target. */
@@ -12,7 +13,7 @@ export function startRemoteWrite(
   { config, clock, logger, registry, closers }: PartContext,
   spool: Spool,
 ): void {
-  for (const target of config.remote_write) {
+  for (const target of remoteWriteTargets(config)) {
     const exporter = new RemoteWriteExporter(
       { target, head: config.metrics },
       { consumer: spool.consumer(remoteWriteConsumer(target.name)), clock, logger, registry, fetch },

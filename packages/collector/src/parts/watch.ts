@@ -53,7 +53,7 @@ export async function createWatch(context: PartContext, memory: Memory, external
   );
   const corrections = await CorrectionBook.open({ tracker: memory.tracker, journal, clock });
   const appendSamples: SampleSink = (samples) => {
-    memory.head.appendSamples(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
+    memory.publish(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
   };
   const slos = new SloAlertSource(memory.tracker);
   let groups: readonly RuleGroupSource[] = [];

@@ -1,5 +1,6 @@
 import { duration, secret, size } from "@tocsin/model/config";
 import { z } from "zod";
+import { MetricsEngineConfig } from "../metrics-engine/config.js";
 
 const Embedded = z.strictObject({
   memory: size()
@@ -31,11 +32,15 @@ const ClickHouse = z.strictObject({
     ),
 });
 
+const Metrics = MetricsEngineConfig.optional().describe(
+  "A Prometheus-compatible server that keeps metrics and answers PromQL, instead of this store.",
+);
+
 /** `store:` in tocsin.yaml. */
 export const StoreConfig = z.union([
   z.enum(["embedded", "none"]),
-  z.strictObject({ embedded: Embedded }),
-  z.strictObject({ clickhouse: ClickHouse }),
+  z.strictObject({ embedded: Embedded.prefault({}), metrics: Metrics }),
+  z.strictObject({ clickhouse: ClickHouse, metrics: Metrics }),
 ]);
 export type StoreConfig = z.infer<typeof StoreConfig>;
 

@@ -1,0 +1,35 @@
+import type { Queryable } from "@tocsin/promql";
+import type { CollectorConfig } from "../config/schema.js";
+import type { MetricsEngineConfig } from "../metrics-engine/config.js";
+import { RemotePrometheus } from "../metrics-engine/remote-prometheus.js";
+import { RemoteWriteConfig } from "../remote-write/config.js";
+
+/** The Prometheus-compatible server that metrics live in; undefined when they live with us. */
+export function metricsEngineOf({ store }: CollectorConfig): MetricsEngineConfig | undefined {
+  return typeof store === "object" ? store.metrics : undefined;
+}
+
+/** The server as something that answers PromQL. */
+export function remoteQueryable(engine: MetricsEngineConfig["prometheus"]): Queryable {
+  return new RemotePrometheus({
+    url: engine.query_url,
+    headers: { ...engine.headers, ...bearerOf(engine) },
+    timeoutMs: engine.timeout,
+  });
+}
+
+/** Every target of remote write: those configured, and the metrics engine. */
+export function remoteWriteTargets(config: CollectorConfig): readonly RemoteWriteConfig[] {
+  const engine = metricsEngineOf(config)?.prometheus;
+  if (engine?.remote_write_url === undefined) return config.remote_write;
+  const target = RemoteWriteConfig.parse({
+    name: "metrics-engine",
+    url: engine.remote_write_url,
+    headers: { ...engine.headers, ...bearerOf(engine) },
+  });
+  return [...config.remote_write, target];
+}
+
+function bearerOf({ bearer_token }: MetricsEngineConfig["prometheus"]): Record<string, string> {
+  return bearer_token === undefined ? {} : { authorization: `Bearer ${bearer_token.reveal()}` };
+}
