@@ -70,6 +70,7 @@ export {
   type NotifierMemory,
 } from "./notify/notifier.js";
 export { type WebhookMessage, webhookMessage } from "./notify/webhook-message.js";
+export { createHttpQueryable, type HttpQueryableOptions } from "./query/http-queryable.js";
 export {
   createMatcher,
   formatMatcher,
@@ -79,6 +80,7 @@ export {
   matchesAll,
   parseMatchers,
 } from "./route/matcher.js";
+export { buildRouteTree, matchRoutes, type Route } from "./route/route-tree.js";
 export type { RuleStatus } from "./rule/evaluator.js";
 export {
   type LoadedGroup,
@@ -91,6 +93,10 @@ export {
 export { type RecordingStatus, type RuleGroupDeps, RuleGroupSource } from "./rule/rule-group.js";
 export type { RuleSample, SampleSink } from "./rule/sample-sink.js";
 export type { ActiveSample, AlertRule, AlertRuleSource, RuleOutcome, RuleResult } from "./rule/source.js";
+export { type ReplayedAlert, type ReplayOptions, replayRules } from "./rule-test/replay.js";
+export { type RuleTestResult, runRuleTests } from "./rule-test/run-tests.js";
+export { parseSeries, parseValues } from "./rule-test/series-notation.js";
+export { type ReadTestFile, RuleTestFile, readRuleTestFile } from "./rule-test/test-file.js";
 export {
   type Silence,
   type SilenceDraft,

@@ -1,11 +1,11 @@
-import { type Cancel, type Clock, type Labels, type Logger, messageOf, type UnixMs } from "@tocsin/model";
-import { STALE_MARKER } from "@tocsin/promql";
+import { type Cancel, type Clock, type Logger, messageOf, type UnixMs } from "@tocsin/model";
 import { type Alert, isOn } from "../alert.js";
 import type { EvidenceCollector } from "../explain/evidence.js";
 import { fingerprint } from "../fingerprint.js";
 import type { JournalRecord } from "../journal.js";
+import { alertSeries } from "./alert-series.js";
 import { type AlertStore, PENDING_REFRESH_MS, stateRecord } from "./alert-store.js";
-import type { RuleSample, SampleSink } from "./sample-sink.js";
+import type { SampleSink } from "./sample-sink.js";
 import type { AlertRule, AlertRuleSource, RuleResult } from "./source.js";
 import { shiftPending, stepRule, type TrackedAlert } from "./state.js";
 
@@ -257,35 +257,9 @@ export class SourceEvaluator {
   async #writeSeries(rule: AlertRule, changed: readonly TrackedAlert[], nowMs: UnixMs): Promise<void> {
     const { appendSamples, store } = this.#deps;
     if (!appendSamples) return;
-    const samples: RuleSample[] = [];
-    for (const { alert } of changed) {
-      if (alert.state !== "pending" && alert.startsAtMs !== undefined && isOn(alert.state))
-        samples.push({ labels: alertSeries(alert.labels, "pending"), tMs: nowMs, value: STALE_MARKER });
-      if (isOn(alert.state) || alert.state === "pending") continue;
-      const last = alert.startsAtMs === undefined ? "pending" : "firing";
-      samples.push({ labels: alertSeries(alert.labels, last), tMs: nowMs, value: STALE_MARKER });
-      samples.push({ labels: forSeries(alert.labels), tMs: nowMs, value: STALE_MARKER });
-    }
-    for (const { alert } of store.get(this.source.name, rule.id).values()) {
-      if (alert.state === "resolved") continue;
-      const state = alert.state === "pending" ? "pending" : "firing";
-      samples.push({ labels: alertSeries(alert.labels, state), tMs: nowMs, value: 1 });
-      samples.push({
-        labels: forSeries(alert.labels),
-        tMs: nowMs,
-        value: Math.floor(alert.activeAtMs / 1_000),
-      });
-    }
+    const samples = alertSeries(changed, store.get(this.source.name, rule.id), nowMs);
     if (samples.length > 0) await appendSamples(samples);
   }
-}
-
-function alertSeries(labels: Labels, alertstate: string): Labels {
-  return { ...labels, __name__: "ALERTS", alertstate };
-}
-
-function forSeries(labels: Labels): Labels {
-  return { ...labels, __name__: "ALERTS_FOR_STATE" };
 }
 
 /** The next moment of a source: multiples of its interval, moved by a hash of its name. */

@@ -12,6 +12,7 @@ const Acknowledge = z.strictObject({
  * Alerts and notifications under `/api/v1`. A GET never changes anything, and bodies must be JSON.
  *
  *     GET  alerts                        firing first, then pending, then those that ended in the last 15 minutes
+ *     GET  alerts/route?label=value      the receivers that labels reach
  *     GET  alerts/{id}                   by id, or by fingerprint for the latest episode
  *     GET  alerts/{id}/explain           the alert with the evidence that was stored when it fired, and its notices
  *     POST alerts/{id}/acknowledge       {by, comment}
@@ -25,6 +26,13 @@ export function alertsRoutes(alerting: Alerting): Router {
   router.get("/alerts", (_request, response) => {
     response.json(alertsJson(alerting));
   });
+  // Before the route with an id: "route" is none.
+  router.get("/alerts/route", (request, response) => {
+    const labels = Object.fromEntries(
+      Object.entries(request.query).map(([name, value]) => [name, String(value)]),
+    );
+    response.json(alerting.routeOf(labels));
+  });
   router.get("/alerts/:id", (request, response) => {
     const alert = alertsJson(alerting).find((each) => isNamed(each, request.params.id));
     if (alert) response.json(alert);
@@ -36,11 +44,7 @@ export function alertsRoutes(alerting: Alerting): Router {
     const notices = alerting
       .notifications()
       .filter(({ notification }) => notification.alerts.some(({ id }) => id === alert.id));
-    response.json({
-      ...alertJson(alert, alerting),
-      evidence: alert.evidence ? { ...alert.evidence, at: iso(alert.evidence.atMs), atMs: undefined } : null,
-      notices: notices.map(noticeJson),
-    });
+    response.json(explanationJson(alert, alerting, notices));
   });
   router.post("/alerts/:id/acknowledge", json, (request, response) =>
     answer(response, async () => {
@@ -96,6 +100,18 @@ function alertJson(alert: Alert, alerting: Alerting) {
     acknowledged: acknowledgement
       ? { by: acknowledgement.by, at: iso(acknowledgement.atMs), comment: acknowledgement.comment }
       : null,
+  };
+}
+
+export type AlertJson = ReturnType<typeof alertJson>;
+export type ExplanationJson = ReturnType<typeof explanationJson>;
+
+/** An alert with what was known when it fired, and who was told. */
+function explanationJson(alert: Alert, alerting: Alerting, notices: readonly DeliveryRecord[]) {
+  return {
+    ...alertJson(alert, alerting),
+    evidence: alert.evidence ? { ...alert.evidence, at: iso(alert.evidence.atMs), atMs: undefined } : null,
+    notices: notices.map(noticeJson),
   };
 }
 
