@@ -14,19 +14,19 @@ afterEach(() => rm(dir, { recursive: true }));
 
 async function run(command: typeof check, args: string[], files: Record<string, string>) {
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  let out = "";
-  let err = "";
+  const out: string[] = [];
+  const err: string[] = [];
   const io: CommandIo = {
     env: {},
     cwd: dir,
-    out: (text) => void (out += text),
-    err: (text) => void (err += text),
+    out: (text) => void out.push(text),
+    err: (text) => void err.push(text),
     isTerminal: false,
     signal: new AbortController().signal,
     onReload: () => {},
   };
   const code = await command.run(args, io);
-  return { code, out, err };
+  return { code, out: out.join(""), err: err.join("") };
 }
 
 const RULES = `groups:
