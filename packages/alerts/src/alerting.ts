@@ -7,9 +7,11 @@ import {
   messageOf,
   silentLogger,
   systemClock,
+  type UnixMs,
 } from "@tocsin/model";
 import { type Alert, type AlertListener, isOn } from "./alert.js";
 import type { AlertingConfig } from "./config/alerting-config.js";
+import { Heartbeat, type HeartbeatStatus } from "./deliver/heartbeat.js";
 import { type DeliveryRecord, keepNotifications, Outbox, type OutboxItem } from "./deliver/outbox.js";
 import { type Acknowledgement, Acknowledgements, keepAcknowledgements } from "./dispatch/acknowledgements.js";
 import { AlertRegistry, isResolved, type RoutedAlert } from "./dispatch/alert-registry.js";
@@ -94,6 +96,7 @@ export class Alerting {
   #routing: Routing;
   #evaluators: SourceEvaluator[] = [];
   #cancelMaintenance: Cancel | undefined;
+  #heartbeat: Heartbeat | undefined;
   #isClosed = false;
 
   constructor(options: AlertingOptions) {
@@ -143,6 +146,7 @@ export class Alerting {
     for (const { alert } of this.#store.all()) if (alert.state !== "pending") this.#route(alert);
     for (const { alert } of this.#store.all()) if (isOn(alert.state)) this.#announce(alert, "firing", true);
     this.#outbox.start();
+    this.#startHeartbeat();
     this.#cancelMaintenance = every(this.#clock, 60_000, () => this.#maintain());
   }
 
@@ -259,6 +263,8 @@ export class Alerting {
     this.#config = next.config;
     this.#routing = routing;
     await before.close();
+    await this.#heartbeat?.close();
+    this.#startHeartbeat();
     await this.#adopt(next.ruleSources);
     for (const alert of this.#registry.all()) routing.dispatcher.handle(alert);
   }
@@ -267,10 +273,39 @@ export class Alerting {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelMaintenance?.();
+    await this.#heartbeat?.close();
     await Promise.all(this.#evaluators.map((evaluator) => evaluator.close()));
     await this.#routing.closeDispatcher();
     await this.#outbox.close();
     await this.#routing.close();
+  }
+
+  /** How the dead man's switch goes; undefined when none is configured. */
+  get heartbeat(): HeartbeatStatus | undefined {
+    return this.#heartbeat?.status;
+  }
+
+  #startHeartbeat(): void {
+    const { heartbeat } = this.#config;
+    this.#heartbeat =
+      heartbeat &&
+      new Heartbeat(heartbeat, {
+        http: this.#http(this.#config),
+        clock: this.#clock,
+        logger: this.#logger,
+        fault: (nowMs) => this.#evaluationFault(nowMs),
+      });
+    this.#heartbeat?.start();
+  }
+
+  /** A source that has not been evaluated for three intervals: alerts may be missing, so nobody may say all is well. */
+  #evaluationFault(nowMs: UnixMs): string | undefined {
+    for (const { source, lastEvaluatedAtMs } of this.#evaluators) {
+      const lateMs = nowMs - (lastEvaluatedAtMs ?? nowMs);
+      if (lateMs > 3 * source.intervalMs + 10_000)
+        return `the rules of ${source.name} have not been evaluated for ${Math.round(lateMs / 1_000)} s`;
+    }
+    return undefined;
   }
 
   /** Starts evaluating sources; alerts of rules that nobody evaluates any more end. */
@@ -360,9 +395,6 @@ export class Alerting {
   }
 
   #createRouting(config: AlertingConfig, templateSources: readonly string[]): Routing {
-    const http =
-      this.#options.http ??
-      createHttpClient(createAddressGuard({ allowPrivateTargets: config.allow_private_targets }));
     return new Routing({
       config,
       templateSources,
@@ -370,11 +402,18 @@ export class Alerting {
       silences: this.silences,
       outbox: this.#outbox,
       isAcknowledged: (alert) => this.#acknowledgements.get(alert.id) !== undefined,
-      http,
+      http: this.#http(config),
       externalUrl: this.#options.externalUrl,
       clock: this.#clock,
       logger: this.#logger,
     });
+  }
+
+  #http(config: AlertingConfig): HttpClient {
+    return (
+      this.#options.http ??
+      createHttpClient(createAddressGuard({ allowPrivateTargets: config.allow_private_targets }))
+    );
   }
 
   #maintain(): void {

@@ -322,3 +322,27 @@ test("an alert ends when its rule is gone after a reload", async () => {
   await delivered(alerting, 2);
   expect(hook.received[1]!.body.status).toBe("resolved");
 });
+
+test("the heartbeat is sent as long as rules are evaluated", async () => {
+  const beats = await webhookReceiver();
+  closing.push(beats);
+  const source = new SettableSource();
+  const { alerting, clock } = await setUp({
+    source,
+    extra: { heartbeat: { url: beats.url, interval: "30s" } },
+  });
+  await beats.count(1);
+  await clock.advance(31_000);
+  while ((alerting.heartbeat?.sentAtMs ?? 0) < T0 + 20_000)
+    await new Promise((resolve) => setImmediate(resolve));
+  // From here on evaluation hangs: the calls must stop, for the other side cannot know otherwise.
+  let goOn = (): void => {};
+  source.evaluate = () =>
+    new Promise((resolve) => {
+      goOn = () => resolve([]);
+    });
+  await clock.advance(60_000);
+  expect(beats.received).toHaveLength(2);
+  expect(alerting.heartbeat?.error).toMatch(/^the rules of test have not been evaluated for \d+ s$/);
+  goOn();
+});

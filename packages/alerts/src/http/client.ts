@@ -8,7 +8,7 @@ import { type AddressGuard, guardedLookup } from "./address-guard.js";
 export interface HttpRequest {
   readonly url: string;
   /** Default POST when there is a body, else GET. */
-  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   /** Whole request, from look-up to the last byte of the answer. Default 10 s. */
