@@ -98,15 +98,23 @@ export function actionContract({ definition, settings, api, isWrite }: ActionCon
       });
     });
 
+    test.each<{ headers: Record<string, string>; effect: string; retryAfterMs: number | undefined }>([
+      { headers: { "retry-after": "7" }, effect: "none", retryAfterMs: 7_000 },
+      { headers: {}, effect: "unknown", retryAfterMs: undefined },
+    ])("503 with $headers: effect $effect", async ({ headers, ...want }) => {
+      const { error } = await attempt({ status: 503, headers });
+      expect(error).toMatchObject({ code: "ACTION_THROTTLED", retryable: true, ...want });
+    });
+
     test("timeout: whether it was done is not known", async () => {
-      const { error } = await attempt({}, AbortSignal.timeout(50));
+      const { error } = await attempt({}, AbortSignal.timeout(300));
       expect(error).toMatchObject({ code: "ACTION_TIMEOUT", effect: "unknown" });
     });
 
     test("abort: given up at once", async () => {
       const controller = new AbortController();
       const { error } = await attempt({}, controller.signal, () => controller.abort(new Error("closing")));
-      expect(error).toMatchObject({ code: "ACTION_ABORTED", effect: "unknown" });
+      expect(error).toMatchObject({ code: "ACTION_ABORTED" });
     });
 
     test("no server: nothing was done, worth another try", async () => {

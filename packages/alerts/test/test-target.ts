@@ -14,6 +14,8 @@ export interface TargetAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Sent as it is, instead of JSON. */
+  readonly text?: string;
 }
 
 /** A real HTTP server on any free port of the loopback address, that remembers what it was asked. For tests. */
@@ -37,12 +39,12 @@ export async function startTestTarget(
     for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
     const { method = "", url: path = "" } = request;
     const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, v?.toString()]));
-    const seen = { method, path, headers, body: text === "" ? undefined : (JSON.parse(text) as unknown) };
+    const seen = { method, path, headers, body: parsed(text) };
     requests.push(seen);
-    const { status, headers: answerHeaders, body } = target.answer(seen);
+    const { status, headers: answerHeaders, body, text: plain } = target.answer(seen);
     if (status === undefined) return;
     response.writeHead(status, { "content-type": "application/json", ...answerHeaders });
-    response.end(body === undefined ? "" : JSON.stringify(body));
+    response.end(plain ?? (body === undefined ? "" : JSON.stringify(body)));
   }
   async function close(): Promise<void> {
     server.closeAllConnections();
@@ -51,4 +53,10 @@ export async function startTestTarget(
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   target.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return target;
+}
+
+/** JSON as its value, a form as it is. */
+function parsed(text: string): unknown {
+  if (text === "") return undefined;
+  return /^[[{"]/.test(text) ? (JSON.parse(text) as unknown) : text;
 }

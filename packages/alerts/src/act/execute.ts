@@ -50,7 +50,16 @@ export async function execute(execution: Execution): Promise<void> {
       if (next.next === "give-up") return await finished(next.outcome, next.message);
       wasEffectUnknown ||= thrown instanceof ActionError && thrown.effect === "unknown";
       if (!(await pause(clock, next.delayMs, closing))) return;
-      const objection = execution.whyNotNow() ?? (next.mustReplan ? await objectionToNewPlan() : undefined);
+      let objection = execution.whyNotNow();
+      if (objection === undefined && next.mustReplan && phase === "act") {
+        const fresh = await freshPlan();
+        if (fresh && wasEffectUnknown && !fresh.isNeeded) {
+          return await finished("ok", "An earlier attempt had done it although it got no answer.");
+        }
+        if (!fresh) objection = "the target changed and could not be read again";
+        else if (!isSameDeed(fresh, plan)) objection = "the target changed and the plan no longer fits it";
+        else plan = fresh;
+      }
       if (objection !== undefined) {
         return await finished(wasEffectUnknown ? "unknown" : "failed", `Not tried again: ${objection}.`);
       }
@@ -59,18 +68,13 @@ export async function execute(execution: Execution): Promise<void> {
     }
   }
 
-  /** The target moved under us: read it again, and go on only if the deed is still the one that was decided. */
-  async function objectionToNewPlan(): Promise<string | undefined> {
+  /** The target moved under us: it is read again, and the deed goes on only if it is still the one decided. */
+  async function freshPlan(): Promise<ActionPlan | undefined> {
     try {
-      const fresh = await bound.plan(
-        run.trigger,
-        AbortSignal.any([closing, AbortSignal.timeout(execution.timeoutMs)]),
-      );
-      if (!plan || !isSameDeed(fresh, plan)) return "the target changed and the plan no longer fits it";
-      plan = fresh;
-      return undefined;
+      const signal = AbortSignal.any([closing, AbortSignal.timeout(execution.timeoutMs)]);
+      return await bound.plan(run.trigger, signal);
     } catch {
-      return "the target changed and could not be read again";
+      return undefined;
     }
   }
 }

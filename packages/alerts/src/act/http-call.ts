@@ -8,6 +8,8 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON when given. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`; its content-type is among the headers. */
+  readonly rawBody?: string;
   readonly signal: AbortSignal;
   /** Answers that are no error to the caller besides 2xx, such as 404 when asking whether something exists. */
   readonly accept?: readonly number[];
@@ -34,6 +36,7 @@ const NOT_CONNECTED = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTU
  */
 export async function callHttp(fetchFn: typeof fetch, call: HttpCall): Promise<HttpAnswer> {
   const where = `${call.method} ${shownUrl(call.url)}`;
+  const sent = call.rawBody ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
   let response: Response;
   try {
     response = await fetchFn(call.url, {
@@ -43,7 +46,7 @@ export async function callHttp(fetchFn: typeof fetch, call: HttpCall): Promise<H
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
         ...call.headers,
       },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(sent === undefined ? {} : { body: sent }),
       redirect: "manual",
       signal: call.signal,
     });
@@ -51,7 +54,7 @@ export async function callHttp(fetchFn: typeof fetch, call: HttpCall): Promise<H
     if (response.ok || call.accept?.includes(response.status)) {
       return { status: response.status, headers: response.headers, text };
     }
-    throw rejection(where, response, text);
+    throw rejection(where, response, text, effectOf(call));
   } catch (thrown) {
     throw thrown instanceof ActionError ? thrown : transportError(where, thrown, call);
   }
@@ -83,7 +86,12 @@ export function excerpt(text: string): string {
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
 }
 
-function rejection(where: string, response: Response, text: string): ActionError {
+/** What a call may have done when its outcome is not known: asking changes nothing. */
+function effectOf({ method }: HttpCall): "none" | "unknown" {
+  return method === "GET" ? "none" : "unknown";
+}
+
+function rejection(where: string, response: Response, text: string, effect: "none" | "unknown"): ActionError {
   const { status } = response;
   const said = text === "" ? "" : `: ${excerpt(text)}`;
   if (status === 429 || status === 503) {
@@ -91,16 +99,19 @@ function rejection(where: string, response: Response, text: string): ActionError
       response.headers.get("retry-after"),
       Date.parse(response.headers.get("date") ?? ""),
     );
+    // A 503 that names no time may come from a proxy that lost the target in the middle of the request.
+    const isRefusal = status === 429 || retryAfterMs !== undefined;
     return new ActionError("ACTION_THROTTLED", `${where} answered ${status}, it asks to wait${said}.`, {
       retryable: true,
       retryAfterMs,
+      effect: isRefusal ? "none" : effect,
     });
   }
   if (status >= 500) {
     return new ActionError(
       "ACTION_TARGET_FAILED",
       `${where} answered ${status}${said}. Whether it did anything is not known; look at the target.`,
-      { retryable: true, effect: "unknown" },
+      { retryable: true, effect },
     );
   }
   if (status === 409 || status === 412) {
@@ -128,17 +139,17 @@ function transportError(where: string, thrown: unknown, call: HttpCall): ActionE
           {
             cause: thrown,
             retryable: true,
-            effect: "unknown",
+            effect: effectOf(call),
           },
         )
       : new ActionError("ACTION_ABORTED", `${where} was given up before it answered.`, {
           cause: thrown,
-          effect: "unknown",
+          effect: effectOf(call),
         });
   }
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const isSent = !NOT_CONNECTED.has(code);
+  const isSent = !NOT_CONNECTED.has(code) && effectOf(call) === "unknown";
   return new ActionError(
     isSent ? "ACTION_TARGET_FAILED" : "ACTION_UNREACHABLE",
     `${where} cannot be reached: ${cause === undefined ? messageOf(thrown) : messageOf(cause)}. Check that it runs and listens there.`,
