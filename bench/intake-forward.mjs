@@ -5,7 +5,7 @@ await needLoadGenerator("intake-forward");
 const sink = await startSink();
 const collector = await startCollector(["--mode", "sidecar", "--forward", sink.url]);
 const url = `http://127.0.0.1:${collector.otlpHttpPort}`;
-const report = await load(url, ["--retry", "1", "--duration", "15", "--concurrency", "4"], collector.pid);
+const report = await load(url, ["--retry", "--duration", "15", "--concurrency", "4"], collector.pid);
 // What is still in the spool is part of the work.
 const metrics = `http://127.0.0.1:${collector.port}/metrics`;
 const before = cpuSeconds(collector.pid);

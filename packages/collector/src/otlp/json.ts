@@ -27,8 +27,18 @@ export function otlpJsonToProtobuf(signal: OtlpSignal, body: Uint8Array | string
   } catch (cause) {
     throw new CollectorError("OTLP_MALFORMED", `The request is not JSON: ${messageOf(cause)}.`, { cause });
   }
-  const encoder = new JsonEncoder(Math.max(1024, text.length >>> 1));
-  encoder.message(root, REQUEST[signal]);
+  return encodeRequest(signal, root, text.length >>> 1);
+}
+
+/**
+ * The protobuf bytes of a request given as an object in OTLP/JSON's form, such as a receiver of another format builds.
+ *
+ * @param sizeHint expected size in bytes
+ * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP
+ */
+export function encodeRequest(signal: OtlpSignal, request: unknown, sizeHint = 4_096): Buffer {
+  const encoder = new JsonEncoder(Math.max(1_024, sizeHint));
+  encoder.message(request, REQUEST[signal]);
   return encoder.writer.finish();
 }
 

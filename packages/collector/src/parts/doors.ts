@@ -1,6 +1,13 @@
 import type { Address } from "../api/listen.js";
 import type { Authenticator } from "../auth/authenticator.js";
-import { createOtlpGrpcReceiver, createOtlpHttpReceiver, Intake, limitsOf } from "../receive/index.js";
+import {
+  createOtlpGrpcReceiver,
+  createOtlpHttpReceiver,
+  Intake,
+  limitsOf,
+  lokiRoutes,
+  zipkinRoutes,
+} from "../receive/index.js";
 import type { Spool } from "../spool/index.js";
 import type { PartContext } from "./parts.js";
 
@@ -36,6 +43,7 @@ export async function openDoors(
     createOtlpHttpReceiver({
       intake,
       authorizer: deps.authenticator,
+      routers: [zipkinRoutes(intake, deps.authenticator), lokiRoutes(intake, deps.authenticator)],
       logger,
     }),
   );

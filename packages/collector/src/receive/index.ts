@@ -6,6 +6,8 @@ export {
   type ServerTls,
 } from "./http-server.js";
 export { DEFAULT_LIMITS, Intake, type IntakeDeps, type IntakeLimits, limitsOf } from "./intake.js";
+export { lokiRoutes } from "./loki.js";
 export { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 export type { RefusedSender } from "./refusal-log.js";
 export type { WriteAuthorizer } from "./sender.js";
+export { zipkinRoutes } from "./zipkin.js";
