@@ -16,7 +16,7 @@ export interface StoreMetrics {
   readonly dropped: Counter<"table" | "reason">;
   readonly insertSeconds: Histogram;
   readonly insertFailures: Counter<"code">;
-  readonly partitionsRemoved: Counter<"table">;
+  readonly partsRemoved: Counter<"table">;
 }
 
 /** Registers `tocsin_store_*`. */
@@ -74,9 +74,9 @@ export function storeMetrics(
       labelNames: ["code"],
       registers,
     }),
-    partitionsRemoved: new Counter({
-      name: "tocsin_store_partitions_removed_total",
-      help: "Days of a table that were removed to stay under the disk limit.",
+    partsRemoved: new Counter({
+      name: "tocsin_store_parts_removed_total",
+      help: "Parts of a table that were removed, the oldest first, to stay under the disk limit.",
       labelNames: ["table"],
       registers,
     }),

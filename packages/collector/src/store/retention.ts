@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, every, type Logger, messageOf } from "@tocsin/model";
 import type { StoreMetrics } from "./metrics.js";
 import { TABLES } from "./schema/tables.js";
-import type { Sql, SqlParams } from "./sql.js";
+import type { Sql } from "./sql.js";
 
 /** What the tables take on disk. */
 export interface DiskUsage {
@@ -33,53 +33,56 @@ FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table O
 }
 
 /**
- * Makes room: removes the oldest day of all daily tables until the store is below its limit. When only today is left,
- * its oldest parts go, in the order in which they came; the newest part of a table always stays.
+ * Makes room: removes the oldest parts of the daily tables until the store is below its limit. Tables shrink in
+ * proportion; the newest part of each always stays.
  *
  * @returns what was removed, for instance `otel_logs 2026-01-31`
  */
 export async function enforceDiskCap(
   sql: Sql,
   maxBytes: number,
-  today: string,
   onRemoved: (table: string) => void = () => {},
 ): Promise<string[]> {
-  let bytes = (await diskUsage(sql)).bytes;
+  let { bytes } = await diskUsage(sql);
   if (bytes <= maxBytes) return [];
   const parts = await sql.query<Part>(
-    `SELECT table, partition AS day, name, min_block_number AS block, bytes_on_disk AS bytes
+    `SELECT table, partition AS day, name, bytes_on_disk AS bytes
 FROM system.parts WHERE active AND database = currentDatabase() AND table IN {tables:Array(String)}
-ORDER BY day, block`,
+ORDER BY day, min_block_number`,
     { params: { tables: DAILY_TABLES } },
   );
-  const removed: string[] = [];
-  const drop = async (table: string, statement: string, params: SqlParams, gone: readonly Part[]) => {
-    await sql.command(`ALTER TABLE ${table} ${statement}`, { params });
-    bytes -= gone.reduce((sum, part) => sum + part.bytes, 0);
-    removed.push(`${table} ${Object.values(params).join(" ")}`);
-    onRemoved(table);
-  };
-  for (const day of [...new Set(parts.map((part) => part.day))].filter((one) => one < today)) {
-    if (bytes <= maxBytes) return removed;
-    for (const table of DAILY_TABLES) {
-      const gone = parts.filter((part) => part.day === day && part.table === table);
-      if (gone.length > 0) await drop(table, "DROP PARTITION {day:String}", { day }, gone);
-    }
+  const removed = new Set<string>();
+  for (const part of oldestFirst(parts)) {
+    if (bytes <= maxBytes) break;
+    // The name stands in the text because this statement takes no parameter; it is the engine's own, not a user's.
+    if (!/^[\w-]+$/.test(part.name)) continue;
+    await sql.command(`ALTER TABLE ${part.table} DROP PART '${part.name}'`);
+    bytes -= part.bytes;
+    removed.add(`${part.table} ${part.day}`);
+    onRemoved(part.table);
   }
-  const newest = new Set(DAILY_TABLES.map((table) => parts.findLast((part) => part.table === table)));
-  for (const part of parts.filter((one) => one.day >= today && !newest.has(one))) {
-    if (bytes <= maxBytes) return removed;
-    await drop(part.table, "DROP PART {name:String}", { name: part.name }, [part]);
-  }
-  return removed;
+  return [...removed];
 }
 
-interface Part {
+/** A part of a table as the engine keeps it. */
+export interface Part {
   readonly table: string;
   readonly day: string;
   readonly name: string;
-  readonly block: number;
   readonly bytes: number;
+}
+
+/** Day after day; within a day the tables in step, each from its first part to its last. The newest are left out. */
+export function oldestFirst(parts: readonly Part[]): Part[] {
+  const ranked = DAILY_TABLES.flatMap((table) => {
+    const own = parts.filter((part) => part.table === table);
+    return own.slice(0, -1).map((part) => {
+      const sameDay = own.filter((other) => other.day === part.day);
+      return { part, rank: (sameDay.indexOf(part) + 1) / sameDay.length };
+    });
+  });
+  ranked.sort((a, b) => (a.part.day === b.part.day ? a.rank - b.rank : a.part.day < b.part.day ? -1 : 1));
+  return ranked.map(({ part }) => part);
 }
 
 /** Looks after the disk limit from time to time; the returned function ends that. */
@@ -93,10 +96,7 @@ export function keepDiskCap(deps: {
   const { sql, maxBytes, clock, logger, metrics } = deps;
   return every(clock, CHECK_PERIOD_MS, async () => {
     try {
-      const today = new Date(clock.now()).toISOString().slice(0, 10);
-      const removed = await enforceDiskCap(sql, maxBytes, today, (table) =>
-        metrics.partitionsRemoved.inc({ table }),
-      );
+      const removed = await enforceDiskCap(sql, maxBytes, (table) => metrics.partsRemoved.inc({ table }));
       if (removed.length > 0)
         logger.warn({ removed, maxBytes }, "the store reached its disk limit; the oldest went");
     } catch (error) {

@@ -49,6 +49,8 @@ export interface EngineOptions {
   readonly writeSessions?: number;
   /** Time limit of statements that bring none, in seconds. Default 30. */
   readonly defaultExecutionSeconds?: number;
+  /** Password of the engine's HTTP shell. By default a new one at every start, which only this process knows. */
+  readonly secret?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -160,7 +162,7 @@ export class EngineSupervisor {
 
   async #launch(): Promise<void> {
     this.#become("starting");
-    const secret = randomBytes(32).toString("base64url");
+    const secret = this.#options.secret ?? randomBytes(32).toString("base64url");
     const orders = ordersOf(this.#options, secret);
     const threads = orders.readSessions + orders.writeSessions + 5;
     const child = spawn(process.execPath, [childEntry()], {
