@@ -34,7 +34,7 @@ export async function startPrometheus(binary) {
       (response) => response.ok,
       () => false,
     );
-    if (isReady) return { url, close };
+    if (isReady) return { url, pid: child.pid, close };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await close();
