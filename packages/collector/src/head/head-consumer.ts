@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { decodeMetrics } from "../otlp/index.js";
 import type { SpoolConsumer, SpoolPosition, SpoolRecord } from "../spool/index.js";
@@ -22,7 +23,8 @@ export interface HeadConsumerDeps {
 
 /** Writing a snapshot takes at most this share of the time. */
 const SNAPSHOT_SHARE = 0.05;
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
+/** How much is appended before the event loop gets its turn. */
+const MAX_BATCH_BYTES = 512 * 1024;
 
 /**
  * Fills the head from the spool. Its durable place in the spool is the snapshot's: after a kill the snapshot is loaded
@@ -103,6 +105,7 @@ export class HeadConsumer {
       for (const record of batch.records) this.append(record);
       this.#position = batch.position;
       if (this.#clock.now() >= this.#nextSnapshotMs) await this.#snapshot();
+      await turn();
     }
   }
 

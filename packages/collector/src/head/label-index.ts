@@ -16,7 +16,6 @@ interface CachedSelection {
   found: HeadSeries[];
   /** Series made before this one were looked at. */
   nextOrdinal: number;
-  removals: number;
 }
 
 /**
@@ -28,7 +27,6 @@ export class LabelIndex {
   #postings = new Map<string, Map<string, Posting>>();
   #all: HeadSeries[] = [];
   #cache = new Map<string, CachedSelection>();
-  #removals = 0;
 
   get size(): number {
     return this.#all.length;
@@ -67,7 +65,8 @@ export class LabelIndex {
   /** Forgets every series whose `isGone` is set. */
   sweep(gone: readonly HeadSeries[]): void {
     if (gone.length === 0) return;
-    this.#removals++;
+    // Remembered answers would keep what is gone alive; sweeps are rare.
+    this.#cache.clear();
     this.#all = this.#all.filter(isHere);
     const touched = new Map<string, Set<string>>();
     for (const series of gone) {
@@ -95,7 +94,7 @@ export class LabelIndex {
     }
     const found = this.#search(matchers);
     if (found.length <= MAX_CACHED_SERIES) {
-      this.#cache.set(key, { found, nextOrdinal: this.#nextOrdinal(), removals: this.#removals });
+      this.#cache.set(key, { found, nextOrdinal: this.#nextOrdinal() });
       if (this.#cache.size > MAX_CACHED) {
         const [oldest] = this.#cache.keys();
         if (oldest !== undefined) this.#cache.delete(oldest);
@@ -136,10 +135,6 @@ export class LabelIndex {
   }
 
   #refresh(known: CachedSelection, matchers: readonly Matcher[]): void {
-    if (known.removals !== this.#removals) {
-      known.found = known.found.filter(isHere);
-      known.removals = this.#removals;
-    }
     if (known.nextOrdinal === this.#nextOrdinal()) return;
     const tests = matchers.map(memoized);
     // A new list, because the last one may still be in the hands of a query.

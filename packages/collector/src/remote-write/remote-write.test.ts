@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { ManualClock } from "@tocsin/model/testing";
 import type { Histogram } from "@tocsin/promql";
 import express from "express";
+import fc from "fast-check";
 import { Registry } from "prom-client";
 import protobuf from "protobufjs";
 import snappy from "snappyjs";
@@ -234,4 +235,40 @@ describe("the receiver", () => {
     expect(status).toBe(429);
     expect(headers.get("retry-after")).toBe("5");
   });
+});
+
+test("any bytes are read or refused, never worse", () => {
+  const good = encode("WriteRequest", {
+    timeseries: [
+      {
+        labels: [{ name: "__name__", value: "m" }],
+        samples: [{ value: 1, timestamp: 2 }],
+        histograms: [{ countInt: 1, sum: 1, positiveSpans: [{ offset: 1, length: 1 }], positiveDeltas: [1] }],
+      },
+    ],
+    metadata: [{ type: 1, metricFamilyName: "m" }],
+  });
+  const damaged = fc
+    .array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })
+    .map((changes) => {
+      const bytes = Buffer.from(good);
+      for (const [at, value] of changes) bytes[at] = value;
+      return bytes;
+    });
+  const bytes = fc.oneof(
+    damaged,
+    fc.uint8Array({ maxLength: 60 }).map((array) => Buffer.from(array)),
+  );
+  fc.assert(
+    fc.property(bytes, (body) => {
+      for (const read of [() => readAll(body), () => fromVersion2(body)]) {
+        try {
+          read();
+        } catch (error) {
+          expect(error).toBeInstanceOf(CollectorError);
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  );
 });
