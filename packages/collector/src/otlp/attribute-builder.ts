@@ -45,10 +45,7 @@ export class AttributeBuilder {
       reader.pos = end;
       return;
     }
-    if (this.#finder !== undefined && this.#isUnwanted(this.#finder, end)) {
-      reader.pos = end;
-      return;
-    }
+    if (this.#finder !== undefined && this.#addUsual(this.#finder, end)) return;
     let keyStart = reader.pos;
     let keyEnd = keyStart;
     let keyId = -1;
@@ -67,6 +64,33 @@ export class AttributeBuilder {
     }
     reader.finish(end);
     if (this.#finder !== undefined && keyId < 0) return;
+    this.#push(keyStart, keyEnd, keyId);
+  }
+
+  /**
+   * Senders write the key once and first, then the value and nothing else, so that most attributes nobody wants are
+   * passed after one look. Returns false, having moved nothing, for those that are written otherwise.
+   */
+  #addUsual(finder: KeyFinder, end: number): boolean {
+    const reader = this.#reader;
+    const { bytes, pos } = reader;
+    const length = bytes[pos + 1];
+    const keyEnd = pos + 2 + length;
+    if (bytes[pos] !== 10 || length >= 0x80 || keyEnd > end) return false;
+    const keyId = finder.find(bytes, pos + 2, keyEnd);
+    if (keyId < 0) {
+      reader.pos = end;
+      return true;
+    }
+    const valueLength = bytes[keyEnd + 1];
+    if (bytes[keyEnd] !== 18 || valueLength >= 0x80 || keyEnd + 2 + valueLength !== end) return false;
+    reader.pos = keyEnd + 2;
+    this.value(end);
+    this.#push(pos + 2, keyEnd, keyId);
+    return true;
+  }
+
+  #push(keyStart: number, keyEnd: number, keyId: number): void {
     const index = this.#count++;
     if (index === this.#kind.length) this.#grow();
     this.#keyStart[index] = keyStart;
@@ -75,15 +99,6 @@ export class AttributeBuilder {
     this.#kind[index] = this.valueKind;
     this.#start[index] = this.valueStart;
     this.#end[index] = this.valueEnd;
-  }
-
-  /** Senders write the key once and first, so that most attributes nobody wants can be passed after one look. */
-  #isUnwanted(finder: KeyFinder, end: number): boolean {
-    const { bytes, pos } = this.#reader;
-    if (bytes[pos] !== 10) return false;
-    const length = bytes[pos + 1];
-    const keyEnd = pos + 2 + length;
-    return length < 0x80 && keyEnd <= end && finder.find(bytes, pos + 2, keyEnd) < 0;
   }
 
   /** Reads one AnyValue, at the reader's position, that ends at `end`, into `valueKind`, `valueStart`, `valueEnd`. */

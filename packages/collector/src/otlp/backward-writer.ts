@@ -1,3 +1,6 @@
+/** Texts up to this length are written character by character. */
+const SHORT_TEXT = 48;
+
 /**
  * Writes protobuf from the end to the beginning: when a message's length is written, its content already is, so
  * nothing has to be measured first. Callers write fields in reverse.
@@ -70,10 +73,25 @@ export class BackwardWriter {
 
   /** The bytes of a string, without their length. */
   text(value: string): void {
+    if (value.length <= SHORT_TEXT && this.#ascii(value)) return;
     const length = Buffer.byteLength(value);
     this.#reserve(length);
     this.#pos -= length;
     this.#buffer.write(value, this.#pos, length, "utf8");
+  }
+
+  /** Writes a text of plain characters by itself, which for short ones is cheaper than a call out of JavaScript. */
+  #ascii(value: string): boolean {
+    this.#reserve(SHORT_TEXT);
+    const buffer = this.#buffer;
+    let at = this.#pos;
+    for (let index = value.length - 1; index >= 0; index--) {
+      const code = value.charCodeAt(index);
+      if (code >= 0x80) return false;
+      buffer[--at] = code;
+    }
+    this.#pos = at;
+    return true;
   }
 
   bytes(value: Uint8Array): void {

@@ -53,6 +53,9 @@ function withExactIntegers(text: string): string {
   );
 }
 
+/** Texts of integers that a number holds exactly. */
+const SMALL_INTEGER = /^\d{1,15}$/;
+
 class JsonEncoder {
   readonly writer: BackwardWriter;
   /** Names and indices from the root to the value in hand, for messages. */
@@ -147,7 +150,8 @@ class JsonEncoder {
         return WireType.fixed32;
       case "int64":
       case "uint64":
-        writer.varint64(this.#integer(content, 64));
+        if (typeof content === "string" && SMALL_INTEGER.test(content)) writer.varint(Number(content));
+        else writer.varint64(this.#integer(content, 64));
         return WireType.varint;
       case "int32":
       case "uint32":
