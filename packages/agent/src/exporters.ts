@@ -37,7 +37,7 @@ export function readExporters(env: EnvReader, signal: Signal): ExporterChoice {
   const name = `OTEL_${signal.toUpperCase()}_EXPORTER`;
   const known = (env.list(name) ?? ["otlp"]).filter((exporter) => {
     if (KNOWN[signal].includes(exporter)) return true;
-    env.faults.push(`${name} names "${exporter}"; known are ${KNOWN[signal].join(", ")}. It is left out.`);
+    env.fault(`${name} names "${exporter}"; known are ${KNOWN[signal].join(", ")}. It is left out.`);
     return false;
   });
   if (known.includes("none")) return { isOwn: false, others: [] };
@@ -46,7 +46,7 @@ export function readExporters(env: EnvReader, signal: Signal): ExporterChoice {
   const others = known.filter((exporter) => exporter !== "otlp");
   if (isOtlp && protocol !== "http/protobuf") others.push(protocol);
   if (signal === "logs" && others.length > 0)
-    env.faults.push(
+    env.fault(
       `log lines go by OTLP over http/protobuf only; ${others.join(" and ")} gets records of the Logs API alone.`,
     );
   return { isOwn: isOtlp && protocol === "http/protobuf", others };

@@ -61,7 +61,11 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     sink: sinkOf(settings.destinations.traces === undefined ? undefined : pipeline.spans, processors),
     limits: settings.spanLimits,
   };
-  const cells = { server: new RequestCells(), client: new RequestCells(), inFlight: new InFlight() };
+  const cells = {
+    server: new RequestCells(settings),
+    client: new RequestCells(settings),
+    inFlight: new InFlight(),
+  };
   const redactQuery = queryRedactor();
   const patched = new Set<string>(["http", "fetch"]);
   const missed = new Map<string, string>();

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { isMainThread } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import { AggregationTemporality, type MetricProducer } from "@opentelemetry/sdk-metrics";
+import type { MetricProducer } from "@opentelemetry/sdk-metrics";
 import { type Agent, RunningAgent } from "./agent.js";
 import { otherMetricReaders, otherSpanProcessors } from "./exporters.js";
 import { type Instrumented, instrument } from "./instrument.js";
@@ -21,6 +21,7 @@ import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
 import { NodeSDK } from "./sdk-node.js";
 import { type AgentOptions, readSettings, type Settings } from "./settings/settings.js";
+import { readPropagator } from "./trace/propagators.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
 
@@ -91,7 +92,8 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     sources,
     gather: promGatherer(instrumented, startMs),
     send: (scopes) => pipeline.sendMetrics(scopes),
-    temporality: AggregationTemporality.CUMULATIVE,
+    temporality: settings.temporality,
+    isExponential: settings.isExponential,
     now: () => Date.now(),
   });
   const flush = async (timeoutMs: number): Promise<void> => {
@@ -103,6 +105,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     autoDetectResources: false,
     resource: sdkResource,
     contextManager: instrumented.contexts,
+    textMapPropagator: readPropagator(settings.env),
     spanProcessors: [
       ...(exporters.traces.isOwn
         ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]

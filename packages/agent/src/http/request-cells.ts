@@ -21,10 +21,12 @@ export interface RequestCell {
 export class RequestCells {
   private readonly byKey = new Map<string, RequestCell>();
   private readonly limit: number;
+  private readonly isExponential: boolean;
   private overflow: RequestCell | undefined;
 
-  constructor(limit = 2000) {
-    this.limit = limit;
+  constructor(options: { readonly isExponential?: boolean; readonly limit?: number } = {}) {
+    this.isExponential = options.isExponential ?? false;
+    this.limit = options.limit ?? 2000;
   }
 
   /** The cell of `key`, made from `describe()` when it is new. `key` must tell the attributes apart. */
@@ -33,10 +35,10 @@ export class RequestCells {
     if (found !== undefined) return found;
     const attributes = describe();
     if (this.byKey.size >= this.limit) {
-      this.overflow ??= makeCell({ "otel.metric.overflow": true }, new DurationHistogram());
+      this.overflow ??= makeCell({ "otel.metric.overflow": true }, new DurationHistogram(this.isExponential));
       return makeCell(attributes, this.overflow.histogram);
     }
-    const made = makeCell(attributes, new DurationHistogram());
+    const made = makeCell(attributes, new DurationHistogram(this.isExponential));
     this.byKey.set(key, made);
     return made;
   }

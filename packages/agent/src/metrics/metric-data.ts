@@ -69,20 +69,38 @@ export function durations(
   span: Span,
   cells: Iterable<{ readonly attributes: Attributes; readonly histogram: DurationHistogram }>,
 ): MetricData {
-  return {
+  const counted = Array.from(cells).filter(({ histogram }) => histogram.count > 0);
+  const common = {
     descriptor: { ...note, valueType: ValueType.DOUBLE },
     aggregationTemporality: AggregationTemporality.CUMULATIVE,
+  };
+  const totals = (histogram: DurationHistogram) => ({
+    count: histogram.count,
+    sum: histogram.sumSeconds,
+    min: histogram.minSeconds,
+    max: histogram.maxSeconds,
+  });
+  // One metric has one kind of histogram; its cells were all made alike.
+  if (counted[0]?.histogram.exponential !== undefined)
+    return {
+      ...common,
+      dataPointType: DataPointType.EXPONENTIAL_HISTOGRAM,
+      dataPoints: counted.flatMap(({ attributes, histogram }) =>
+        histogram.exponential === undefined
+          ? []
+          : { ...span, attributes, value: { ...histogram.exponential.read(), ...totals(histogram) } },
+      ),
+    };
+  return {
+    ...common,
     dataPointType: DataPointType.HISTOGRAM,
-    dataPoints: Array.from(cells, ({ attributes, histogram }) => ({
+    dataPoints: counted.map(({ attributes, histogram }) => ({
       ...span,
       attributes,
       value: {
         buckets: { boundaries: [...DURATION_BOUNDS_SECONDS], counts: [...histogram.counts] },
-        count: histogram.count,
-        sum: histogram.sumSeconds,
-        min: histogram.minSeconds,
-        max: histogram.maxSeconds,
+        ...totals(histogram),
       },
-    })).filter(({ value }) => value.count > 0),
+    })),
   };
 }

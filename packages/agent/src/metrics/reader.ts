@@ -1,4 +1,12 @@
-import { type AggregationTemporality, MetricReader, type ScopeMetrics } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  AggregationType,
+  InstrumentType,
+  MetricReader,
+  type ScopeMetrics,
+} from "@opentelemetry/sdk-metrics";
+import type { Temporality } from "../settings/settings.js";
+import { DeltaConverter } from "./delta.js";
 import type { MetricSource } from "./metric-data.js";
 
 /** What the reader needs. */
@@ -9,7 +17,9 @@ export interface ReaderDeps {
   /** Metrics that can only be read asynchronously, prom-client's. */
   readonly gather: (nowMs: number) => Promise<readonly ScopeMetrics[]>;
   readonly send: (scopes: readonly ScopeMetrics[]) => void;
-  readonly temporality: AggregationTemporality;
+  readonly temporality: Temporality;
+  /** Whether histograms of the Metrics API are exponential unless a view says otherwise. */
+  readonly isExponential: boolean;
   readonly now: () => number;
 }
 
@@ -19,11 +29,21 @@ export interface ReaderDeps {
  */
 export class AgentMetricReader extends MetricReader {
   private readonly deps: ReaderDeps;
+  private readonly deltas: DeltaConverter | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: ReaderDeps) {
-    super({ aggregationTemporalitySelector: () => deps.temporality });
+    super({
+      aggregationTemporalitySelector: (type) => temporalityOf(type, deps.temporality),
+      aggregationSelector: (type) => ({
+        type:
+          deps.isExponential && type === InstrumentType.HISTOGRAM
+            ? AggregationType.EXPONENTIAL_HISTOGRAM
+            : AggregationType.DEFAULT,
+      }),
+    });
     this.deps = deps;
+    this.deltas = deps.temporality === "cumulative" ? undefined : new DeltaConverter();
   }
 
   protected override onInitialized(): void {
@@ -43,16 +63,30 @@ export class AgentMetricReader extends MetricReader {
   /** The last export, from an `exit` handler: only what can be read at once. */
   exportSync(): void {
     const nowMs = this.deps.now();
-    this.deps.send(this.deps.sources.flatMap((source) => source.collect(nowMs)));
+    this.deps.send(this.own(nowMs));
+  }
+
+  private own(nowMs: number, gathered: readonly ScopeMetrics[] = []): readonly ScopeMetrics[] {
+    const scopes = [...this.deps.sources.flatMap((source) => source.collect(nowMs)), ...gathered];
+    return this.deltas?.convert(scopes) ?? scopes;
   }
 
   private async export(): Promise<void> {
     const { resourceMetrics } = await this.collect();
     const nowMs = this.deps.now();
     const gathered = await this.deps.gather(nowMs);
-    const own = this.deps.sources.flatMap((source) => source.collect(nowMs));
-    this.deps.send([...own, ...gathered, ...resourceMetrics.scopeMetrics]);
+    this.deps.send([...this.own(nowMs, gathered), ...resourceMetrics.scopeMetrics]);
   }
+}
+
+/** What may fall is always told whole; "lowmemory" tells what is observed whole, too. */
+function temporalityOf(type: InstrumentType, preference: Temporality): AggregationTemporality {
+  const isDelta =
+    preference !== "cumulative" &&
+    (type === InstrumentType.COUNTER ||
+      type === InstrumentType.HISTOGRAM ||
+      (type === InstrumentType.OBSERVABLE_COUNTER && preference === "delta"));
+  return isDelta ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
 }
 
 function ignore(): void {}

@@ -57,7 +57,7 @@ function readUrl(env: EnvReader, signal: Signal, own: string, url: string | unde
 function isUrl(env: EnvReader, name: string, value: string): boolean {
   const isGood = URL.canParse(value) && /^https?:\/\/[^/]/.test(value);
   const fault = `${name} must be an http:// or https:// URL, e.g. ${DEFAULT_URL}; it is left out of account.`;
-  if (!isGood && !env.faults.includes(fault)) env.faults.push(fault);
+  if (!isGood) env.fault(fault);
   return isGood;
 }
 
@@ -68,7 +68,7 @@ function file(env: EnvReader, key: "ca" | "cert" | "key", name: string): Partial
     return { [key]: readFileSync(path, "utf8") };
   } catch {
     const fault = `${name} names a file that cannot be read; going on without it.`;
-    if (!env.faults.includes(fault)) env.faults.push(fault);
+    env.fault(fault);
     return {};
   }
 }

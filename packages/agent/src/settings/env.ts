@@ -6,11 +6,21 @@ export type Env = Readonly<Record<string, string | undefined>>;
  * at start and none is ignored in silence.
  */
 export class EnvReader {
-  readonly faults: string[] = [];
+  private readonly found = new Set<string>();
   private readonly env: Env;
 
   constructor(env: Env) {
     this.env = env;
+  }
+
+  /** What was wrong so far, each thing once. */
+  get faults(): readonly string[] {
+    return Array.from(this.found);
+  }
+
+  /** Names a fault, in a whole sentence and without values, which may be secrets. */
+  fault(text: string): void {
+    this.found.add(text);
   }
 
   text(name: string): string | undefined {
@@ -23,7 +33,7 @@ export class EnvReader {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return fallback;
     if (value === "true") return true;
-    if (value !== "false") this.fault(name, "true or false", String(fallback));
+    if (value !== "false") this.wrong(name, "true or false", String(fallback));
     return value === "false" ? false : fallback;
   }
 
@@ -32,7 +42,7 @@ export class EnvReader {
     if (value === undefined) return fallback;
     const number = Number(value);
     if (Number.isFinite(number) && number >= minimum) return number;
-    this.fault(name, `a number of at least ${minimum}`, String(fallback));
+    this.wrong(name, `a number of at least ${minimum}`, String(fallback));
     return fallback;
   }
 
@@ -41,7 +51,7 @@ export class EnvReader {
     const value = this.text(name)?.toLowerCase();
     if (value === undefined) return fallback;
     const found = choices.find((choice) => choice === value);
-    if (found === undefined) this.fault(name, `one of ${choices.join(", ")}`, fallback);
+    if (found === undefined) this.wrong(name, `one of ${choices.join(", ")}`, fallback);
     return found ?? fallback;
   }
 
@@ -60,7 +70,7 @@ export class EnvReader {
       const equals = item.indexOf("=");
       const key = item.slice(0, Math.max(0, equals)).trim();
       if (key === "") {
-        this.faults.push(`${name} has a part without "key=value"; that part is left out.`);
+        this.fault(`${name} has a part without "key=value"; that part is left out.`);
         continue;
       }
       found[key] = decoded(item.slice(equals + 1).trim());
@@ -68,9 +78,8 @@ export class EnvReader {
     return found;
   }
 
-  /** Values are not printed: they may be secrets. */
-  private fault(name: string, expected: string, used: string): void {
-    this.faults.push(`${name} must be ${expected}; using ${used}.`);
+  private wrong(name: string, expected: string, used: string): void {
+    this.fault(`${name} must be ${expected}; using ${used}.`);
   }
 }
 

@@ -2,7 +2,9 @@ import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { type ExporterChoice, readExporters } from "../exporters.js";
 import type { Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
+import { PROPAGATORS } from "../trace/propagators.js";
 import { readSampler, type SamplerChoice } from "../trace/sampler.js";
+import { readConfigFile } from "./config-file.js";
 import { readDestinations } from "./destinations.js";
 import { type Env, EnvReader } from "./env.js";
 
@@ -38,6 +40,10 @@ export interface Settings {
   readonly exporters: Readonly<Record<Signal, ExporterChoice>>;
   /** Where the agent's own way leads; absent for a signal that does not go it. */
   readonly destinations: Readonly<Record<Signal, Destination | undefined>>;
+  /** Whether counters and histograms go out as what was added since the last export. */
+  readonly temporality: Temporality;
+  /** Whether durations are counted in exponential histograms. */
+  readonly isExponential: boolean;
   readonly logSources: readonly LogSource[];
   readonly spanProcessors: readonly SpanProcessor[];
   /** How often metrics go out. */
@@ -52,6 +58,10 @@ export interface Settings {
   readonly env: EnvReader;
 }
 
+const TEMPORALITIES = ["cumulative", "delta", "lowmemory"] as const;
+/** OpenTelemetry's preferences for what a point counts since. */
+export type Temporality = (typeof TEMPORALITIES)[number];
+
 /** Loggers whose lines the agent can send. */
 export type LogSource = "pino" | "winston" | "console";
 
@@ -60,16 +70,21 @@ export type LogLevel = "silent" | "warn" | "info" | "debug";
 
 /** Reads options and environment; faults are gathered in `env.faults`. */
 export function readSettings(options: AgentOptions = {}): Settings {
-  const env = new EnvReader(options.env ?? process.env);
+  const file = readConfigFile(options.env ?? process.env);
+  const env = new EnvReader(file.env);
+  for (const fault of file.faults) env.fault(fault);
   const destinations = readDestinations(env, options.url);
   const exporters = {
     traces: readExporters(env, "traces"),
     metrics: readExporters(env, "metrics"),
     logs: readExporters(env, "logs"),
   };
+  for (const name of env.list("OTEL_PROPAGATORS") ?? [])
+    if (!PROPAGATORS.some((known) => known === name))
+      env.fault(`OTEL_PROPAGATORS names "${name}"; known are ${PROPAGATORS.join(", ")}. It is left out.`);
   for (const name of MEANINGLESS)
     if (env.text(name) !== undefined)
-      env.faults.push(`${name} has no effect: buffers are bounded by size, ${BUFFER_BYTES >> 20} MB in all.`);
+      env.fault(`${name} has no effect: buffers are bounded by size, ${BUFFER_BYTES >> 20} MB in all.`);
   return {
     isDisabled: env.flag("OTEL_SDK_DISABLED", false),
     serviceName: options.serviceName,
@@ -81,6 +96,13 @@ export function readSettings(options: AgentOptions = {}): Settings {
       metrics: exporters.metrics.isOwn ? destinations.metrics : undefined,
       logs: exporters.logs.isOwn ? destinations.logs : undefined,
     },
+    temporality: env.choice("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", TEMPORALITIES, "cumulative"),
+    isExponential:
+      env.choice(
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+        ["explicit_bucket_histogram", "base2_exponential_bucket_histogram"],
+        "explicit_bucket_histogram",
+      ) === "base2_exponential_bucket_histogram",
     logSources: readLogSources(env, options.logSources),
     spanProcessors: options.spanProcessors ?? [],
     metricIntervalMs: env.number("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
@@ -126,7 +148,7 @@ function readLogSources(env: EnvReader, given: readonly LogSource[] | undefined)
   return (env.list("TOCSIN_LOG_SOURCES") ?? ["pino"]).flatMap((name) => {
     const found = LOG_SOURCES.find((source) => source === name);
     if (found === undefined)
-      env.faults.push(`TOCSIN_LOG_SOURCES must be some of ${LOG_SOURCES.join(", ")}; one part is left out.`);
+      env.fault(`TOCSIN_LOG_SOURCES must be some of ${LOG_SOURCES.join(", ")}; one part is left out.`);
     return found ?? [];
   });
 }

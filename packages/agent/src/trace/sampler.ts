@@ -73,7 +73,7 @@ const RECORD = 2;
 function readRatio(env: EnvReader): number {
   const ratio = env.number("OTEL_TRACES_SAMPLER_ARG", 1);
   if (ratio <= 1) return ratio;
-  env.faults.push("OTEL_TRACES_SAMPLER_ARG must be a ratio between 0 and 1; using 1.");
+  env.fault("OTEL_TRACES_SAMPLER_ARG must be a ratio between 0 and 1; using 1.");
   return 1;
 }
 
@@ -83,7 +83,7 @@ function readRules(env: EnvReader): Record<string, number> {
     const ratio = Number(text);
     if (ratio >= 0 && ratio <= 1 && (path.startsWith("/") || path === "*")) rules[path] = ratio;
     else
-      env.faults.push(
+      env.fault(
         `TOCSIN_SAMPLE has a part that is not PATH=RATIO (e.g. /search*=0.1); that part is left out.`,
       );
   }
