@@ -41,9 +41,33 @@ test.each<[string, [number, string][], string[]]>([
     [
       [0, "1"],
       [5, "2"],
-      [30, "1"],
+      [200, "1"],
     ],
     ["2→1", "1→2"],
+  ],
+  [
+    "going back while both still send is one as soon as the newer version is gone",
+    [
+      [0, "1"],
+      [5, "2"],
+      [60, "1"],
+      [120, "1"],
+      [180, "1"],
+      [240, "1"],
+    ],
+    ["2→1", "1→2"],
+  ],
+  [
+    "a canary whose halves send once a minute is one deployment",
+    [
+      [0, "1"],
+      [30, "2"],
+      [60, "1"],
+      [90, "2"],
+      [120, "1"],
+      [150, "2"],
+    ],
+    ["1→2"],
   ],
   [
     "an unknown version says nothing",

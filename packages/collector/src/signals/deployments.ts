@@ -25,8 +25,8 @@ interface ServiceState {
   readonly versions: Map<string, VersionState>;
 }
 
-/** A version whose processes were all gone for this long is deployed anew when one appears (a rollback). */
-const GONE_AFTER_MS = 15_000;
+/** Longer than two of the default export intervals of OpenTelemetry, or a canary would look like a deployment a minute. */
+const GONE_AFTER_MS = 150_000;
 /** A mark and a detection of the same version within this time are one deployment. */
 const SAME_WITHIN_MS = 15 * 60_000;
 const DEPLOYMENTS_KEPT = 500;
@@ -67,7 +67,11 @@ export class DeploymentBook {
     if (seen) {
       const wasGone = atMs - seen.lastSeenMs > GONE_AFTER_MS;
       seen.lastSeenMs = Math.max(seen.lastSeenMs, atMs);
-      if (version === state.current || !wasGone) return undefined;
+      if (version === state.current) return undefined;
+      // An older version that is back, or alone again: a roll-back. Beside the current one it is a canary's other half.
+      const current = state.versions.get(state.current);
+      const isAlone = current === undefined || atMs - current.lastSeenMs > GONE_AFTER_MS;
+      if (!wasGone && !isAlone) return undefined;
     } else {
       state.versions.set(version, { lastSeenMs: atMs });
       forgetOldest(state);

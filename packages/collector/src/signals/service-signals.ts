@@ -53,6 +53,8 @@ export interface SignalBooks {
   readonly graph: ServiceGraph;
 }
 
+/** A version that answered nothing for so long, while another did, serves no longer. */
+const SILENT_AFTER_MS = 15_000;
 const ACTIVE_WITHIN_MS = 60_000;
 const BEFORE_MS = 10 * 60_000;
 const AFTER_MS = 60 * 60_000;
@@ -128,12 +130,11 @@ function describeService(
   const { book, choice, saturation, deployments } = books;
   const { service = "", environment = "" } = versions[0] ?? {};
   const lastSeenMs = lastSeenOf(versions);
-  const newest = [...versions].sort((a, b) => b.lastSeenMs - a.lastSeenMs)[0]?.version ?? "";
   const metrics =
     choice.sourceOf("server", service) === "metrics" || choice.sourceOf("consumer", service) === "metrics";
   return {
     service,
-    version: deployments.currentVersion(service, environment) || newest,
+    version: servingVersion(versions, deployments.currentVersion(service, environment)),
     environment,
     ...book.figures(versions, nowMs),
     saturation: saturation.saturationOf(service, environment, nowMs),
@@ -147,6 +148,14 @@ function describeService(
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond),
     foldedRoutes: versions.reduce((sum, each) => sum + each.foldedRoutes, 0),
   };
+}
+
+/** The version deployed last, unless it answers no longer while another one does, as after a roll-back. */
+function servingVersion(versions: readonly VersionBook[], deployed: string): string {
+  const latest = versions.reduce((a, b) => (b.lastSeenMs > a.lastSeenMs ? b : a));
+  const lastSeenMs = versions.find(({ version }) => version === deployed)?.lastSeenMs;
+  if (lastSeenMs === undefined) return deployed || latest.version;
+  return latest.lastSeenMs - lastSeenMs > SILENT_AFTER_MS ? latest.version : deployed;
 }
 
 /** Versions by service and environment, in the order of their names. */
