@@ -4,7 +4,7 @@ import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
 import { ForwardConfig, RedactConfig, SampleConfig } from "../export/index.js";
 import { HeadConfig } from "../head/index.js";
-import { LimitsConfig } from "../receive/index.js";
+import { LimitsConfig, TlsConfig } from "../receive/index.js";
 import { RemoteWriteConfigs } from "../remote-write/config.js";
 import { ScrapeConfigs } from "../scrape/config.js";
 import { SloFilesConfig, SlosConfig } from "../slo/config.js";
@@ -22,6 +22,7 @@ export const CollectorConfig = z.strictObject({
   ),
   listen: ListenConfig.prefault({}).describe("Addresses; loopback unless told otherwise."),
   auth: AuthConfig.prefault({}).describe("Who may write, read and act."),
+  tls: TlsConfig.optional().describe("Encryption of the OTLP ports, and certificates asked of senders."),
   limits: LimitsConfig.prefault({}).describe("How much senders may send at once, and how large it may be."),
   spool: SpoolConfig.prefault({}).describe("The durable queue between intake and everything else."),
   forward: ForwardConfig.prefault({}).describe("Where OTLP is passed on to: a gateway, or any OTLP backend."),

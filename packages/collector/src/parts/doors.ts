@@ -6,6 +6,7 @@ import {
   Intake,
   limitsOf,
   lokiRoutes,
+  readTls,
   zipkinRoutes,
 } from "../receive/index.js";
 import type { Spool } from "../spool/index.js";
@@ -38,16 +39,21 @@ export async function openDoors(
       registry,
     }),
   );
+  const tls = config.tls && (await readTls(config.tls));
   const http = closers.add(
     "OTLP/HTTP",
     createOtlpHttpReceiver({
       intake,
       authorizer: deps.authenticator,
       routers: [zipkinRoutes(intake, deps.authenticator), lokiRoutes(intake, deps.authenticator)],
+      tls,
       logger,
     }),
   );
-  const grpc = closers.add("OTLP/gRPC", createOtlpGrpcReceiver({ intake, authorizer: deps.authenticator }));
+  const grpc = closers.add(
+    "OTLP/gRPC",
+    createOtlpGrpcReceiver({ intake, authorizer: deps.authenticator, tls }),
+  );
   const { otlp_http, otlp_grpc } = config.listen;
   return {
     intake,
