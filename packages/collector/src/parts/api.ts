@@ -9,7 +9,7 @@ import { deploymentsRoutes } from "../api/deployments.js";
 import { jaegerRoutes } from "../api/jaeger.js";
 import { type Address, listen } from "../api/listen.js";
 import { logsRoutes } from "../api/logs.js";
-import { headCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
+import { headCatalogue, historyCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
 import { reloadRoutes } from "../api/reload.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
 import { servicesRoutes } from "../api/services.js";
@@ -137,7 +137,10 @@ export function createApi(deps: ApiDeps): RequestListener {
       queryable: memory.queryable,
       clock,
       maxQueryMs: 120_000,
-      catalogue: headCatalogue(head),
+      catalogue: headCatalogue(
+        head,
+        historyCatalogue(() => keep?.store()?.history, clock),
+      ),
       storage: head,
       rules: createRulesView(watch.alerting, () => watch.ruleGroups()),
       targets: deps.scraping.view(),

@@ -1,4 +1,4 @@
-import { messageOf } from "@tocsin/model";
+import { messageOf, TocsinError } from "@tocsin/model";
 import { type Annotations, PromQLError } from "@tocsin/promql";
 import type { Request, RequestHandler, Response } from "express";
 
@@ -60,7 +60,8 @@ function send(response: Response, status: number, body: object): void {
 
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (!(error instanceof PromQLError)) return new ApiError("internal", messageOf(error), { cause: error });
+  if (!(error instanceof PromQLError))
+    return new ApiError(typeOfOther(error), messageOf(error), { cause: error });
   switch (error.kind) {
     case "parse":
     case "unsupported":
@@ -70,6 +71,13 @@ function asApiError(error: unknown): ApiError {
     case "eval":
       return new ApiError("execution", error.message, { cause: error });
   }
+}
+
+/** What goes wrong in the store while it is asked for older samples. */
+function typeOfOther(error: unknown): ApiErrorType {
+  if (!(error instanceof TocsinError)) return "internal";
+  if (error.code === "STORE_QUERY_LIMIT") return "execution";
+  return error.retryable || error.code === "STORE_NOT_READY" ? "unavailable" : "internal";
 }
 
 /** A parameter that could not be understood. */

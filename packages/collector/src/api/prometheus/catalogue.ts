@@ -1,4 +1,4 @@
-import type { Labels, UnixMs } from "@tocsin/model";
+import type { Clock, Labels, UnixMs } from "@tocsin/model";
 import type { Matcher } from "@tocsin/promql";
 import type { Exemplar, Head, HeadSeries, MetricMetadata } from "../../head/index.js";
 
@@ -65,4 +65,48 @@ export function headCatalogue(head: Head, older?: SeriesCatalogue): MetricsCatal
 
 function merged(a: readonly string[], b: readonly string[]): readonly string[] {
   return b.length === 0 ? a : [...new Set([...a, ...b])].sort();
+}
+
+/** Where label sets of the past come from. */
+export interface LabelHistory {
+  labelSets(matchers: readonly Matcher[], startMs: UnixMs, endMs: UnixMs): Promise<readonly Labels[]>;
+  labelNames(matchers: readonly Matcher[], startMs: UnixMs, endMs: UnixMs): Promise<readonly string[]>;
+  labelValues(
+    label: string,
+    matchers: readonly Matcher[],
+    startMs: UnixMs,
+    endMs: UnixMs,
+  ): Promise<readonly string[]>;
+}
+
+/**
+ * What a store knows of series.
+ *
+ * @param history undefined while there is no store
+ */
+export function historyCatalogue(history: () => LabelHistory | undefined, clock: Clock): SeriesCatalogue {
+  const ask = async <T>(
+    selectors: Selectors,
+    { startMs, endMs }: TimeRange,
+    question: (
+      store: LabelHistory,
+      matchers: readonly Matcher[],
+      fromMs: UnixMs,
+      toMs: UnixMs,
+    ) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> => {
+    const store = history();
+    if (store === undefined) return [];
+    // Without times the API asks for everything; the store wants days.
+    const fromMs = Math.max(0, startMs);
+    const toMs = Math.min(clock.now(), endMs);
+    const lists = selectors.length === 0 ? [[]] : selectors;
+    return (await Promise.all(lists.map((matchers) => question(store, matchers, fromMs, toMs)))).flat();
+  };
+  return {
+    series: (selectors, range) => ask(selectors, range, (store, ...about) => store.labelSets(...about)),
+    labelNames: (selectors, range) => ask(selectors, range, (store, ...about) => store.labelNames(...about)),
+    labelValues: (name, selectors, range) =>
+      ask(selectors, range, (store, ...about) => store.labelValues(name, ...about)),
+  };
 }

@@ -1,5 +1,6 @@
 export {
   headCatalogue,
+  historyCatalogue,
   type MetricsCatalogue,
   type Selectors,
   type SeriesCatalogue,

@@ -5,7 +5,7 @@ import { Engine } from "@tocsin/promql";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Head } from "../../head/index.js";
-import { headCatalogue, prometheusRoutes } from "./index.js";
+import { headCatalogue, historyCatalogue, prometheusRoutes } from "./index.js";
 import type { RulesView, TargetsView } from "./rules-view.js";
 
 const NOW = 1_790_000_000_000;
@@ -368,4 +368,45 @@ test("queries are formatted", async () => {
   );
   expect(body.data).toBe('sum by (job) (rate(up{job="a"}[5m]))');
   expect((await get("/api/v1/format_query?query=sum(")).status).toBe(400);
+});
+
+describe("what is older than memory", () => {
+  const clock = new ManualClock(NOW);
+  const older = [{ __name__: "gone_total", job: "old" }];
+  const asked: unknown[] = [];
+  const catalogue = headCatalogue(
+    new Head({ retentionMs: 3_600_000, outOfOrderMs: 0, maxSeries: 1, maxLabels: 9 }, { clock }),
+    historyCatalogue(
+      () => ({
+        async labelSets(...about) {
+          asked.push(about);
+          return older;
+        },
+        async labelNames(...about) {
+          asked.push(about);
+          return ["job", "__name__"];
+        },
+        async labelValues(...about) {
+          asked.push(about);
+          return ["old"];
+        },
+      }),
+      clock,
+    ),
+  );
+
+  test("is asked for only when the range reaches back", async () => {
+    const recent = { startMs: NOW, endMs: NOW };
+    expect(await catalogue.series([], recent)).toEqual([]);
+    expect(asked).toEqual([]);
+    const all = { startMs: Number.NEGATIVE_INFINITY, endMs: Number.POSITIVE_INFINITY };
+    expect(await catalogue.series([], all)).toEqual(older);
+    expect(await catalogue.labelNames([], all)).toEqual(["__name__", "job"]);
+    expect(await catalogue.labelValues("job", [], all)).toEqual(["old"]);
+    expect(asked).toEqual([
+      [[], 0, NOW],
+      [[], 0, NOW],
+      ["job", [], 0, NOW],
+    ]);
+  });
 });

@@ -37,19 +37,65 @@ export class SampleHistory implements Storage {
   async select(matchers: readonly Matcher[], hints: SelectHints): Promise<readonly Series[]> {
     const { startMs, endMs, signal } = hints;
     if (startMs > endMs) return [];
-    const found = await this.#shards.query<{ series_id: string; series_labels: Labels }>(
-      `SELECT toString(id) AS series_id, any(labels) AS series_labels FROM series WHERE ${seriesConditions(matchers, startMs, endMs).where}
-GROUP BY id LIMIT ${MAX_SERIES + 1}`,
-      { params: seriesConditions(matchers, startMs, endMs).params, signal },
-    );
-    const byId = new Map(found.map((row) => [row.series_id, new HistorySeries(row.series_labels)]));
-    if (byId.size > MAX_SERIES) throw tooMuch(`more than ${MAX_SERIES} series`);
+    const found = await this.#seriesOf(matchers, startMs, endMs, signal);
+    const byId = new Map([...found].map(([id, labels]) => [id, new HistorySeries(labels)]));
     if (byId.size === 0) return [];
     await Promise.all([
       this.#readFloats(byId, matchers, startMs, endMs, signal),
       this.#readHistograms(byId, matchers, startMs, endMs, signal),
     ]);
     return [...byId.values()].filter((series) => !series.isEmpty);
+  }
+
+  /**
+   * Labels of the series that fulfil every condition and have samples on the days of the range.
+   *
+   * @throws {CollectorError} STORE_QUERY_LIMIT
+   */
+  async labelSets(matchers: readonly Matcher[], startMs: UnixMs, endMs: UnixMs): Promise<readonly Labels[]> {
+    return [...(await this.#seriesOf(matchers, startMs, endMs, undefined)).values()];
+  }
+
+  /** Label names of those series, whatever their number. */
+  async labelNames(matchers: readonly Matcher[], startMs: UnixMs, endMs: UnixMs): Promise<readonly string[]> {
+    const { where, params } = seriesConditions(matchers, startMs, endMs);
+    const rows = await this.#shards.query<{ found: string }>(
+      `SELECT DISTINCT arrayJoin(mapKeys(labels)) AS found FROM series WHERE ${where}`,
+      { params },
+    );
+    return rows.map(({ found }) => found);
+  }
+
+  /** Values of one label of those series. */
+  async labelValues(
+    label: string,
+    matchers: readonly Matcher[],
+    startMs: UnixMs,
+    endMs: UnixMs,
+  ): Promise<readonly string[]> {
+    const conditions = seriesConditions(matchers, startMs, endMs);
+    const value = conditions.value(label, "String", (place) => `labels[${place}]`);
+    const rows = await this.#shards.query<{ found: string }>(
+      `SELECT DISTINCT ${value} AS found FROM series WHERE ${conditions.where}`,
+      { params: conditions.params },
+    );
+    return rows.map(({ found }) => found).filter((found) => found !== "");
+  }
+
+  async #seriesOf(
+    matchers: readonly Matcher[],
+    startMs: UnixMs,
+    endMs: UnixMs,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, Labels>> {
+    const { where, params } = seriesConditions(matchers, startMs, endMs);
+    const found = await this.#shards.query<{ series_id: string; series_labels: Labels }>(
+      `SELECT toString(id) AS series_id, any(labels) AS series_labels FROM series WHERE ${where}
+GROUP BY id LIMIT ${MAX_SERIES + 1}`,
+      { params, signal },
+    );
+    if (found.length > MAX_SERIES) throw tooMuch(`more than ${MAX_SERIES} series`);
+    return new Map(found.map((row) => [row.series_id, row.series_labels]));
   }
 
   async #readFloats(

@@ -142,6 +142,29 @@ describe.skipIf(!availability.available)("samples", () => {
     expect(await kept()).toEqual([NOW_MS + 30_000, NOW_MS + 90_000]);
   });
 
+  test("labels without samples", async () => {
+    const found = await store.history.labelSets([createMatcher("service", "=", "s2")], START_MS, NOW_MS);
+    expect(found.map(({ pod }) => pod).sort()).toEqual([
+      "p12",
+      "p17",
+      "p2",
+      "p22",
+      "p27",
+      "p32",
+      "p37",
+      "p7",
+    ]);
+  });
+
+  test("label names and values", async () => {
+    const matchers = [createMatcher("__name__", "=", "requests_total")];
+    const names = await store.history.labelNames(matchers, START_MS, NOW_MS);
+    expect([...names].sort()).toEqual(["__name__", "odd.näme", "pod", "service"]);
+    const values = await store.history.labelValues("service", matchers, START_MS, NOW_MS);
+    expect([...values].sort()).toEqual(["s0", "s1", "s2", "s3", "s4"]);
+    expect(await store.history.labelValues("none", [], START_MS, NOW_MS)).toEqual([]);
+  });
+
   test("a part of the time", async () => {
     const want = await read(memory, [["service", "=", "s2"]], START_MS + 600_000, START_MS + 900_000);
     expect(
