@@ -38,12 +38,12 @@ function extrapolated(
   let result = (v[last] ?? Number.NaN) - firstValue;
   if (isCounter) result += lostToResets(window, call) + (known === undefined ? 0 : firstValue);
   const factor = extrapolation(window, {
-    firstMs: known ?? t[first] ?? 0,
+    firstMs: t[first] ?? 0,
     lastMs: t[last] ?? 0,
-    intervals: last - first + (known === undefined ? 0 : 1),
+    gaps: last - first,
     windowMs: call.windowMs,
     isRate,
-    startIsKnown: known !== undefined,
+    knownStartMs: known,
     // A counter cannot have been below zero before the first sample.
     zeroRatio:
       isCounter && result > 0 && firstValue >= 0 && known === undefined ? firstValue / result : undefined,
@@ -89,22 +89,26 @@ function extrapolation(
   sampled: {
     firstMs: number;
     lastMs: number;
-    intervals: number;
+    /** Samples but one. */
+    gaps: number;
     windowMs: number;
     isRate: boolean;
-    startIsKnown: boolean;
+    /** Where the counter is known to have been zero, within the window. */
+    knownStartMs: number | undefined;
+    /** The first value over the increase, where the counter must not be taken below zero. */
     zeroRatio: number | undefined;
   },
 ): number {
-  const interval = (sampled.lastMs - sampled.firstMs) / 1000;
-  const average = interval / sampled.intervals;
+  const { firstMs, lastMs, gaps, knownStartMs } = sampled;
+  const average = gaps > 0 ? (lastMs - firstMs) / 1000 / gaps : 0;
+  const interval = (lastMs - (knownStartMs ?? firstMs)) / 1000;
   // Up to a little more than one interval the series is taken to go on to the edge; beyond, to end half an interval on.
   const threshold = average * 1.1;
-  let toStart = (sampled.firstMs - window.startMs) / 1000;
-  let toEnd = (window.endMs - sampled.lastMs) / 1000;
+  let toStart = (firstMs - window.startMs) / 1000;
+  let toEnd = (window.endMs - lastMs) / 1000;
   if (toStart >= threshold) toStart = average / 2;
-  if (sampled.startIsKnown) toStart = 0;
   if (sampled.zeroRatio !== undefined) toStart = Math.min(toStart, interval * sampled.zeroRatio);
+  if (knownStartMs !== undefined) toStart = 0;
   if (toEnd >= threshold) toEnd = average / 2;
   const factor = (interval + toStart + toEnd) / interval;
   return sampled.isRate ? factor / (sampled.windowMs / 1000) : factor;
@@ -121,22 +125,37 @@ function rateOfHistograms(
   const last = window.endHistogram - 1;
   const known = isCounter ? knownStart(window, call, histogramStarts, first, ht[first] ?? 0) : undefined;
   if (last - first < 1 && known === undefined) return undefined;
-  const difference = differenceOf(h.slice(first, last + 1), call, isCounter, window, known !== undefined);
-  if (difference === undefined) return undefined;
+  const difference =
+    first === last ? h[first] : differenceOf(h.slice(first, last + 1), call, isCounter, window);
+  const increase = known === undefined || first === last ? difference : plusFirst(difference, h[first], call);
+  if (increase === undefined) return undefined;
   const firstCount = h[first]?.count ?? 0;
   const factor = extrapolation(window, {
-    firstMs: known ?? ht[first] ?? 0,
+    firstMs: ht[first] ?? 0,
     lastMs: ht[last] ?? 0,
-    intervals: last - first + (known === undefined ? 0 : 1),
+    gaps: last - first,
     windowMs: call.windowMs,
     isRate,
-    startIsKnown: known !== undefined,
+    knownStartMs: known,
     zeroRatio:
-      isCounter && difference.count > 0 && firstCount >= 0 && known === undefined
-        ? firstCount / difference.count
+      isCounter && increase.count > 0 && firstCount >= 0 && known === undefined
+        ? firstCount / increase.count
         : undefined,
   });
-  return scaled(difference, factor);
+  return { ...scaled(increase, factor), counterResetHint: "gauge" };
+}
+
+/** The counter was zero at its known start, so that the first histogram is increase too. */
+function plusFirst(
+  difference: Histogram | undefined,
+  first: Histogram | undefined,
+  call: RangeCall,
+): Histogram | undefined {
+  if (difference === undefined || first === undefined) return undefined;
+  const result = added(difference, first);
+  if (result !== "incompatible") return result.histogram;
+  call.context.notes.mixedExponentialCustom(metricName(call), call.at);
+  return undefined;
 }
 
 function differenceOf(
@@ -144,7 +163,6 @@ function differenceOf(
   call: RangeCall,
   isCounter: boolean,
   window: Window,
-  startIsKnown: boolean,
 ): Histogram | undefined {
   const { notes } = call.context;
   const name = metricName(call);
@@ -157,7 +175,6 @@ function differenceOf(
   if (!isCounter && !(isGauge(firstPoint) && isGauge(last))) notes.notGauge(name, call.at);
   // After a reset right behind the first sample only its count matters, not its layout.
   if (isCounter && second !== undefined && isReset(previous, second)) previous = emptyLike(second);
-  if (startIsKnown) previous = emptyLike(firstPoint);
   const isCustom = hasCustomBuckets(last);
   const middle = isCounter ? points.slice(1, -1) : [];
   if (
