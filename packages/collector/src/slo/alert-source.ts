@@ -4,7 +4,7 @@ import { durationWords, exhaustion, percentWords, windowName } from "./budget.js
 import { lowerBound } from "./evidence.js";
 import { boundsAt, periodName } from "./period.js";
 import { errorBudgetOf, type SloSpec } from "./spec.js";
-import { isSlowTicket, type PairReading, paceOf, readPairs, remainingBudget } from "./status.js";
+import { isQuiet, isSlowTicket, type PairReading, paceOf, readPairs, remainingBudget } from "./status.js";
 import type { SloTracker, TrackedSlo } from "./tracker.js";
 import type { Severity } from "./window-pair.js";
 
@@ -32,8 +32,14 @@ export class SloAlertSource implements AlertRuleSource {
   }
 
   async evaluate(nowMs: UnixMs): Promise<readonly RuleResult[]> {
-    for (const { book } of this.#tracker.tracked()) book.settle(nowMs);
-    return this.#current().map((entry) => evaluateRule(entry, nowMs));
+    const rules = this.#current();
+    const loud = new Map<TrackedSlo, readonly PairReading[]>();
+    for (const tracked of this.#tracker.tracked()) {
+      tracked.book.settle(nowMs);
+      // Most SLOs are quiet most of the time, and a glance at their long windows tells so.
+      if (!isQuiet(tracked.book, nowMs)) loud.set(tracked, readPairs(tracked.book, nowMs));
+    }
+    return rules.map((entry) => evaluateRule(entry, loud, nowMs));
   }
 
   /** Rules of the SLOs as they are now; the same objects as long as nothing changed. */
@@ -109,11 +115,16 @@ function alertLabels(spec: SloSpec, severity: Severity, group: Labels): Labels {
   };
 }
 
-function evaluateRule({ spec, severity, rule, groups }: SeverityRule, nowMs: UnixMs): RuleResult {
+function evaluateRule(
+  { spec, severity, rule, groups }: SeverityRule,
+  loud: ReadonlyMap<TrackedSlo, readonly PairReading[]>,
+  nowMs: UnixMs,
+): RuleResult {
   const samples: ActiveSample[] = [];
   let isUnknown = false;
   for (const tracked of groups) {
-    const readings = readPairs(tracked.book, nowMs);
+    const readings = loud.get(tracked);
+    if (!readings) continue;
     const own = readings.filter(({ pair }) => pair.severity === severity);
     const firing = own.find(({ state }) => state === "firing");
     const slow =

@@ -4,7 +4,13 @@ import { correctionAt, type OnceCorrection } from "./correction.js";
 import { boundsAt, longestMs } from "./period.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
-import { type EventCounts, type HistoryBucket, ringLevels, WindowRing } from "./window-ring.js";
+import {
+  type EventCounts,
+  type HistoryBucket,
+  type PutNumber,
+  ringLevels,
+  WindowRing,
+} from "./window-ring.js";
 
 /** Parts of a unit in which shares of an event are counted; the ring itself counts whole numbers. */
 const SHARE_UNITS = 100_000;
@@ -122,7 +128,7 @@ export class SloLedger implements SloBook {
   }
 
   /** The state: a few plain values, and the ring's numbers. */
-  snapshot(): { state: LedgerState; numbers: Iterable<number> } {
+  snapshot(): { state: LedgerState; writeNumbers: (put: PutNumber) => void } {
     const state: LedgerState = {
       carried: [this.#carriedBad, this.#carriedTotal],
       excluded: this.#excluded,
@@ -130,7 +136,7 @@ export class SloLedger implements SloBook {
       slices: this.#slices?.toJSON(),
       corrections: this.#corrections,
     };
-    return { state, numbers: this.#ring.numbers() };
+    return { state, writeNumbers: (put) => this.#ring.writeNumbers(put) };
   }
 
   /**

@@ -11,12 +11,15 @@ test("every sequence of whole numbers comes back", () => {
   );
   fc.assert(
     fc.property(fc.array(number, { maxLength: 500 }), (numbers) => {
-      const next = decodeNumbers(encodeNumbers(numbers));
+      const bytes = encodeNumbers((put) => {
+        for (const each of numbers) put(each);
+      });
+      const next = decodeNumbers(bytes);
       expect(numbers.map(() => next())).toEqual(numbers.map((each) => (each === 0 ? 0 : each)));
     }),
   );
 });
 
 test("zeros cost next to nothing", () => {
-  expect(encodeNumbers(Array(100_000).fill(0)).length).toBe(4);
+  expect(encodeNumbers((put) => put(0, 100_000)).length).toBe(4);
 });

@@ -1,8 +1,10 @@
+import type { PutNumber } from "./window-ring.js";
+
 /**
  * Whole numbers as bytes: zigzag varints, with runs of zeros written as a zero and their length. The rings of idle
  * services shrink to a few dozen bytes.
  */
-export function encodeNumbers(numbers: Iterable<number>): Uint8Array {
+export function encodeNumbers(write: (put: PutNumber) => void): Uint8Array {
   let bytes = new Uint8Array(4_096);
   let length = 0;
   let zeros = 0;
@@ -21,19 +23,19 @@ export function encodeNumbers(numbers: Iterable<number>): Uint8Array {
     bytes[length++] = rest;
   };
   const endRun = () => {
-    if (zeros > 0) {
-      put(0);
-      put(zeros);
-    }
+    if (zeros === 0) return;
+    put(0);
+    put(zeros);
     zeros = 0;
   };
-  for (const number of numbers) {
-    if (number === 0) zeros++;
-    else {
-      endRun();
-      put(number > 0 ? 2 * number - 1 : -2 * number);
+  write((number, times = 1) => {
+    if (number === 0) {
+      zeros += times;
+      return;
     }
-  }
+    endRun();
+    for (let left = times; left > 0; left--) put(number > 0 ? 2 * number - 1 : -2 * number);
+  });
   endRun();
   return bytes.slice(0, length);
 }

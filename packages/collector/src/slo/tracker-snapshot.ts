@@ -27,8 +27,8 @@ interface HeaderEntry {
 export function writeTrackerSnapshot(ledgers: readonly { group: Labels; ledger: SloLedger }[]): Uint8Array {
   const parts: Uint8Array[] = [];
   const slos = ledgers.map(({ group, ledger }): HeaderEntry => {
-    const { state, numbers } = ledger.snapshot();
-    const part = encodeNumbers(numbers);
+    const { state, writeNumbers } = ledger.snapshot();
+    const part = encodeNumbers(writeNumbers);
     parts.push(part);
     const { spec } = ledger;
     const periodMs = longestMs(spec.period);

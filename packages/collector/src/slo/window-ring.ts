@@ -19,6 +19,9 @@ export interface RingLevel {
   readonly isNarrow: boolean;
 }
 
+/** Takes one number, or the same one several times. */
+export type PutNumber = (number: number, times?: number) => void;
+
 interface Level extends RingLevel {
   /** Cumulative counts at the *end* of bucket `b`: bad at `2 * (b % bucketCount)`, total right after it. */
   readonly ends: Uint32Array | Float64Array;
@@ -140,26 +143,34 @@ export class WindowRing {
   }
 
   /** The state as numbers: head, first second, totals, then per level the growth of each bucket, oldest first. */
-  *numbers(): Generator<number> {
-    yield this.#headSecond + 1;
-    yield Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0;
-    yield this.#bad;
-    yield this.#total;
-    for (const level of this.#levels) {
-      const { widthSeconds, bucketCount, ends, isNarrow } = level;
+  writeNumbers(put: PutNumber): void {
+    put(this.#headSecond + 1);
+    put(Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0);
+    put(this.#bad);
+    put(this.#total);
+    for (const { widthSeconds, bucketCount, ends, isNarrow } of this.#levels) {
       const head = Math.floor(Math.max(0, this.#headSecond) / widthSeconds);
-      for (let bucket = head - bucketCount + 2; bucket <= head; bucket++) {
-        const slot = 2 * modulo(bucket, bucketCount);
-        const before = 2 * modulo(bucket - 1, bucketCount);
+      let before = 2 * modulo(head - bucketCount + 1, bucketCount);
+      let empty = 0;
+      for (let left = bucketCount - 1; left > 0; left--) {
+        const slot = before + 2 === 2 * bucketCount ? 0 : before + 2;
         const bad = (ends[slot] ?? 0) - (ends[before] ?? 0);
         const total = (ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0);
-        yield isNarrow ? bad >>> 0 : bad;
-        yield isNarrow ? total >>> 0 : total;
+        before = slot;
+        if (bad === 0 && total === 0) {
+          empty += 2;
+          continue;
+        }
+        if (empty > 0) put(0, empty);
+        empty = 0;
+        put(isNarrow ? bad >>> 0 : bad);
+        put(isNarrow ? total >>> 0 : total);
       }
+      if (empty > 0) put(0, empty);
     }
   }
 
-  /** Replaces the state with what `numbers` gave for a ring of the same levels. */
+  /** Replaces the state with what `writeNumbers` gave for a ring of the same levels. */
   load(next: () => number): void {
     this.#headSecond = next() - 1;
     const first = next();
