@@ -59,10 +59,10 @@ function readProtocol(env: EnvReader, signal: Signal): Protocol {
 }
 
 /** OpenTelemetry's own span processors for exporters other than the agent's. */
-export function otherSpanProcessors({ others }: ExporterChoice): SpanProcessor[] {
+export function otherSpanProcessors({ others }: ExporterChoice, delayMs: number): SpanProcessor[] {
   return others.map((name) => {
     if (name === "console") return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
-    return new BatchSpanProcessor({ exporter: spanExporter(name) });
+    return new BatchSpanProcessor({ exporter: spanExporter(name), scheduledDelayMillis: delayMs });
   });
 }
 

@@ -64,7 +64,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
-  const processors = [...otherSpanProcessors(exporters.traces), ...settings.spanProcessors];
+  const processors = [
+    ...otherSpanProcessors(exporters.traces, settings.batchDelayMs),
+    ...settings.spanProcessors,
+  ];
   const instrumented: Instrumented = instrument({
     settings,
     pipeline,
@@ -129,6 +132,11 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       pipeline.sender.flushSync(timeoutMs);
     },
   });
+  // Exporters other than the agent's can only be flushed while the event loop still turns.
+  const flushOthers = (): void => {
+    for (const processor of processors) void processor.forceFlush().catch(() => undefined);
+  };
+  if (processors.length > 0) process.once("beforeExit", flushOthers);
   const closeMetrics = serveMetrics(settings, instrumented, voice);
   for (const fault of settings.env.faults) voice.warn(fault);
   return new RunningAgent({
@@ -137,6 +145,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     close: async () => {
       forget();
       undoExit();
+      process.off("beforeExit", flushOthers);
       closeMetrics();
       instrumented.close();
       await sdk.shutdown().catch(() => undefined);

@@ -64,6 +64,8 @@ function kubernetesAttributes(env: EnvReader, read: ReadText): Attributes {
   const isInCluster = env.text("KUBERNETES_SERVICE_HOST") !== undefined;
   const pick = (...names: string[]): string | undefined =>
     names.map((name) => env.text(name)).find((value) => value !== undefined);
+  // The shorter names are used for other things elsewhere.
+  if (!isInCluster && pick("K8S_POD_NAME", "K8S_NAMESPACE_NAME", "POD_NAME") === undefined) return {};
   return {
     "k8s.pod.name": pick("K8S_POD_NAME", "POD_NAME") ?? (isInCluster ? hostname() : undefined),
     "k8s.pod.uid": pick("K8S_POD_UID", "POD_UID"),
