@@ -11,6 +11,13 @@ const Schema = z.strictObject({
     .optional(),
   limits: z.strictObject({ size: size() }).optional(),
   token: secret().optional(),
+  mode: z.enum(["standalone", "sidecar"]).optional(),
+  sli: z
+    .discriminatedUnion("type", [
+      z.strictObject({ type: z.literal("availability") }),
+      z.strictObject({ type: z.literal("latency"), threshold: duration() }),
+    ])
+    .optional(),
 });
 
 function problemsOf(text: string, env?: Record<string, string>): string[] {
@@ -43,6 +50,14 @@ test.each([
     want: [
       'tocsin.yaml:5:13 slos[0].window: "soon" is not a duration. Write whole numbers with units from large to small, such as 30d, 1h30m or 500ms.',
       'tocsin.yaml:1:17 limits.size: "big" is not a size. Write 512MB, 2GiB or a number of bytes.',
+    ],
+  },
+  {
+    name: "a value that is none of a few is named with the nearest one",
+    text: "mode: sidcar\nsli: { type: availabilty }\n",
+    want: [
+      'tocsin.yaml:1:7 mode: unknown value "sidcar"; one of standalone, sidecar. Did you mean "sidecar"?',
+      'tocsin.yaml:2:14 sli.type: unknown value "availabilty"; one of availability, latency. Did you mean "availability"?',
     ],
   },
   {

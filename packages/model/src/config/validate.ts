@@ -51,8 +51,28 @@ function issueProblems(issue: Issue, schema: z.ZodType, document: ConfigDocument
     }
   }
   const prefix = where === "" ? "" : `${where}: `;
+  const choices = choicesOf(issue);
+  if (choices.length > 1) {
+    const seen = valueAt(document.value, path);
+    const nearest = typeof seen === "string" ? nearestName(seen, choices) : undefined;
+    return [
+      document.problemAt(path, {
+        code: "config/unknown-value",
+        message: `${prefix}${seen === undefined ? "missing" : `unknown value ${JSON.stringify(seen)}`}; one of ${choices.join(", ")}.`,
+        hint: nearest && `Did you mean "${nearest}"?`,
+      }),
+    ];
+  }
   const message = issue.code === "custom" ? issue.message : describe(issue);
   return [document.problemAt(path, { code: "config/invalid", message: `${prefix}${message}` })];
+}
+
+/** What may stand where something else was found; empty when that is not a choice between texts. */
+function choicesOf(issue: Issue): string[] {
+  if (issue.code === "invalid_value") return issue.values.map(String);
+  // A union told apart by one of its keys names that key's values.
+  const options = issue.code === "invalid_union" ? (issue as { options?: unknown }).options : undefined;
+  return Array.isArray(options) ? options.map(String) : [];
 }
 
 /** Of a union's failed branches the one that got furthest is the one that was meant. */
