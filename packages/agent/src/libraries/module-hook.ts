@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import Module from "node:module";
-import { dirname, join, sep } from "node:path";
+import { join, sep } from "node:path";
 
 /** A CommonJS file of a package, just loaded. */
 export interface LoadedFile {
@@ -128,17 +128,5 @@ function versionOf(packageDir: string): string | undefined {
     return typeof version === "string" ? version : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** The folder of the nearest `package.json` at or above `from`. */
-export function nearestPackageDir(from: string): string | undefined {
-  for (let dir = from; ; dir = dirname(dir)) {
-    try {
-      readFileSync(join(dir, "package.json"));
-      return dir;
-    } catch {
-      if (dirname(dir) === dir) return undefined;
-    }
   }
 }

@@ -240,6 +240,7 @@ function readText(path: string): string {
 
 /** Loaded when there is a file. */
 function parseYaml(text: string): unknown {
-  const yaml = createRequire(import.meta.url)("yaml") as { parse(text: string): unknown };
+  const require = createRequire(import.meta.url);
+  const yaml = require("yaml") as typeof import("yaml");
   return yaml.parse(text);
 }
