@@ -10,5 +10,4 @@ export {
 export { HeadConsumer, type HeadConsumerDeps, type HeadConsumerOptions } from "./head-consumer.js";
 export type { DropReason } from "./head-metrics.js";
 export type { MetricMetadata, MetricType } from "./metadata.js";
-export { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";
 export type { HeadSeries } from "./series.js";

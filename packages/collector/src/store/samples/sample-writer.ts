@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import type { UnixMs } from "@tocsin/model";
 import { isStaleAt, SampleBuffer, type Storage } from "@tocsin/promql";
 import type { Block } from "../native/block.js";
@@ -9,6 +10,8 @@ import { seriesId } from "./series-id.js";
 
 /** Rows of one insert at most. */
 const MAX_ROWS = 200_000;
+/** Series that are read before the event loop gets its turn. */
+const SERIES_PER_TURN = 1_000;
 
 /**
  * Copies samples from memory to the tables, one stretch of time after the other. A stretch that is copied again (the
@@ -39,12 +42,15 @@ export class SampleWriter {
   async copy(source: Storage, startMs: UnixMs, endMs: UnixMs): Promise<number> {
     const querier = source.querier(startMs, endMs);
     let copied = 0;
+    let read = 0;
     try {
       const buffer = new SampleBuffer();
       for (const series of await querier.select([], { startMs, endMs })) {
         buffer.clear();
         series.read(buffer);
         if (buffer.length === 0) continue;
+        // With many series this is a second of work: others get their turn in between.
+        if (++read % SERIES_PER_TURN === 0) await turn();
         const id = seriesId(series.labels);
         const days = new Set<number>();
         for (let at = 0; at < buffer.length; at++) {
