@@ -1,3 +1,6 @@
+// One piece, though long: reading, adding, removing and carrying over all rest on the same layout of prefix sums, and each
+// is only right as long as the others keep it.
+
 /** Bad and all events of some stretch of time. */
 export interface EventCounts {
   readonly bad: number;
