@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import axe from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ApiState, burningStory, startStoryApi } from "./story-api.js";
@@ -8,8 +8,6 @@ const BROWSER = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const hasBrowser = existsSync(BROWSER);
 if (!hasBrowser)
   console.warn(`Page tests are skipped: there is no ${BROWSER}. Install chromium, or set CHROMIUM.`);
-
-const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
 describe.skipIf(!hasBrowser)("the page in a browser", () => {
   let browser: Browser;
@@ -102,7 +100,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
         bypassCSP: true,
       });
       await page.getByRole("region").first().waitFor();
-      await page.addScriptTag({ path: axePath });
+      await page.addScriptTag({ content: axe.source });
       const violations = await page.evaluate(async () => {
         const { axe } = globalThis as unknown as {
           axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
