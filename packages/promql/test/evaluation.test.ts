@@ -204,6 +204,9 @@ describe("other functions", () => {
     ["info(up)", { "up{instance=a,job=api,version=1.2}": 1 }],
     ['info(up, {version=~"9.*"})', {}],
     ["pi() > bool 3", { scalar: 1 }],
+    ["max_of(1, min_of(5, 3)) + min_of (time(), scalar(limit))", { scalar: 13 }],
+    ["max_of(Inf, NaN)", { scalar: Number.POSITIVE_INFINITY }],
+    ["sum_over_time(limit[max_of(1m, 2m)] offset min_of(1m, 5)) * max_of(1, 2)", { "{job=api}": 40 }],
     ['"text"', { string: "text" }],
   ])("%s", async (query, want) => {
     expect(await ask(requests, query, 10 * MINUTE)).toEqual(want);

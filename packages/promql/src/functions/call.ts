@@ -5,7 +5,7 @@ import { evalError } from "../errors.js";
 import { type CallExpression, withoutParens } from "../syntax/ast.js";
 import { absent, absentOverTime } from "./absent.js";
 import { calendarFunction, callCalendarFunction } from "./calendar.js";
-import { callElementwise, elementwiseFunction } from "./elementwise.js";
+import { callElementwise, elementwiseFunction, larger, smaller } from "./elementwise.js";
 import { callHistogramFunction, isHistogramFunction } from "./histogram-call.js";
 import { callInfo } from "./info.js";
 import { callRangeFunction, rangeFunction } from "./range-call.js";
@@ -37,19 +37,27 @@ export async function callFunction(call: CallExpression, frame: Frame, context: 
     if (arg?.kind !== "string") throw evalError(`expected a string in call to ${name}()`);
     return arg.value;
   };
+  const scalarOf = async (index: number): Promise<Float64Array> => {
+    const arg = args[index];
+    const value = arg === undefined ? undefined : await context.evaluate(arg, frame);
+    if (value?.type !== "scalar") throw evalError(`expected a scalar in call to ${name}()`);
+    return value.values;
+  };
   switch (name) {
+    case "max_of":
+    case "min_of": {
+      const [left, right] = [await scalarOf(0), await scalarOf(1)];
+      const choose = name === "max_of" ? larger : smaller;
+      return { type: "scalar", values: left.map((value, step) => choose(value, right[step] ?? Number.NaN)) };
+    }
     case "absent":
       return { type: "vector", grid: absent(args[0], await vectorOf(0)) };
     case "absent_over_time":
       return { type: "vector", grid: await absentOverTime(call, frame, context) };
     case "scalar":
       return { type: "scalar", values: onlyFloats(await vectorOf(0)) };
-    case "vector": {
-      const arg = args[0];
-      const value = arg === undefined ? undefined : await context.evaluate(arg, frame);
-      if (value?.type !== "scalar") throw evalError("expected a scalar in call to vector()");
-      return { type: "vector", grid: constantVector(value.values) };
-    }
+    case "vector":
+      return { type: "vector", grid: constantVector(await scalarOf(0)) };
     case "timestamp":
     case "start_timestamp":
       return { type: "vector", grid: await sampleTimes(call, frame, context) };

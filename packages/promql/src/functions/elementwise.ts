@@ -81,13 +81,14 @@ function clamp(value: number, min: number, max: number): number | undefined {
 }
 
 /** NaN on either side wins, except over the infinity that nothing can be below. */
-function smaller(a: number, b: number): number {
+export function smaller(a: number, b: number): number {
   return a === Number.NEGATIVE_INFINITY || b === Number.NEGATIVE_INFINITY
     ? Number.NEGATIVE_INFINITY
     : Math.min(a, b);
 }
 
-function larger(a: number, b: number): number {
+/** The larger of two numbers, by the same rule. */
+export function larger(a: number, b: number): number {
   return a === Number.POSITIVE_INFINITY || b === Number.POSITIVE_INFINITY
     ? Number.POSITIVE_INFINITY
     : Math.max(a, b);

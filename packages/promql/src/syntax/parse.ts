@@ -16,7 +16,7 @@ import { syntaxFault } from "./syntax-fault.js";
  */
 export function parse(query: string): Expression {
   try {
-    const tree = parsedTree(normalised(query));
+    const tree = withScalarExtremes(normalised(query));
     const fault = syntaxFault(query, tree);
     if (fault !== undefined) throw fault;
     const expression = lower(query, tree);
@@ -26,6 +26,33 @@ export function parse(query: string): Expression {
     if (error instanceof RangeError) throw tooDeep(error);
     throw error;
   }
+}
+
+/** Functions that the grammar knows only inside durations, and one of the same length that it takes in their place. */
+const STAND_INS: Readonly<Record<string, string>> = { max_of: "resets", min_of: "minute" };
+
+/** The tree of a text in which `max_of(…)` and `min_of(…)` may be functions of scalars. Names are read from the query itself. */
+function withScalarExtremes(text: string): Tree {
+  let changed = text;
+  for (;;) {
+    const tree = parsedTree(changed);
+    const at = /\bm(?:ax|in)_of\b/.test(changed) ? firstError(tree) : undefined;
+    const name = at === undefined ? undefined : /\b(m(?:ax|in)_of)\s*$/.exec(changed.slice(0, at));
+    if (at === undefined || name?.[1] === undefined) return tree;
+    const standIn = STAND_INS[name[1]] ?? "";
+    changed = changed.slice(0, name.index) + standIn + changed.slice(name.index + standIn.length);
+  }
+}
+
+function firstError(tree: Tree): number | undefined {
+  let found: number | undefined;
+  tree.iterate({
+    enter(node) {
+      if (found === undefined && node.type.isError) found = node.from;
+      return found === undefined;
+    },
+  });
+  return found;
 }
 
 /**
