@@ -34,7 +34,10 @@ const exponential: fc.Arbitrary<Histogram> = fc
   }));
 
 const custom: fc.Arbitrary<Histogram> = fc
-  .tuple(fc.subarray([-5, -1, 0, 1, 2, 5, 10]), fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 8 }))
+  .tuple(
+    fc.subarray([-5, -1, 0, 1, 2, 5, 10], { minLength: 1 }),
+    fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 8 }),
+  )
   .map(([customValues, counts]) => {
     const buckets = counts.slice(0, customValues.length + 1);
     const positive = { offset: 0, buckets };
