@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPERATIONS } from "../src/api/openapi/operations.js";
 import { type CollectorProcess, startProcess } from "./process.js";
 
 let collector: CollectorProcess;
@@ -78,5 +79,16 @@ test("a reload takes a good configuration and refuses a bad one with its faults"
   } finally {
     await other.stop();
     await rm(folder, { recursive: true });
+  }
+});
+
+test("what is read from the API has the shape that its description gives", async () => {
+  const plain = OPERATIONS.filter(
+    ({ method, path, type }) => method === "get" && !path.includes("{") && !type,
+  );
+  for (const { path, answer } of plain) {
+    const response = await fetch(`${collector.url}/api/v1${path}`);
+    expect(response.status, path).toBe(200);
+    expect(answer.safeParse(await response.json()).error, path).toBeUndefined();
   }
 });

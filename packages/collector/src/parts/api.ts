@@ -9,6 +9,7 @@ import { deploymentsRoutes } from "../api/deployments.js";
 import { jaegerRoutes } from "../api/jaeger.js";
 import { type Address, listen } from "../api/listen.js";
 import { logsRoutes } from "../api/logs.js";
+import { openApiRoutes } from "../api/openapi/document.js";
 import { headCatalogue, historyCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
 import { reloadRoutes } from "../api/reload.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
@@ -115,6 +116,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   };
   const tocsin: Router[] = [
     status,
+    openApiRoutes(),
     reloadRoutes(deps.reload),
     tracesRoutes(stored),
     logsRoutes(stored),

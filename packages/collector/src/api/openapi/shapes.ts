@@ -1,0 +1,106 @@
+import { z } from "zod";
+
+/**
+ * What Tocsin's own API answers, as far as programs may rely on it. Objects may gain keys; those named here stay.
+ * Ratios are 0–1, durations seconds where the name says so, instants ISO 8601.
+ */
+
+const Instant = z.iso.datetime().describe("ISO 8601, UTC.");
+const Ratio = z.number().describe("0–1.");
+const Quantiles = z.looseObject({
+  p50: z.number().nullable(),
+  p95: z.number().nullable(),
+  p99: z.number().nullable(),
+});
+
+const Figures = z.looseObject({
+  requests: z.number().describe("In the window that the figures are of; not whole where spans were sampled."),
+  errors: z.number(),
+  trafficPerSecond: z.number(),
+  errorRatio: Ratio.nullable().describe("Null without requests."),
+  latencySeconds: Quantiles,
+});
+
+export const Service = Figures.extend({
+  service: z.string(),
+  version: z.string(),
+  environment: z.string(),
+  saturation: z.looseObject({
+    ratio: Ratio.nullable().describe("Of the fullest part; null when nothing was measured."),
+    part: z.string().nullable().describe("Which part that is: event loop, cpu, memory, heap, …"),
+  }),
+  source: z.enum(["metrics", "spans"]).describe("What requests were counted by."),
+  state: z.enum(["receiving", "quiet"]),
+  firstSeenAt: Instant,
+  lastSeenAt: Instant,
+});
+
+export const ServiceDetail = Service.extend({
+  routes: z.array(Figures.extend({ route: z.string() })),
+  dependencies: z.looseObject({ outgoing: z.array(z.unknown()), incoming: z.array(z.unknown()) }),
+  deployments: z.array(z.unknown()),
+});
+
+const PairState = z.enum(["ok", "firing", "gated", "no-data"]);
+
+export const Slo = z.looseObject({
+  name: z.string(),
+  service: z.string(),
+  objective: Ratio,
+  window: z.string().describe("30d, or a calendar period."),
+  sli: z.looseObject({ type: z.string() }),
+  good: z.number(),
+  total: z.number(),
+  budgetRemainingRatio: z.number().describe("1 when nothing is spent, negative when overspent."),
+  burnRates: z
+    .record(z.string(), z.number().nullable())
+    .describe("By window; 1 spends the budget exactly in the period, null without events."),
+  exhaustionAt: Instant.nullable(),
+  alerts: z.array(z.looseObject({ severity: z.enum(["page", "ticket"]), state: PairState })),
+});
+
+export const Alert = z.looseObject({
+  id: z.string(),
+  fingerprint: z.string(),
+  state: z.enum(["pending", "firing", "resolved", "no-data", "error"]),
+  labels: z.record(z.string(), z.string()),
+  annotations: z.record(z.string(), z.string()),
+});
+
+export const Action = z.looseObject({
+  id: z.string(),
+  action: z.string(),
+  mode: z.enum(["dry-run", "approve", "auto"]),
+  state: z.string(),
+  plan: z.unknown(),
+  decidedAt: Instant,
+  verdict: z.string().nullable().describe("helped, no effect or worse; null until it was measured."),
+});
+
+export const Deployment = z.looseObject({
+  service: z.string(),
+  version: z.string(),
+  previousVersion: z.string(),
+  at: Instant,
+});
+
+export const TracePage = z.looseObject({
+  traces: z.array(z.looseObject({ traceId: z.string(), rootService: z.string(), spanCount: z.number() })),
+  nextCursor: z.string().nullable(),
+});
+
+export const Trace = z.looseObject({
+  traceId: z.string(),
+  spans: z.array(z.looseObject({ spanId: z.string() })),
+});
+
+export const LogPage = z.looseObject({ logs: z.array(z.looseObject({})), nextCursor: z.string().nullable() });
+
+export const Status = z.looseObject({
+  version: z.string(),
+  mode: z.string(),
+  ready: z.boolean(),
+  notReady: z.array(z.string()).describe("Why not."),
+});
+
+export const Fault = z.looseObject({ error: z.unknown() });
