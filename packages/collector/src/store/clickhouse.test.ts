@@ -43,7 +43,7 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
       },
     });
     store = await Store.open({ config: config as Exclude<StoreConfig, "none">, dataDir: folder });
-    for (let n = 0; n < 20; n++) {
+    for (let n = 0; n < 10; n++) {
       const spans = [1, 2].map((id) => ({
         service: `s${id}`,
         name: "op",
@@ -82,13 +82,13 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
       await sql.close();
     }
     expect(Math.min(...counts)).toBeGreaterThan(0);
-    expect(counts.reduce((a, b) => a + b, 0)).toBe(40);
+    expect(counts.reduce((a, b) => a + b, 0)).toBe(20);
   });
 
   test("traces are whole although their spans lie apart", async () => {
-    for (let n = 0; n < 20; n++) expect((await store.traces.byId(traceId(n)))?.spans).toHaveLength(2);
+    for (let n = 0; n < 10; n++) expect((await store.traces.byId(traceId(n)))?.spans).toHaveLength(2);
     const { traces } = await store.traces.search(range, { limit: 50 });
-    expect(traces.map((trace) => trace.traceId)).toEqual(Array.from({ length: 20 }, (_, n) => traceId(n)));
+    expect(traces.map((trace) => trace.traceId)).toEqual(Array.from({ length: 10 }, (_, n) => traceId(n)));
     expect(traces[0]).toMatchObject({
       rootService: "s1",
       spanCount: 2,
@@ -106,7 +106,7 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
       seen.push(...page.logs.map((log) => log.body));
       cursor = page.nextCursor;
     } while (cursor);
-    expect(seen).toEqual(Array.from({ length: 40 }, (_, at) => `line ${at >> 1} ${1 - (at % 2)}`));
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, at) => `line ${at >> 1} ${1 - (at % 2)}`));
   });
 
   test("samples are found wherever they lie", async () => {

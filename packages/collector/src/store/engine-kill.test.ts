@@ -16,7 +16,7 @@ const availability = engineAvailability();
 if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 const ifEngine = test.skipIf(!availability.available);
 
-const KILLS = Number(process.env.TOCSIN_ENGINE_KILLS ?? 3);
+const KILLS = Number(process.env.TOCSIN_ENGINE_KILLS ?? 2);
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
 
 async function folderFor(work: (folder: string) => Promise<void>): Promise<void> {

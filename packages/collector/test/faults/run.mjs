@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { otlpJsonToProtobuf } from "../../dist/otlp/index.js";
 import { Spool } from "../../dist/spool/index.js";
+import { engineKilled } from "./engine.mjs";
 
 const { values } = parseArgs({
   options: { rounds: { type: "string", default: "100" }, seed: { type: "string", default: "1" } },
@@ -29,6 +30,10 @@ try {
     report(`kill -9, ${rounds} rounds, durability ${durability}`, await killRounds(durability, rounds));
   }
   report("disk full and healed", await diskFull());
+  const engine = await engineKilled(dir, Math.ceil(Number(values.rounds) / 5), random);
+  lost += engine.lost;
+  duplicated += engine.duplicated;
+  report("engine and collector killed under load", engine);
 } finally {
   agent.destroy();
   await rm(dir, { recursive: true, force: true });

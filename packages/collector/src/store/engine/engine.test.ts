@@ -28,7 +28,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tocsin-engine-"));
   engine = await EngineSupervisor.start({
     directory: folder,
-    maxMemoryBytes: 700 << 20,
+    maxMemoryBytes: 400 << 20,
     markCacheBytes: 8 << 20,
   });
   client = connect();
@@ -156,7 +156,7 @@ ifEngine("memory is limited to what was given", async () => {
   const settings = await rows<{ name: string; value: string }>(
     "SELECT name, value FROM system.server_settings WHERE name IN ('max_server_memory_usage', 'mark_cache_size') ORDER BY name",
   );
-  expect(settings.map((setting) => setting.value)).toEqual([String(8 << 20), String(700 << 20)]);
+  expect(settings.map((setting) => setting.value)).toEqual([String(8 << 20), String(400 << 20)]);
   await expect(
     rows("SELECT length(groupArray(repeat('a', 1000))) FROM numbers(10000000)"),
   ).rejects.toMatchObject({ type: "MEMORY_LIMIT_EXCEEDED" });
