@@ -134,7 +134,7 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
   });
 
   test("what a cluster gets is valid SQL, replicated and distributed", async () => {
-    const dialect = { cluster: "main", retentionDays: { traces: 7, logs: 7, metrics: 30, rollups: 400 } };
+    const dialect = { cluster: "main", retentionDays: { traces: 7, logs: 7, metrics: 30 } };
     const statements = MIGRATIONS.flatMap((migration) => migration.statements(dialect));
     const sql = new ClickHouseSql(() => engines[0]?.endpoint);
     for (const statement of statements) {

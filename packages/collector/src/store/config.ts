@@ -48,10 +48,9 @@ export type StoreConfig = z.infer<typeof StoreConfig>;
 export const RetentionConfig = z.strictObject({
   traces: duration().prefault("7d").describe("How long spans are kept."),
   logs: duration().prefault("7d").describe("How long log records are kept."),
-  metrics: duration().prefault("30d").describe("How long samples of metrics are kept."),
-  rollups: duration()
-    .prefault("400d")
-    .describe("How long golden signals per minute and SLO counts are kept."),
+  metrics: duration()
+    .prefault("30d")
+    .describe("How long samples of metrics are kept, golden signals and SLOs among them."),
   max_disk: size()
     .prefault("2GB")
     .describe("Most disk space of the embedded store. The oldest day goes first when it is reached."),

@@ -39,7 +39,7 @@ test.skipIf(!availability.available)(
     const folder = await mkdtemp(join(tmpdir(), "tocsin-disk-"));
     const clock = new ManualClock(NOW_MS);
     const registry = new Registry();
-    const retention = { traces: 30 * DAY_MS, logs: 30 * DAY_MS, metrics: 30 * DAY_MS, rollups: 30 * DAY_MS };
+    const retention = { traces: 30 * DAY_MS, logs: 30 * DAY_MS, metrics: 30 * DAY_MS };
     let store = await Store.open({ config: "embedded", dataDir: folder, clock, registry });
     let next = 0;
     const write = (daysAgo: number) => {

@@ -301,7 +301,7 @@ describe.skipIf(!availability.available)("store", () => {
       query: async () => [],
       queryBinary: async () => Buffer.alloc(0),
     };
-    const dialect = { cluster: undefined, retentionDays: { traces: 7, logs: 7, metrics: 30, rollups: 400 } };
+    const dialect = { cluster: undefined, retentionDays: { traces: 7, logs: 7, metrics: 30 } };
     await migrate({ ...sql, insertNative: async () => {}, close: async () => {} }, dialect);
     expect(
       applied.filter((text) => text.startsWith("CREATE")).every((text) => text.includes("IF NOT EXISTS")),
@@ -322,7 +322,6 @@ describe.skipIf(!availability.available)("store", () => {
         traces: 86_400_000,
         logs: 86_400_000,
         metrics: 86_400_000,
-        rollups: 86_400_000,
         max_disk: 1e9,
       },
     });

@@ -260,6 +260,5 @@ function retentionDays(retention: RetentionConfig): Readonly<Record<Signal, numb
     traces: days(retention.traces),
     logs: days(retention.logs),
     metrics: days(retention.metrics),
-    rollups: days(retention.rollups),
   };
 }

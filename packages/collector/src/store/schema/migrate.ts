@@ -1,7 +1,7 @@
 import { CollectorError } from "../../errors.js";
 import type { Sql } from "../sql.js";
 import { alterRetention, createTable, createView, type Dialect } from "./table.js";
-import { METRIC_TABLES, OTEL_TABLES, ROLLUP_TABLES, TABLES, TRACE_ID_VIEW } from "./tables.js";
+import { METRIC_TABLES, OTEL_TABLES, TABLES, TRACE_ID_VIEW } from "./tables.js";
 
 /** One step of the schema. A step never changes after a release; later ones build on it. */
 export interface Migration {
@@ -22,9 +22,8 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   {
     version: 2,
-    name: "series, samples and rollups",
-    statements: (dialect) =>
-      [...METRIC_TABLES, ...ROLLUP_TABLES].flatMap((table) => createTable(table, dialect)),
+    name: "series and samples of metrics",
+    statements: (dialect) => METRIC_TABLES.flatMap((table) => createTable(table, dialect)),
   },
 ];
 

@@ -21,7 +21,7 @@ export interface Table {
 }
 
 /** What retention is given for. */
-export type Signal = "traces" | "logs" | "metrics" | "rollups";
+export type Signal = "traces" | "logs" | "metrics";
 
 /** A materialised view that fills one table from another as rows are inserted. */
 export interface View {

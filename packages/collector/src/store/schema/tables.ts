@@ -148,47 +148,4 @@ export const METRIC_TABLES: readonly Table[] = [
   },
 ];
 
-/** History that outlives the raw data: one row a minute. A minute that is written again replaces itself. */
-export const ROLLUP_TABLES: readonly Table[] = [
-  {
-    name: "golden_signals_1m",
-    columns: [
-      "minute DateTime CODEC(DoubleDelta, ZSTD(1))",
-      "service LowCardinality(String)",
-      "version LowCardinality(String)",
-      "environment LowCardinality(String)",
-      "route LowCardinality(String)",
-      "requests Float64 CODEC(ZSTD(1))",
-      "errors Float64 CODEC(ZSTD(1))",
-      "duration_sum_seconds Float64 CODEC(ZSTD(1))",
-      "duration_p50_seconds Float64 CODEC(ZSTD(1))",
-      "duration_p95_seconds Float64 CODEC(ZSTD(1))",
-      "duration_p99_seconds Float64 CODEC(ZSTD(1))",
-      "saturation_ratio Float64 CODEC(ZSTD(1))",
-      "saturation_part LowCardinality(String)",
-    ],
-    family: "Replacing",
-    partitionBy: "toYYYYMM(minute)",
-    orderBy: "service, environment, version, route, minute",
-    age: "minute",
-    signal: "rollups",
-    shardBy: "cityHash64(service)",
-  },
-  {
-    name: "slo_counts_1m",
-    columns: [
-      "minute DateTime CODEC(DoubleDelta, ZSTD(1))",
-      "slo LowCardinality(String)",
-      "good Float64 CODEC(ZSTD(1))",
-      "total Float64 CODEC(ZSTD(1))",
-    ],
-    family: "Replacing",
-    partitionBy: "toYYYYMM(minute)",
-    orderBy: "slo, minute",
-    age: "minute",
-    signal: "rollups",
-    shardBy: "cityHash64(slo)",
-  },
-];
-
-export const TABLES: readonly Table[] = [...OTEL_TABLES, ...METRIC_TABLES, ...ROLLUP_TABLES];
+export const TABLES: readonly Table[] = [...OTEL_TABLES, ...METRIC_TABLES];
