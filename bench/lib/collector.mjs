@@ -32,6 +32,8 @@ export async function startCollector(args) {
   const child = spawn(process.execPath, [BIN, "up", "--json", "--data", dir, ...ports, ...args], {
     stdio: ["ignore", "pipe", "ignore"],
   });
+  // A benchmark that fails leaves no collector behind.
+  process.on("exit", () => child.kill("SIGKILL"));
   let bound;
   for await (const line of createInterface({ input: child.stdout })) {
     bound = JSON.parse(line);
