@@ -152,6 +152,7 @@ class Parser {
       case "template": {
         this.#space();
         const name = this.#string();
+        this.#space();
         const pipe = this.#atClose() ? undefined : this.#pipe(start);
         this.#close(start);
         return { kind: "template", name, pipe, at: start };

@@ -1,0 +1,153 @@
+import { describe, expect, test } from "vitest";
+import { executeTemplate } from "./execute.js";
+import { GoTime } from "./go-time.js";
+import { notificationFunctions } from "./notification-data.js";
+import { formatFloat, sprintf } from "./printf.js";
+import { expandRuleTemplate } from "./rule-data.js";
+
+const rule = (
+  text: string,
+  value = 0.5,
+  labels: Record<string, string> = { job: "api", instance: "a.example.org:9100" },
+) =>
+  expandRuleTemplate(
+    text,
+    { labels, value, externalLabels: { region: "eu" }, externalUrl: "http://host/base" },
+    async (query) =>
+      query === "none"
+        ? []
+        : [
+            { labels: { job: "b", __value__: "x" }, value: 2 },
+            { labels: { job: "a" }, value: 1 },
+          ],
+    1_700_000_000_000,
+  );
+
+describe("rules", () => {
+  test.each([
+    ["plain", "plain"],
+    ["{{ $labels.job }}/{{ .Labels.job }}/{{ $externalLabels.region }}/{{ $value }}", "api/api/eu/0.5"],
+    ["[{{ $labels.missing }}]", "[]"],
+    ["{{ $labels }}", "map[instance:a.example.org:9100 job:api]"],
+    ["a {{- 1 -}} b", "a1b"],
+    ["{{/* nothing */}}x{{- /* trimmed */ -}} y", "xy"],
+    ["{{ if gt $value 0.3 }}high{{ else if gt $value 0.1 }}mid{{ else }}low{{ end }}", "high"],
+    ["{{ with $labels.missing }}{{ . }}{{ else }}none{{ end }}", "none"],
+    ["{{ range $k, $v := $labels }}{{ $k }}={{ $v }};{{ end }}", "instance=a.example.org:9100;job=api;"],
+    ['{{ range query "x" }}{{ .Labels.job }}{{ .Value }} {{ end }}', "b2 a1 "],
+    ['{{ range query "x" | sortByLabel "job" }}{{ .Labels.job }}{{ end }}', "ab"],
+    ['{{ range query "none" }}{{ else }}empty{{ end }}', "empty"],
+    [
+      '{{ query "x" | first | value }} {{ query "x" | first | label "job" }} {{ query "x" | first | strvalue }}',
+      "2 b x",
+    ],
+    ['{{ define "t" }}<{{ . }}>{{ end }}{{ template "t" $value }}', "<0.5>"],
+    ["{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"],
+    ['{{ range $i, $q := query "x" }}{{ if eq $i 1 }}{{ break }}{{ end }}{{ $i }}{{ end }}', "0"],
+    [
+      '{{ printf "%.2f%% %5d|%-5s|%q %v %t" $value 7 "ab" "c" $labels.job true }}',
+      '0.50%     7|ab   |"c" api true',
+    ],
+    [
+      "{{ 1234567.0 }} {{ 1e6 }} {{ 1000000 }} {{ 0.00001 }} {{ 123456.0 }}",
+      "1.234567e+06 1e+06 1000000 1e-05 123456",
+    ],
+    [
+      "{{ humanize 1234.5 }} {{ humanize 0.00012 }} {{ humanize1024 1048576.0 }} {{ humanizePercentage 0.1234 }}",
+      "1.234k 120u 1Mi 12.34%",
+    ],
+    [
+      "{{ humanizeDuration 90061.0 }} {{ humanizeDuration 0.0025 }} {{ humanizeDuration 59.9 }} {{ humanizeDuration 60 }}",
+      "1d 1h 1m 1s 2.5ms 59.9s 1m 0s",
+    ],
+    ["{{ humanizeTimestamp 1700000000.0 }}", "2023-11-14 22:13:20 +0000 UTC"],
+    ["{{ $labels.instance | stripPort }} {{ $labels.instance | stripDomain }}", "a.example.org a:9100"],
+    [
+      '{{ reReplaceAll "(\\\\w+)\\\\.example" "$1" $labels.instance }} {{ match "^a" $labels.instance }}',
+      "a.org:9100 true",
+    ],
+    ['{{ "hello world" | title }} {{ toUpper "a" }} {{ toLower "A" }}', "Hello World A a"],
+    [
+      '{{ externalURL }} {{ pathPrefix }} {{ tableLink "up" }}',
+      "http://host/base /base /graph?g0.expr=up&g0.tab=1",
+    ],
+    [
+      '{{ and true 0 }} {{ or "" "x" }} {{ not true }} {{ len $labels }} {{ index $labels "job" }}',
+      "0 x false 2 api",
+    ],
+    ['{{ eq $labels.job "x" "api" }} {{ ne 1 2 }} {{ lt 1.5 2.5 }} {{ ge "b" "a" }}', "true true true true"],
+    [
+      '{{ parseDuration "1h30m" }} {{ (args 1 2).arg1 }} {{ `raw "x"` }} {{ print 1 2 "a" }}',
+      '5400 2 raw "x" 1 2a',
+    ],
+    [
+      '{{ slice "abcdef" 1 3 }} {{ html "<a>" }} {{ urlquery "a b" }} {{ js "it\'s" }}',
+      "bc &lt;a&gt; a+b it\\'s",
+    ],
+  ])("%s", async (text, want) => {
+    expect(await rule(text)).toBe(want);
+  });
+
+  test.each([
+    ["{{ $nope }}", '1:4 undefined variable "$nope".'],
+    ["a\n  {{ nope }}", '2:6 function "nope" is not defined.'],
+    ["{{ if true }}x", "1:1 {{if}} without {{end}}."],
+    ["{{ end }}", "1:1 unexpected {{end}}: nothing is open here."],
+    ["{{ .Labels.job", "1:1 {{ without }}."],
+    ['{{ template "x" }}', '1:1 there is no template named "x".'],
+    ["{{ gt $value 5 }}", "1:4 error calling gt: incompatible types for comparison: float and int."],
+    ['{{ query "none" | first }}', "1:19 error calling first: first() called on vector with no elements."],
+    [
+      "{{ .Nope }}",
+      "1:4 can't evaluate field Nope in this value, which has .Labels, .ExternalLabels, .ExternalURL, .Value.",
+    ],
+    [
+      '{{ define "a" }}{{ template "a" }}{{ end }}{{ template "a" }}',
+      '1:17 the template "a" calls itself without end.',
+    ],
+    ["{{ break }}", "1:1 {{break}} outside {{range}}."],
+  ])("%s fails at its place", async (text, want) => {
+    await expect(rule(text)).rejects.toThrow(want);
+  });
+});
+
+test("Alertmanager's functions", () => {
+  const functions = notificationFunctions(1_700_000_000_000);
+  const data = { T: new GoTime(1_699_999_000_000) };
+  const run = (text: string) => executeTemplate(text, data, { functions });
+  expect(run('{{ list "b" "a" | join "," }} {{ trimSpace " x " }} {{ stringSlice "a" "b" | len }}')).toBe(
+    "b,a x 2",
+  );
+  expect(run('{{ date "2006-01-02 15:04" .T }} {{ .T | tz "Europe/Berlin" | date "15:04 MST" }}')).toBe(
+    "2023-11-14 21:56 22:56 GMT+1",
+  );
+  expect(run("{{ since .T }} {{ since .T | humanizeDuration }}")).toBe("16m40s 16m 40s");
+  expect(run('{{ toJson (dict "a" 1 "b" "x") }} {{ append (list 1) 2 }}')).toBe('{"a":1,"b":"x"} [1 2]');
+});
+
+test("HTML output escapes values and leaves safe text", () => {
+  const functions = notificationFunctions(0);
+  expect(executeTemplate("<b>{{ . }}</b>{{ . | safeHtml }}", "<i>", { functions, isHtml: true })).toBe(
+    "<b>&lt;i&gt;</b><i>",
+  );
+});
+
+test.each([
+  ["%d apples", [3n], "3 apples"],
+  ["%d", ["x"], "%!d(string=x)"],
+  ["%s %s", ["a"], "a %!s(MISSING)"],
+  ["%s", ["a", 1n], "a%!(EXTRA int=1)"],
+  ["%06.2f|%+d|%x|%e", [3.14159, 5n, 255n, 1234.5], "003.14|+5|ff|1.234500e+03"],
+  ["%v %v %v", [[1n, 2n], new Map([["a", "b"]]), undefined], "[1 2] map[a:b] <nil>"],
+  ["100%", [], "100%!(NOVERB)"],
+])("sprintf(%s)", (format, args, want) => {
+  expect(sprintf(format, args)).toBe(want);
+});
+
+test("numbers print as Go prints them", () => {
+  expect(
+    [0, 1, 0.1, 1e21, 1e-7, 123456789, Infinity, -Infinity, Number.NaN].map((value) =>
+      formatFloat(value, "g", -1),
+    ),
+  ).toEqual(["0", "1", "0.1", "1e+21", "1e-07", "1.23456789e+08", "+Inf", "-Inf", "NaN"]);
+});
