@@ -13,7 +13,7 @@ const rule = (
   expandRuleTemplate(
     text,
     { labels, value, externalLabels: { region: "eu" }, externalUrl: "http://host/base" },
-    async (query) =>
+    async (query): Promise<{ labels: Record<string, string>; value: number }[]> =>
       query === "none"
         ? []
         : [
