@@ -1,7 +1,8 @@
 // A whole alerting over a journal on disk, with one rule that fires. It is killed at any moment by the rounds in
 // alerts-run.mjs; a crash point ends it with SIGKILL right before (odd) or after (even) a write to the journal.
-import { systemClock } from "@tocsin/model";
+
 import { AlertingConfig, createAlerting } from "@tocsin/alerts";
+import { systemClock } from "@tocsin/model";
 import { FileJournal } from "../../dist/journal/index.js";
 
 const [journalPath, hookUrl, otherUrl, crashAt] = process.argv.slice(2);
@@ -20,13 +21,25 @@ const crashing = {
 };
 
 const rule = {
-  name: "Fires", id: "Fires", forMs: 0, keepFiringForMs: 0, onNoData: "ok", onError: "keep",
-  labels: {}, annotations: {}, actions: [], condition: "always",
+  name: "Fires",
+  id: "Fires",
+  forMs: 0,
+  keepFiringForMs: 0,
+  onNoData: "ok",
+  onError: "keep",
+  labels: {},
+  annotations: {},
+  actions: [],
+  condition: "always",
 };
 const alerting = createAlerting({
   config: AlertingConfig.parse({
     route: {
-      receiver: "hook", group_by: ["alertname"], group_wait: "0", group_interval: "1s", repeat_interval: "1h",
+      receiver: "hook",
+      group_by: ["alertname"],
+      group_wait: "0",
+      group_interval: "1s",
+      repeat_interval: "1h",
       routes: [{ receiver: "other", matchers: ["to=other"] }],
     },
     receivers: [
@@ -36,12 +49,20 @@ const alerting = createAlerting({
   }),
   ruleSources: [
     {
-      name: "faults", intervalMs: 50, rules: () => [rule],
+      name: "faults",
+      intervalMs: 50,
+      rules: () => [rule],
       evaluate: async () => [
-        { rule, outcome: { kind: "samples", samples: [
-          { labels: { to: "hook" }, annotations: {}, value: 1 },
-          { labels: { to: "other" }, annotations: {}, value: 1 },
-        ] } },
+        {
+          rule,
+          outcome: {
+            kind: "samples",
+            samples: [
+              { labels: { to: "hook" }, annotations: {}, value: 1 },
+              { labels: { to: "other" }, annotations: {}, value: 1 },
+            ],
+          },
+        },
       ],
     },
   ],

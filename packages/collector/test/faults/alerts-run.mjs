@@ -23,13 +23,21 @@ let repeated = 0;
 try {
   const rounds = Number(values.rounds);
   for (let round = 0; round < rounds; round++) await killRound(round);
-  console.log(`${lost === 0 ? "ok" : "FAILED"}  kill -9 between fire and sent, ${rounds} rounds: ${repeated} told more than once`);
-  const [calm, hanging, dripping] = [await otherDelay("ok"), await otherDelay("hang"), await otherDelay("drip")];
+  console.log(
+    `${lost === 0 ? "ok" : "FAILED"}  kill -9 between fire and sent, ${rounds} rounds: ${repeated} told more than once`,
+  );
+  const [calm, hanging, dripping] = [
+    await otherDelay("ok"),
+    await otherDelay("hang"),
+    await otherDelay("drip"),
+  ];
   // A tenth, and what the scheduler of a busy machine needs.
   const limit = calm * 1.1 + 150;
   const isUnchanged = hanging <= limit && dripping <= limit;
   if (!isUnchanged) lost += 1;
-  console.log(`${isUnchanged ? "ok" : "FAILED"}  delay of another receiver: ${calm} ms beside a healthy one, ${hanging} ms beside a hanging, ${dripping} ms beside a dripping one`);
+  console.log(
+    `${isUnchanged ? "ok" : "FAILED"}  delay of another receiver: ${calm} ms beside a healthy one, ${hanging} ms beside a hanging, ${dripping} ms beside a dripping one`,
+  );
 } finally {
   await rm(dir, { recursive: true, force: true });
 }
@@ -50,7 +58,9 @@ async function killRound(round) {
   const told = await until(() => hook.accepted.length > 0 && other.accepted.length > 0);
   if (!told) {
     lost += 1;
-    console.log(`FAILED  round ${round} (${faults}): hook ${hook.accepted.length}, other ${other.accepted.length}`);
+    console.log(
+      `FAILED  round ${round} (${faults}): hook ${hook.accepted.length}, other ${other.accepted.length}`,
+    );
   }
   repeated += Number(hook.accepted.length > 1) + Number(other.accepted.length > 1);
   await end(second);
@@ -73,7 +83,9 @@ async function otherDelay(behaviour) {
 }
 
 function start(journal, hook, other, crashAt) {
-  return fork(CHILD, [journal, hook.url, other.url, String(crashAt)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  return fork(CHILD, [journal, hook.url, other.url, String(crashAt)], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
 }
 
 async function end(child) {
