@@ -1,4 +1,4 @@
-import { formatDuration, type Labels, messageOf } from "@tocsin/model";
+import { type Labels, messageOf } from "@tocsin/model";
 import {
   type ConfigDocument,
   type ConfigSource,
@@ -252,16 +252,4 @@ function checkExpression(expr: string, path: Path, document: ConfigDocument, fou
     if (!range) found.push(document.problemAt(path, problem));
     else found.push(document.problemWithin(path, range.from, Math.max(1, range.to - range.from), problem));
   }
-}
-
-/** A rule in the form of a rule file, as Prometheus prints it. */
-export function ruleToYaml(rule: LoadedRule): Record<string, unknown> {
-  return {
-    [rule.kind]: rule.name,
-    expr: rule.expr,
-    ...(rule.forMs > 0 ? { for: formatDuration(rule.forMs) } : {}),
-    ...(rule.keepFiringForMs > 0 ? { keep_firing_for: formatDuration(rule.keepFiringForMs) } : {}),
-    ...(Object.keys(rule.labels).length > 0 ? { labels: rule.labels } : {}),
-    ...(Object.keys(rule.annotations).length > 0 ? { annotations: rule.annotations } : {}),
-  };
 }

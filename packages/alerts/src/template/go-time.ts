@@ -30,8 +30,6 @@ export class GoTime {
 /** January 1, year 1, 00:00:00 UTC. */
 export const ZERO_TIME_MS = -62_135_596_800_000;
 
-export const RFC3339 = "2006-01-02T15:04:05Z07:00";
-
 const LAYOUT =
   /January|Jan|Monday|Mon|2006|-07:00:00|-07:00|-0700|-07|Z07:00|Z0700|MST|15|01|02|_2|03|04|05|06|002|[.,]0+|[.,]9+|PM|pm|[12345](?!\d)/g;
 

@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { asText, queryEscape, safeHtml } from "./builtins.js";
+import { asText, safeHtml } from "./builtins.js";
 import type { TemplateFunction } from "./execute.js";
 import { GoTime } from "./go-time.js";
 import { formatFloat } from "./printf.js";
@@ -91,5 +91,3 @@ export function humanizeDuration(seconds: number): string {
   }
   return `${formatFloat(value, "g", 4)}${prefix}s`;
 }
-
-export { queryEscape };

@@ -1,6 +1,6 @@
 import type { AttributeTable, OtlpAttribute, OtlpValue } from "./columns.js";
 import { ValueKind } from "./columns.js";
-import { doubleAt, malformed, uint32At, WireReader } from "./wire.js";
+import { doubleAt, malformed, WireReader } from "./wire.js";
 
 /** Arrays and kvlists inside each other that are read before the input is called hostile. */
 export const MAX_VALUE_DEPTH = 32;
@@ -18,12 +18,6 @@ export function hexAt(bytes: Buffer, offset: number, length: 8 | 16): string {
 /** Exact nanoseconds of the fixed64 at `offset`; 0n where `offset` is 0. */
 export function nanosAt(bytes: Buffer, offset: number): bigint {
   return offset === 0 ? 0n : bytes.readBigUInt64LE(offset);
-}
-
-/** UnixMs with its fraction, of the fixed64 nanoseconds at `offset`; 0 where `offset` is 0. */
-export function unixMsAt(bytes: Buffer, offset: number): number {
-  if (offset === 0) return 0;
-  return (uint32At(bytes, offset + 4) * 0x1_0000_0000 + uint32At(bytes, offset)) / 1e6;
 }
 
 /**

@@ -6,10 +6,8 @@ export {
   attributeText,
   attributeValue,
   hexAt,
-  int64At,
   nanosAt,
   textAt,
-  unixMsAt,
   valueAt,
   valueText,
 } from "./accessors.js";

@@ -5,7 +5,7 @@ export {
   type HttpReceiverOptions,
   type ServerTls,
 } from "./http-server.js";
-export { DEFAULT_LIMITS, Intake, type IntakeDeps, type IntakeLimits, limitsOf } from "./intake.js";
+export { Intake, type IntakeDeps, type IntakeLimits, limitsOf } from "./intake.js";
 export { lokiRoutes } from "./loki.js";
 export { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 export type { RefusedSender } from "./refusal-log.js";

@@ -1,4 +1,3 @@
-export { SpoolConfig } from "./config.js";
 export {
   comparePositions,
   type SpoolBatch,

@@ -1,6 +1,4 @@
 export { RetentionConfig, StoreConfig } from "./config.js";
-export { runStoreConsumer, type StoreConsumerDeps } from "./consumer.js";
-export { type EngineAvailability, engineAvailability } from "./engine/availability.js";
 export type { EngineStatus } from "./engine/supervisor.js";
 export type { LogFilter, LogPage, LogSearch, StoredLog } from "./logs/log.js";
 export type { TailBatch } from "./logs/log-tail.js";
