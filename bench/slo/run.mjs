@@ -42,6 +42,7 @@ for (let index = 0; index < count; index++) {
       toSecond: second,
       count: total,
       isError: bad,
+      errorType: bad ? "500" : "",
       countSlowerThan: () => 0,
     });
   };

@@ -4,10 +4,11 @@ import express, { Router } from "express";
 import { z } from "zod";
 import { burnDown } from "../slo/burn-down.js";
 import type { CorrectionBook } from "../slo/correction-book.js";
-import { nominalMs } from "../slo/period.js";
+import { boundsAt, nominalMs } from "../slo/period.js";
 import { compareAlerts, simulate } from "../slo/simulate.js";
 import type { SloSpec } from "../slo/spec.js";
-import { type SloStatus, statusOf } from "../slo/status.js";
+import type { Spender } from "../slo/spenders.js";
+import { remainingBudget, type SloStatus, statusOf } from "../slo/status.js";
 import type { TrackedSlo } from "../slo/tracker.js";
 import { defaultPairs } from "../slo/window-pair.js";
 import type { HistoryBucket } from "../slo/window-ring.js";
@@ -35,7 +36,7 @@ const Correction = z
 
 /**
  * - `GET /slos`: every SLO (every group of those with `by`) with counts, budget, burn rates and pairs
- * - `GET /slos/{name}`: one, with the points of its burn-down; query parameters choose a group, such as `?route=/pay`
+ * - `GET /slos/{name}`: one, with what spent its budget and the points of its burn-down; query parameters choose a group, such as `?route=/pay`
  * - `GET /slos/{name}/simulate?objective=&window=&since=`: its own counts replayed, as it is against as it would be
  * - `POST /slos/{name}/corrections {from, to, reason}`: takes the events of a stretch of time out
  */
@@ -61,6 +62,7 @@ export function slosRoutes(deps: SlosDeps): Router {
       groups: groups.map((each) => each.group),
       actions: spec.actions,
       burnDown: burnDown(book, nowMs),
+      spentBy: spentBy(chosen, nowMs),
       months: book.months(),
       corrections: (corrections?.list(name) ?? []).map(({ atMs, fromMs, toMs, reason, by }) => ({
         at: iso(atMs),
@@ -169,6 +171,22 @@ function simulation(
     after,
     pages: compareAlerts(before.pages, after.pages),
   };
+}
+
+/** Values of each kind that the answer names. */
+const SPENDERS = 10;
+
+/** A value that spent budget; `budgetRatio` is the part of the period's whole budget that went to it. */
+export type SpentBy = Spender & { readonly budgetRatio: number };
+
+/** What spent the period's budget so far. */
+function spentBy({ book, spec }: TrackedSlo, nowMs: number): SpentBy[] {
+  const { startMs } = boundsAt(spec.period, nowMs);
+  const spent = 1 - remainingBudget(book, book.periodCounts(nowMs), nowMs);
+  if (spent <= 0) return [];
+  return book
+    .spenders(startMs, nowMs, SPENDERS)
+    .map((spender) => ({ ...spender, budgetRatio: spender.share * spent }));
 }
 
 /** What `GET /slos/{name}/simulate` answers. */

@@ -1,4 +1,4 @@
-import type { SimulationAnswer } from "../api/slos.js";
+import type { SimulationAnswer, SpentBy } from "../api/slos.js";
 import { durationWords } from "../slo/budget.js";
 import type { SloStatus } from "../slo/status.js";
 import { percent, table } from "./figures.js";
@@ -21,8 +21,8 @@ export function listText(all: readonly SloStatus[]): string {
   );
 }
 
-/** One SLO with its window pairs. */
-export function showText(one: SloStatus): string {
+/** One SLO with its window pairs, and what spent its budget. */
+export function showText(one: SloStatus & { readonly spentBy: readonly SpentBy[] }): string {
   return [
     `${titleOf(one)}: ${percentOf(one.objective)} over ${one.window}, ${one.service}`,
     `  good events   ${Math.round(one.good)} of ${Math.round(one.total)}`,
@@ -41,7 +41,19 @@ export function showText(one: SloStatus): string {
         state,
       ]),
     ),
+    ...spentText(one.spentBy),
   ].join("\n");
+}
+
+function spentText(spenders: readonly SpentBy[]): string[] {
+  if (spenders.length === 0) return [];
+  const rows = spenders.map(({ by, value, bad, total, share, budgetRatio }) => [
+    `${by} ${value}`,
+    `${Math.round(bad)} / ${Math.round(total)}`,
+    percent(share),
+    percent(budgetRatio),
+  ]);
+  return ["", table(["spent by", "bad / all", "of the bad", "of the budget"], rows)];
 }
 
 /** Old against new, as a table, with what became of each page. */

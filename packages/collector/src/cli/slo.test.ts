@@ -155,6 +155,13 @@ test("an SLO in detail has its burn-down, and a correction lowers what was spent
     (await (await fetch(`${url}/api/v1/slos/orders`)).json()) as Record<string, never>;
   const before = await detail();
   expect((before.burnDown as unknown[]).length).toBe(61);
+  const spentBy = before.spentBy as Record<string, unknown>[];
+  expect(spentBy).toMatchObject([
+    { by: "route", value: "POST /pay", bad: 240, total: 7_200, share: 1 },
+    { by: "version", value: "1.42.0", bad: 240, total: 1_200, share: 1 },
+    { by: "error", value: "error", bad: 240, total: 240, share: 1 },
+  ]);
+  expect(spentBy[0]!.budgetRatio).toBeCloseTo(240 / 7.2, 6);
   const body = JSON.stringify({
     from: "2026-11-20T14:50:00Z",
     to: "2026-11-20T15:00:00Z",

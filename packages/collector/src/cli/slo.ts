@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { messageOf } from "@tocsin/model";
 import { formatProblem } from "@tocsin/model/config";
 import { stringify } from "yaml";
-import type { SimulationAnswer } from "../api/slos.js";
+import type { SimulationAnswer, SpentBy } from "../api/slos.js";
 import type { MonthCounts } from "../slo/book.js";
 import { toOpenSlo, toShortForm } from "../slo/convert.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
@@ -60,7 +60,7 @@ ${CLIENT_HELP}`,
         show(await client.json<SloStatus[]>("/api/v1/slos"), listText);
         return ExitCode.good;
       case "show":
-        show(await client.json<SloStatus>(pathOf(name)), showText);
+        show(await client.json<SloStatus & { spentBy: SpentBy[] }>(pathOf(name)), showText);
         return ExitCode.good;
       case "simulate": {
         const query = new URLSearchParams();

@@ -7,7 +7,7 @@ import {
 } from "../otlp/index.js";
 import { ExponentialHistogram } from "./exponential-histogram.js";
 import { ExplicitLatencies, Observation } from "./observation.js";
-import { isFailure, routeName } from "./outcome.js";
+import { failureName, isFailure, routeName } from "./outcome.js";
 import { instanceKey } from "./resource-key.js";
 import type { PointDelta, SeriesDeltas } from "./series-deltas.js";
 import type { RequestClass, SourceChoice } from "./source-choice.js";
@@ -92,12 +92,14 @@ function observePoint(
   observation.fromSecond = Math.floor(delta.fromMs / 1_000);
   observation.toSecond = Math.max(observation.fromSecond, Math.ceil(delta.toMs / 1_000) - 1);
   observation.count = count;
-  observation.isError = isFailure({
+  const outcome = {
     httpStatus: labels.get("http.response.status_code") ?? labels.get("http.status_code") ?? "",
     rpcStatus: labels.get("rpc.grpc.status_code") ?? labels.get("rpc.response.status_code") ?? "",
     errorType: labels.get("error.type") ?? "",
     isSpanError: false,
-  });
+  };
+  observation.isError = isFailure(outcome);
+  observation.errorType = observation.isError ? failureName(outcome) : "";
   observation.latencies = isExponential
     ? exponentialLatencies(context.unitSeconds, delta.values)
     : new ExplicitLatencies(explicitBounds(columns, point), delta.values, context.unitSeconds);

@@ -16,6 +16,7 @@ export class Observation implements ObservedRequests {
   toSecond = 0;
   count = 0;
   isError = false;
+  errorType = "";
   /** Seconds; the latency of every request that this stands for. NaN when `latencies` tells instead. */
   latencySeconds = Number.NaN;
   latencies: LatencyCounts | undefined;

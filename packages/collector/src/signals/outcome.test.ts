@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isFailure, type Outcome, routeName, sampledWeight } from "./outcome.js";
+import { failureName, isFailure, type Outcome, routeName, sampledWeight } from "./outcome.js";
 
 const NOTHING: Outcome = { httpStatus: "", rpcStatus: "", errorType: "", isSpanError: false };
 
@@ -14,6 +14,16 @@ test.each<[string, Partial<Outcome>, boolean]>([
   ["no answer at all", { errorType: "ECONNRESET" }, true],
 ])("%s: failed %o → %s", (_, outcome, want) => {
   expect(isFailure({ ...NOTHING, ...outcome })).toBe(want);
+});
+
+test("a failure is called by its type, then by its status", () => {
+  const names = [
+    failureName({ httpStatus: "503", rpcStatus: "", errorType: "TimeoutError" }),
+    failureName({ httpStatus: "503", rpcStatus: "", errorType: "" }),
+    failureName({ httpStatus: "", rpcStatus: "14", errorType: "" }),
+    failureName({ httpStatus: "", rpcStatus: "", errorType: "" }),
+  ];
+  expect(names).toEqual(["TimeoutError", "503", "14", "error"]);
 });
 
 test.each([

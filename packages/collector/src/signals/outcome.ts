@@ -39,6 +39,11 @@ export function isFailure({ httpStatus, rpcStatus, errorType, isSpanError }: Out
   return errorType !== "";
 }
 
+/** How a failure is called: its `error.type`, or else its status. */
+export function failureName({ httpStatus, rpcStatus, errorType }: Omit<Outcome, "isSpanError">): string {
+  return errorType || httpStatus || rpcStatus || "error";
+}
+
 /** A route as people say it: `POST /pay`, or as much of it as is known. */
 export function routeName(method: string, route: string): string {
   if (route === "") return method;

@@ -21,6 +21,8 @@ export interface ObservedRequests extends ServiceIdentity {
   /** How many requests this stands for; not whole where spans were sampled. */
   readonly count: number;
   readonly isError: boolean;
+  /** `error.type`, or the HTTP or RPC status, or `error`; "" for what did not fail. */
+  readonly errorType: string;
   /** How many of them took longer than `thresholdSeconds`. */
   countSlowerThan(thresholdSeconds: number): number;
 }

@@ -1,6 +1,6 @@
 import { type SpanColumns, textAt } from "../otlp/index.js";
 import { Observation } from "./observation.js";
-import { isFailure, routeName, sampledWeight } from "./outcome.js";
+import { failureName, isFailure, routeName, sampledWeight } from "./outcome.js";
 import { RequestAttributes } from "./request-attributes.js";
 import { instanceKey } from "./resource-key.js";
 import type { RequestClass, SourceChoice } from "./source-choice.js";
@@ -40,13 +40,14 @@ export function observeSpans(columns: SpanColumns, choice: SourceChoice, sink: O
     observation.toSecond = observation.fromSecond;
     observation.count = weightOf(columns, row);
     observation.latencySeconds = (columns.durationNanos[row] ?? 0) / 1e9;
-    observation.isError = isFailure({
-      httpStatus: attributes.text("http.response.status_code", "http.status_code"),
-      rpcStatus: attributes.text("rpc.grpc.status_code", "rpc.response.status_code"),
-      // Spans say their failure by their status.
-      errorType: "",
-      isSpanError: columns.statusCode[row] === STATUS_ERROR,
-    });
+    const httpStatus = attributes.text("http.response.status_code", "http.status_code");
+    const rpcStatus = attributes.text("rpc.grpc.status_code", "rpc.response.status_code");
+    const isSpanError = columns.statusCode[row] === STATUS_ERROR;
+    // Spans say their failure by their status; the error type only names it.
+    observation.isError = isFailure({ httpStatus, rpcStatus, errorType: "", isSpanError });
+    observation.errorType = observation.isError
+      ? failureName({ httpStatus, rpcStatus, errorType: attributes.text("error.type") })
+      : "";
     sink(observation, requestClass);
   }
 }

@@ -36,6 +36,7 @@ function feed(tracker: SloTracker, seconds: number, badSinceSeconds: number, rou
         toSecond: second,
         count: isError ? bad : 40 - bad,
         isError,
+        errorType: isError ? "TimeoutError" : "",
         countSlowerThan: () => 0,
       });
     }
@@ -47,6 +48,22 @@ function shown(results: readonly RuleResult[]): unknown[] {
     outcome.kind === "samples" ? [rule.id, outcome.samples.length] : [rule.id, outcome.kind],
   );
 }
+
+test("an alert's evidence says where the bad events are", async () => {
+  const tracker = trackerOf();
+  feed(tracker, 3_600, 900);
+  feed(tracker, 3_600, 300, "/cart");
+  const [page] = await new SloAlertSource(tracker).evaluate(NOW);
+  const outcome = page!.outcome;
+  if (outcome.kind !== "samples") throw new Error(outcome.kind);
+  const { where } = outcome.samples[0]!.evidence!();
+  expect(where!.map(({ by, value, share }) => [by, value, share.toFixed(3)])).toEqual([
+    ["route", "/pay", "0.750"],
+    ["route", "/cart", "0.250"],
+    ["version", "1.42.0", "1.000"],
+    ["error", "TimeoutError", "1.000"],
+  ]);
+});
 
 test("an SLO that burns pages with its numbers, in words, with its actions and its evidence", async () => {
   const tracker = trackerOf();

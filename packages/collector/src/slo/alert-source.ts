@@ -8,6 +8,9 @@ import { isQuiet, isSlowTicket, type PairReading, paceOf, readPairs, remainingBu
 import type { SloTracker, TrackedSlo } from "./tracker.js";
 import type { Severity } from "./window-pair.js";
 
+/** Routes, versions and error types of each kind that an alert names. */
+const EVIDENCE_SPENDERS = 3;
+
 const SEVERITIES = ["page", "ticket"] as const;
 
 /**
@@ -159,7 +162,7 @@ function activeSample(
     labels: alertLabels(spec, severity, group),
     annotations: { ...describe(tracked, cause, readings, nowMs), ...spec.annotations },
     value: cause.long.burnRate,
-    evidence: () => evidenceOf(spec, cause, readings, nowMs),
+    evidence: () => evidenceOf(tracked, cause, readings, nowMs),
   };
 }
 
@@ -195,7 +198,7 @@ function describe(
 }
 
 function evidenceOf(
-  spec: SloSpec,
+  { spec, book }: TrackedSlo,
   { pair }: PairReading,
   readings: readonly PairReading[],
   nowMs: UnixMs,
@@ -214,6 +217,7 @@ function evidenceOf(
       })),
     ),
     values: [{ name: "objective", value: spec.objective }],
+    where: book.spenders(nowMs - pair.longMs, nowMs, EVIDENCE_SPENDERS),
   };
 }
 

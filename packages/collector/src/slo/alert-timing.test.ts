@@ -37,6 +37,7 @@ function feed(tracker: SloTracker, second: number, errorRatio: number): void {
       toSecond: second,
       count: isError ? bad : PER_SECOND - bad,
       isError,
+      errorType: "",
       countSlowerThan: () => 0,
     });
   }

@@ -1,5 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 import { errorBudgetOf, type SloSpec } from "./spec.js";
+import type { Spender } from "./spenders.js";
 import { burnRate } from "./window-pair.js";
 import type { EventCounts } from "./window-ring.js";
 
@@ -22,6 +23,8 @@ export interface SloBook {
   periodCounts(nowMs: UnixMs): EventCounts;
   between(fromMs: UnixMs, toMs: UnixMs): EventCounts;
   months(): MonthCounts[];
+  /** Where the bad events since an instant came from: at most `limit` per key, largest first. */
+  spenders(sinceMs: UnixMs, nowMs: UnixMs, limit: number): Spender[];
 }
 
 /** One SLO that a composite is made of. */
@@ -68,6 +71,21 @@ export class CompositeBook implements SloBook {
       month,
       ...this.#combine((book) => book.months().find((each) => each.month === month) ?? { bad: 0, total: 0 }),
     }));
+  }
+
+  /** By part, each by how much of this SLO's budget it spent; its bad and total are its own events. */
+  spenders(sinceMs: UnixMs, nowMs: UnixMs, limit: number): Spender[] {
+    const parts = this.#parts.map(({ book, weight }) => {
+      const { bad, total } = book.between(sinceMs, nowMs);
+      const burn = weight * burnRate(bad, total, errorBudgetOf(book.spec));
+      return { value: book.spec.name, bad, total, burn };
+    });
+    const all = parts.reduce((sum, { burn }) => sum + burn, 0);
+    return parts
+      .filter(({ burn }) => burn > 0)
+      .sort((a, b) => b.burn - a.burn)
+      .slice(0, limit)
+      .map(({ burn, ...part }) => ({ by: "slo", ...part, share: burn / all }));
   }
 
   #combine(countsOf: (book: SloBook) => EventCounts): EventCounts {

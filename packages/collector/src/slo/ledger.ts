@@ -1,9 +1,11 @@
 import type { UnixMs } from "@tocsin/model";
+import type { ObservedRequests } from "../signals/requests.js";
 import type { MonthCounts, SloBook } from "./book.js";
 import { correctionAt, type OnceCorrection } from "./correction.js";
 import { boundsAt, longestMs } from "./period.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
+import { type Spender, Spenders, type SpendersState } from "./spenders.js";
 import {
   type EventCounts,
   type HistoryBucket,
@@ -27,6 +29,8 @@ export class SloLedger implements SloBook {
   readonly unitsPerEvent: number;
   readonly #ring: WindowRing;
   readonly #slices: TimeSlices | undefined;
+  /** Made with the first request; SLOs by query have none. */
+  #spenders: Spenders | undefined;
   readonly #months = new Map<string, { bad: number; total: number }>();
   /** Corrections that were made while running, besides those of the configuration. */
   #corrections: OnceCorrection[] = [];
@@ -56,10 +60,21 @@ export class SloLedger implements SloBook {
     return this.#ring.lifetime.total > 0;
   }
 
+  /** Notes what observed requests, which `record` is told of as well, did to the budget. */
+  blame(requests: ObservedRequests, bad: number): void {
+    if (this.#hasCorrections && this.#isExcluded(requests.toSecond)) return;
+    this.#spenders ??= new Spenders(longestMs(this.spec.period));
+    this.#spenders.add(requests, bad);
+  }
+
+  spenders(sinceMs: UnixMs, nowMs: UnixMs, limit: number): Spender[] {
+    return this.#spenders?.top(Math.floor(sinceMs / 1_000), Math.ceil(nowMs / 1_000), limit) ?? [];
+  }
+
   /** Adds events to one second. `bad` and `total` may be fractions. */
   record(second: number, bad: number, total: number): void {
     if (total <= 0) return;
-    if (this.spec.corrections.length + this.#corrections.length > 0 && this.#isExcluded(second)) {
+    if (this.#hasCorrections && this.#isExcluded(second)) {
       this.#excluded += total;
       return;
     }
@@ -135,6 +150,7 @@ export class SloLedger implements SloBook {
       months: [...this.#months].map(([month, { bad, total }]) => [month, bad, total]),
       slices: this.#slices?.toJSON(),
       corrections: this.#corrections,
+      spenders: this.#spenders?.toJSON(),
     };
     return { state, writeNumbers: (put) => this.#ring.writeNumbers(put) };
   }
@@ -151,6 +167,11 @@ export class SloLedger implements SloBook {
     for (const [month, bad, total] of state.months) this.#months.set(month, { bad, total });
     this.#slices?.load(state.slices);
     this.#corrections = [...(state.corrections ?? [])];
+    this.#spenders = undefined;
+    if (state.spenders) {
+      this.#spenders = new Spenders(longestMs(this.spec.period));
+      this.#spenders.load(state.spenders);
+    }
     if (periodMs === longestMs(this.spec.period)) this.#ring.load(next);
     else {
       const before = new WindowRing(ringLevels(Math.ceil(periodMs / 1_000)));
@@ -191,6 +212,10 @@ export class SloLedger implements SloBook {
     }
   }
 
+  get #hasCorrections(): boolean {
+    return this.spec.corrections.length + this.#corrections.length > 0;
+  }
+
   #isExcluded(second: number): boolean {
     if (this.#corrected.second !== second) {
       const all = [...this.spec.corrections, ...this.#corrections];
@@ -213,6 +238,7 @@ export interface LedgerState {
   months: [month: string, bad: number, total: number][];
   slices: unknown;
   corrections?: readonly OnceCorrection[];
+  spenders?: SpendersState | undefined;
 }
 
 function unitsOf({ sli, budgeting }: SloSpec): number {

@@ -130,7 +130,7 @@ test("freshness without a query goes by the requests of the service that succeed
       fromSecond: toSecond,
       count: 1,
     };
-    sampler.onRequests({ ...requests, toSecond, isError, countSlowerThan: () => 0 });
+    sampler.onRequests({ ...requests, toSecond, isError, errorType: "", countSlowerThan: () => 0 });
   }
   for (let minute = 1; minute <= 5; minute++) await sampler.tick(START + minute * MINUTE);
   expect(tracker.find("slo")!.book.window(3_600_000, START + 6 * MINUTE)).toEqual({ bad: 3, total: 5 });

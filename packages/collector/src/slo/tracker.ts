@@ -69,7 +69,9 @@ export class SloTracker implements RequestSink {
       if (environment !== undefined && environment !== requests.environment) continue;
       if (sli.routes.length > 0 && !isOneOf(sli.routes, requests.route)) continue;
       const ledger = this.#ledger(entry, groupOf(entry.spec, requests));
-      recordSpread(ledger, requests, badCount(sli, requests));
+      const bad = badCount(sli, requests);
+      recordSpread(ledger, requests, bad);
+      ledger.blame(requests, bad);
     }
   }
 
