@@ -13,7 +13,7 @@ import { CollectorError } from "./errors.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
-import { FORWARD_CONSUMER, startForwarding } from "./parts/forwarding.js";
+import { forwardTargets, startForwarding } from "./parts/forwarding.js";
 import { createKeep, type Keep } from "./parts/keep.js";
 import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
@@ -100,7 +100,7 @@ async function startParts(
         "signals",
         "head",
         ...(store ? ["store"] : []),
-        ...(config.forward.endpoints.length > 0 ? [FORWARD_CONSUMER] : []),
+        ...forwardTargets(config).map(({ name }) => name),
         ...remoteWriteTargets(config).map(({ name }) => remoteWriteConsumer(name)),
       ],
       maxBytes: config.spool.max_size,

@@ -10,6 +10,7 @@ import { ScrapeConfigs } from "../scrape/config.js";
 import { SloFilesConfig, SlosConfig } from "../slo/config.js";
 import { SpoolConfig } from "../spool/config.js";
 import { RetentionConfig, StoreConfig } from "../store/index.js";
+import { ExportersConfig } from "./exporters.js";
 import { ListenConfig } from "./listen.js";
 
 export const Mode = z.enum(["standalone", "sidecar", "gateway"]);
@@ -26,6 +27,7 @@ export const CollectorConfig = z.strictObject({
   limits: LimitsConfig.prefault({}).describe("How much senders may send at once, and how large it may be."),
   spool: SpoolConfig.prefault({}).describe("The durable queue between intake and everything else."),
   forward: ForwardConfig.prefault({}).describe("Where OTLP is passed on to: a gateway, or any OTLP backend."),
+  exporters: ExportersConfig,
   redact: RedactConfig.prefault({}).describe("What is taken out of telemetry before it is passed on."),
   sample: SampleConfig.prefault({}).describe("How much is passed on; signals and SLOs are computed before."),
   store: StoreConfig.default({ embedded: { memory: 1 << 30 } }).describe(

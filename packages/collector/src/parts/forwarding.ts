@@ -1,27 +1,30 @@
-import { createForwarder, createTransform } from "../export/index.js";
+import type { CollectorConfig } from "../config/schema.js";
+import { createForwarder, createTransform, type ForwardConfig } from "../export/index.js";
 import type { Spool } from "../spool/index.js";
 import type { PartContext } from "./parts.js";
 
-/** The spool's consumer of `forward`. */
-export const FORWARD_CONSUMER = "forward";
+/** One OTLP backend with its own place in the spool. */
+interface ForwardTarget {
+  readonly name: string;
+  readonly config: ForwardConfig;
+}
 
-/** Begins to pass OTLP on to the endpoints of `forward`, if there are any. */
+/** Everything that OTLP is passed on to: `forward`, and each of `exporters`. */
+export function forwardTargets(config: CollectorConfig): readonly ForwardTarget[] {
+  const { forward, exporters } = config;
+  return [
+    ...(forward.endpoints.length > 0 ? [{ name: "forward", config: forward }] : []),
+    ...exporters.flatMap(({ name, otlp }) => (otlp ? [{ name: `exporter-${name}`, config: otlp }] : [])),
+  ];
+}
+
+/** Begins to pass OTLP on; a target that is away delays no other. */
 export function startForwarding(context: PartContext, spool: Spool): void {
-  const { config, clock, logger, registry, closers } = context;
-  if (config.forward.endpoints.length === 0) return;
-  const transform = createTransform({
-    redact: config.redact,
-    sample: config.sample,
-    resourceAttributes: config.forward.resource_attributes,
-  });
-  const consumer = spool.consumer(FORWARD_CONSUMER);
-  const forwarder = createForwarder(config.forward, {
-    name: FORWARD_CONSUMER,
-    consumer,
-    transform,
-    clock,
-    logger,
-    registry,
-  });
-  closers.add("forwarding", forwarder);
+  const { clock, logger, registry, closers } = context;
+  const { redact, sample } = context.config;
+  for (const { name, config } of forwardTargets(context.config)) {
+    const transform = createTransform({ redact, sample, resourceAttributes: config.resource_attributes });
+    const consumer = spool.consumer(name);
+    closers.add(name, createForwarder(config, { name, consumer, transform, clock, logger, registry }));
+  }
 }

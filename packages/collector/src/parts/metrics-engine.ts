@@ -20,14 +20,18 @@ export function remoteQueryable(engine: MetricsEngineConfig["prometheus"]): Quer
 
 /** Every target of remote write: those configured, and the metrics engine. */
 export function remoteWriteTargets(config: CollectorConfig): readonly RemoteWriteConfig[] {
+  const exporters = config.exporters.flatMap(({ name, prometheus_remote_write: write }) =>
+    write ? [{ ...write, name: `exporter-${name}` }] : [],
+  );
+  const own = [...config.remote_write, ...exporters];
   const engine = metricsEngineOf(config)?.prometheus;
-  if (engine?.remote_write_url === undefined) return config.remote_write;
+  if (engine?.remote_write_url === undefined) return own;
   const target = RemoteWriteConfig.parse({
     name: "metrics-engine",
     url: engine.remote_write_url,
     headers: { ...engine.headers, ...bearerOf(engine) },
   });
-  return [...config.remote_write, target];
+  return [...own, target];
 }
 
 function bearerOf({ bearer_token }: MetricsEngineConfig["prometheus"]): Record<string, string> {
