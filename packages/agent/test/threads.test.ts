@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { FIXTURES, REGISTER, Service } from "./support/service.js";
+import { FIXTURES, NODE, REGISTER, Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -88,7 +88,7 @@ test("a vitest run in a process with the agent passes and ends", () => {
     `import { expect, test } from "vitest"; test("adds", () => expect(1 + 1).toBe(2));`,
   );
   const run = spawnSync(
-    process.execPath,
+    NODE,
     [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--root", dir, "--pool=threads"],
     {
       cwd: dir,

@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 /** The built entry point, as `--import` takes it. */
 export const REGISTER = new URL("../../dist/register.js", import.meta.url).href;
 
+/** The Node that services run on: the tests' own, or another by `TOCSIN_TEST_NODE`, the path of its binary. */
+export const NODE = process.env.TOCSIN_TEST_NODE ?? process.execPath;
+
 /** The folder of the services that tests start. */
 export const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
@@ -26,7 +29,7 @@ export class Service {
 
   constructor(fixture: string, collectorUrl: string, options: ServiceOptions = {}) {
     this.child = spawn(
-      process.execPath,
+      NODE,
       [
         ...(options.nodeArgs ?? ["--import", REGISTER]),
         isAbsolute(fixture) ? fixture : `${FIXTURES}${fixture}`,
