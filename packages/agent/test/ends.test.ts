@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Service } from "./support/service.js";
+import { end, SLOW, WAYS } from "./support/ends.js";
 import { Sink } from "./support/sink.js";
 
 let sink: Sink;
@@ -9,30 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => sink.close());
 
-/** As it is by default: nothing has left yet when the process ends. */
-const SLOW = { OTEL_METRIC_EXPORT_INTERVAL: "60000", OTEL_BSP_SCHEDULE_DELAY: "60000" };
-
-/** Ways to end, and what Node makes of each without the agent. */
-const WAYS = [
-  { how: "exit", code: 3, signal: null },
-  { how: "throw", code: 1, signal: null },
-  { how: "reject", code: 1, signal: null },
-  { how: "idle", code: 0, signal: null },
-  { how: "wait", kill: "SIGTERM", code: null, signal: "SIGTERM" },
-  { how: "wait", kill: "SIGINT", code: null, signal: "SIGINT" },
-  { how: "own", kill: "SIGTERM", code: 7, signal: null },
-] as const;
-
-async function end(way: (typeof WAYS)[number], url: string, options: object = {}) {
-  const service = new Service("ends.mjs", url, { args: [way.how], ...options });
-  if ("kill" in way) {
-    await service.message();
-    service.child.kill(way.kill);
-  }
-  return { ...(await service.ended), stderr: service.stderr };
-}
-
-describe.each(WAYS)("a process that ends by $how $kill", (way) => {
+// Side by side: each waits for its process, most of which is Node starting.
+describe.concurrent.each(WAYS)("a process that ends by $how $kill", (way) => {
   test("ends as it does without the agent, with everything delivered", async () => {
     const name = `${way.how}-${"kill" in way ? way.kill : ""}`;
     const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });
@@ -40,13 +18,16 @@ describe.each(WAYS)("a process that ends by $how $kill", (way) => {
     const spans = sink.spans.filter(({ resource }) => resource["service.name"] === name);
     expect(spans.map(({ kind }) => kind).sort()).toEqual([2, 3]);
   });
+});
 
-  test("is not held up by a collector that is away", async () => {
+test.concurrent.each([WAYS[1], WAYS[4]])(
+  "a process that ends by $how $kill is not held up by a collector that is away",
+  async (way) => {
     const seen = await end(way, "http://127.0.0.1:9", { env: SLOW });
     expect(seen).toMatchObject({ code: way.code, signal: way.signal });
     expect(seen.stderr).toContain("cannot deliver to http://127.0.0.1:9: connection refused");
-  });
-});
+  },
+);
 
 test("what ends the process is a log record with its stack, on the trace that it happened in", async () => {
   await end(WAYS[1], sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: "fatal" } });

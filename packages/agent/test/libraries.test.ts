@@ -43,7 +43,7 @@ async function withServer<T>(start: () => Promise<Running>, run: (url: string) =
   }
 }
 
-test.skipIf(POSTGRES === undefined)(
+test.concurrent.skipIf(POSTGRES === undefined)(
   "pg: a query is a client span with its statement, under the request",
   async () => {
     const { server, rest } = await withServer(startPostgres, (url) =>
@@ -55,15 +55,21 @@ test.skipIf(POSTGRES === undefined)(
   },
 );
 
-test.skipIf(REDIS === undefined)("ioredis: commands are client spans under the request", async () => {
-  const { server, rest } = await withServer(startRedis, (url) =>
-    use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
-  );
-  for (const name of ["get", "set"])
-    expect(rest.find((span) => span.name === name)).toMatchObject({ kind: CLIENT, traceId: server.traceId });
-});
+test.concurrent.skipIf(REDIS === undefined)(
+  "ioredis: commands are client spans under the request",
+  async () => {
+    const { server, rest } = await withServer(startRedis, (url) =>
+      use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
+    );
+    for (const name of ["get", "set"])
+      expect(rest.find((span) => span.name === name)).toMatchObject({
+        kind: CLIENT,
+        traceId: server.traceId,
+      });
+  },
+);
 
-test("grpc-js: client and server spans share the trace of the request", async () => {
+test.concurrent("grpc-js: client and server spans share the trace of the request", async () => {
   const { server, rest } = await use(
     "grpc",
     "",
@@ -73,7 +79,7 @@ test("grpc-js: client and server spans share the trace of the request", async ()
   expect(kinds.sort()).toEqual([SERVER, CLIENT]);
 });
 
-test("undici: a request by the package itself is a client span", async () => {
+test.concurrent("undici: a request by the package itself is a client span", async () => {
   const { server, rest } = await use("undici", sink.url, (names) => names.includes("GET"));
   expect(rest.find(({ kind }) => kind === CLIENT)).toMatchObject({
     name: "GET",
@@ -81,7 +87,7 @@ test("undici: a request by the package itself is a client span", async () => {
   });
 });
 
-test("kafkajs: a message that is sent is a producer span", async () => {
+test.concurrent("kafkajs: a message that is sent is a producer span", async () => {
   const broker = await startKafkaBroker();
   try {
     const { server, rest } = await use("kafkajs", broker.address, (names) =>
