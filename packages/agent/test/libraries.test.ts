@@ -43,8 +43,9 @@ async function withServer<T>(start: () => Promise<Running>, run: (url: string) =
   }
 }
 
-test.concurrent.skipIf(POSTGRES === undefined)(
+test.skipIf(POSTGRES === undefined)(
   "pg: a query is a client span with its statement, under the request",
+  { concurrent: true },
   async () => {
     const { server, rest } = await withServer(startPostgres, (url) =>
       use("pg", url, (names) => names.some((name) => name.startsWith("pg.query"))),
@@ -55,19 +56,16 @@ test.concurrent.skipIf(POSTGRES === undefined)(
   },
 );
 
-test.concurrent.skipIf(REDIS === undefined)(
-  "ioredis: commands are client spans under the request",
-  async () => {
-    const { server, rest } = await withServer(startRedis, (url) =>
-      use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
-    );
-    for (const name of ["get", "set"])
-      expect(rest.find((span) => span.name === name)).toMatchObject({
-        kind: CLIENT,
-        traceId: server.traceId,
-      });
-  },
-);
+test.skipIf(REDIS === undefined)("ioredis: commands are client spans under the request", async () => {
+  const { server, rest } = await withServer(startRedis, (url) =>
+    use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
+  );
+  for (const name of ["get", "set"])
+    expect(rest.find((span) => span.name === name)).toMatchObject({
+      kind: CLIENT,
+      traceId: server.traceId,
+    });
+});
 
 test.concurrent("grpc-js: client and server spans share the trace of the request", async () => {
   const { server, rest } = await use(
