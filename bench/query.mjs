@@ -1,14 +1,14 @@
 // How long the store's reads take: a trace by id, searches of traces and logs, on millions of rows of one hour.
 //
-//   node bench/store/query.mjs [--rows 2000000] [--rounds 15]
+//   node bench/query.mjs [--rows 2000000] [--rounds 15]
 //
 // Needs a build. Prints one line of JSON with the median and the slowest of the rounds in milliseconds.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Store } from "../../packages/collector/dist/store/index.js";
-import { logTemplates, traceTemplates } from "./batches.mjs";
+import { Store } from "../packages/collector/dist/store/index.js";
+import { logTemplates, traceTemplates } from "./lib/otlp-batches.mjs";
 
 const { values } = parseArgs({
   options: { rows: { type: "string", default: "2000000" }, rounds: { type: "string", default: "15" } },

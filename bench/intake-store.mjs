@@ -1,6 +1,6 @@
 // How many spans a standalone collector takes and stores: OTLP/HTTP in, rows in the embedded engine counted afterwards.
 //
-//   node bench/store/intake-store.mjs [--spans 1000000] [--concurrency 4]
+//   node bench/intake-store.mjs [--spans 1000000] [--concurrency 4]
 //
 // Needs a build and Linux (CPU is read from /proc). Prints one line of JSON; compare the figures per CPU second, which
 // other work on the machine disturbs least.
@@ -12,14 +12,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { processUsage, traceTemplates } from "./batches.mjs";
+import { processUsage, traceTemplates } from "./lib/otlp-batches.mjs";
 
 const { values } = parseArgs({
   options: { spans: { type: "string", default: "1000000" }, concurrency: { type: "string", default: "4" } },
 });
 const wanted = Number(values.spans);
 const folder = mkdtempSync(join(tmpdir(), "tocsin-bench-"));
-const bin = fileURLToPath(new URL("../../packages/collector/bin/tocsin.js", import.meta.url));
+const bin = fileURLToPath(new URL("../packages/collector/bin/tocsin.js", import.meta.url));
 const collector = spawn(
   process.execPath,
   [bin, "up", "--json", "--data", folder, "--otlp-http-port", "0", "--otlp-grpc-port", "0", "--port", "0"],
