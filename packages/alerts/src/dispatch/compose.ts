@@ -18,6 +18,7 @@ export function notifiedAlert(alert: RoutedAlert, nowMs: UnixMs): NotifiedAlert 
     generatorUrl: alert.generatorUrl,
     ...(alert.value === undefined ? {} : { value: alert.value }),
     ...(alert.evidence === undefined ? {} : { evidence: alert.evidence }),
+    ...(alert.actions?.length ? { actions: alert.actions } : {}),
   };
 }
 

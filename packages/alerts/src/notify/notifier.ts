@@ -18,6 +18,8 @@ export interface NotifiedAlert {
   readonly generatorUrl: string;
   readonly value?: number | undefined;
   readonly evidence?: Evidence | undefined;
+  /** Names of the actions that the rule asks for. */
+  readonly actions?: readonly string[] | undefined;
 }
 
 /** What is to be said: the alerts of one group, for one receiver, at one moment. */

@@ -18,8 +18,10 @@ export const SignalRule = z.object({
       "Limit: a ratio for errors and saturation (5%), a time for latency (300ms), a rate per second for traffic (100).",
     ),
   under: threshold.optional().describe("Lower limit; for traffic."),
-  quantile: z.number().gt(0).lt(1).optional().describe("Of latency; default 0.95."),
-  window: duration().optional().describe("How far back is counted; default 5m."),
+  quantile: z.number().gt(0).lt(1).optional().describe("Of latency: 0.5, 0.95 (default) or 0.99."),
+  window: duration()
+    .optional()
+    .describe("How far back is counted; default 5m. Latency is the mean of its quantile minute by minute."),
 });
 export type SignalRule = z.output<typeof SignalRule>;
 
@@ -42,6 +44,11 @@ export function signalExpression(rule: SignalRule): string | SignalFault {
       key,
       problem: `"${rule.over ?? rule.under}" is no limit for ${signal}. Write ${EXAMPLES[signal ?? "errors"]}.`,
     };
+  if (signal === "latency" && rule.quantile !== undefined && !LATENCY_QUANTILES.includes(rule.quantile))
+    return {
+      key: "quantile",
+      problem: `the latency of services is known at the quantiles ${LATENCY_QUANTILES.join(", ")}, not at ${rule.quantile}.`,
+    };
   const selector = `{service=${JSON.stringify(service)}${rule.environment === undefined ? "" : `, environment=${JSON.stringify(rule.environment)}`}}`;
   const window = formatDuration(rule.window ?? 300_000);
   return `${signalValue(rule, selector, window)} ${key === "over" ? ">" : "<"} ${limit}`;
@@ -52,7 +59,7 @@ function signalValue({ signal, quantile = 0.95 }: SignalRule, selector: string, 
     `sum by (service) (rate(tocsin_service_${name}${selector}[${window}]))`;
   switch (signal) {
     case "latency":
-      return `histogram_quantile(${quantile}, ${rate("duration_seconds")})`;
+      return `max by (service) (avg_over_time(tocsin_service_latency_seconds${`${selector.slice(0, -1)}, quantile="${quantile}"}`}[${window}]))`;
     case "traffic":
       return rate("requests_total");
     case "saturation":
@@ -61,6 +68,9 @@ function signalValue({ signal, quantile = 0.95 }: SignalRule, selector: string, 
       return `${rate("errors_total")} / ${rate("requests_total")}`;
   }
 }
+
+/** The quantiles that the collector publishes for every service. */
+const LATENCY_QUANTILES: readonly number[] = [0.5, 0.95, 0.99];
 
 const EXAMPLES = {
   errors: "5% or 0.05",

@@ -79,7 +79,7 @@ function where(notification: Notification, alert: NotifiedAlert): string {
 
 function whatToDo(alert: NotifiedAlert, notification: Notification): string {
   const runbook = alert.annotations.runbook_url ?? alert.annotations.runbook;
-  const actions = alert.annotations.actions;
+  const actions = alert.annotations.actions ?? alert.actions?.join(", ");
   const parts = [
     actions ? `actions: ${actions}` : "",
     runbook ? `runbook: ${runbook}` : "",

@@ -91,7 +91,8 @@ test("rule files are evaluated and seen in every API, and a reload keeps what fi
   expect(await get("/prometheus/api/v1/query?query=seven")).toMatchObject({
     data: { result: [{ value: [expect.anything(), "7"] }] },
   });
-  expect(await get("/alertmanager/api/v2/alerts")).toMatchObject([
+  // It goes out once its state is on the disk, a moment after it can be seen.
+  expect(await until<object[]>("/alertmanager/api/v2/alerts", ({ length }) => length > 0)).toMatchObject([
     { labels: { alertname: "Always" }, status: { state: "active" } },
   ]);
   expect(await get(`/api/v1/alerts/${alert!.id}/explain`)).toMatchObject({

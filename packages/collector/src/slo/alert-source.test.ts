@@ -21,6 +21,16 @@ function trackerOf(options: Record<string, unknown> = {}): SloTracker {
   return new SloTracker([compileSlo(config, "tocsin.yaml:3")]);
 }
 
+const REQUESTS = {
+  service: "checkout",
+  version: "1.42.0",
+  environment: "",
+  route: "/pay",
+  isError: false,
+  errorType: "",
+  countSlowerThan: () => 0,
+};
+
 /** Requests at 40/s up to `NOW`, 9.2 % of them bad since `badSinceSeconds` ago. */
 function feed(tracker: SloTracker, seconds: number, badSinceSeconds: number, route = "/pay"): void {
   for (let ago = seconds; ago >= 1; ago--) {
@@ -28,16 +38,13 @@ function feed(tracker: SloTracker, seconds: number, badSinceSeconds: number, rou
     for (const isError of [false, true]) {
       const bad = ago <= badSinceSeconds ? 3.68 : 0;
       tracker.onRequests({
-        service: "checkout",
-        version: "1.42.0",
-        environment: "",
+        ...REQUESTS,
         route,
         fromSecond: second,
         toSecond: second,
         count: isError ? bad : 40 - bad,
         isError,
         errorType: isError ? "TimeoutError" : "",
-        countSlowerThan: () => 0,
       });
     }
   }
@@ -98,6 +105,21 @@ test("an SLO that burns pages with its numbers, in words, with its actions and i
     limit: 14.4,
   });
   expect(source.rules()[0]).toBe(page!.rule);
+});
+
+test("the words that messages use: when the budget ends, and what the incident has spent of it", async () => {
+  const tracker = trackerOf();
+  const longAgo = NOW / 1_000 - 5 * 86_400;
+  tracker.onRequests({ ...REQUESTS, fromSecond: longAgo, toSecond: longAgo, count: 9_856_000 });
+  feed(tracker, 3_600, 600);
+  const [page] = await new SloAlertSource(tracker).evaluate(NOW);
+  if (page!.outcome.kind !== "samples") throw new Error(page!.outcome.kind);
+  // 2,208 bad ones; a thousandth of 10,000,000 is allowed. What is left, of 30 days, goes 92 times as fast.
+  expect(page!.outcome.samples[0]!.annotations).toMatchObject({
+    budget_spent: "22.1 %",
+    budget_remaining: "77.9 %",
+    exhaustion: "6 h 5 min",
+  });
 });
 
 test.each([

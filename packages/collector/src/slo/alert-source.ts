@@ -1,12 +1,12 @@
 import type { ActiveSample, AlertRule, AlertRuleSource, Evidence, RuleResult } from "@tocsin/alerts";
 import { formatLabels, type Labels, type UnixMs } from "@tocsin/model";
-import { durationWords, exhaustion, percentWords, windowName } from "./budget.js";
+import { budgetOf, durationWords, exhaustion, percentWords, windowName } from "./budget.js";
 import { lowerBound } from "./evidence.js";
 import { boundsAt, periodName } from "./period.js";
 import { errorBudgetOf, type SloSpec } from "./spec.js";
 import { isQuiet, isSlowTicket, type PairReading, paceOf, readPairs, remainingBudget } from "./status.js";
 import type { SloTracker, TrackedSlo } from "./tracker.js";
-import type { Severity } from "./window-pair.js";
+import type { Severity, WindowPair } from "./window-pair.js";
 
 /** Routes, versions and error types of each kind that an alert names. */
 const EVIDENCE_SPENDERS = 3;
@@ -168,11 +168,12 @@ function activeSample(
 
 /** The alert in words: how fast, what was counted, against which limit, and when the budget ends. */
 function describe(
-  { spec, group, book }: TrackedSlo,
+  tracked: TrackedSlo,
   cause: PairReading,
   readings: readonly PairReading[],
   nowMs: UnixMs,
 ): Record<string, string> {
+  const { spec, group, book } = tracked;
   const { pair, long, short } = cause;
   const pace = paceOf(readings);
   const remaining = remainingBudget(book, book.periodCounts(nowMs), nowMs);
@@ -193,8 +194,30 @@ function describe(
     burn_rate: String(round(long.burnRate)),
     budget_remaining: percentWords(remaining),
     evidence: `${countWords(long.bad)} bad of ${countWords(long.total)}: with 95 % confidence at least ${percentWords(lowerBound(Math.round(long.bad), Math.round(long.total)))} are bad`,
+    budget_spent: percentWords(spentBy(tracked, pair, nowMs)),
     ...(end.atMs === undefined ? {} : { exhaustion_at: new Date(Math.round(end.atMs)).toISOString() }),
+    ...(end.atMs !== undefined && end.atMs > nowMs ? { exhaustion: durationWords(end.atMs - nowMs) } : {}),
   };
+}
+
+/** When SLOs began to be over their limits, by the name of the pair. */
+const overSince = new WeakMap<TrackedSlo, Map<string, { sinceMs: UnixMs; lastMs: UnixMs }>>();
+
+/**
+ * Share of the period's budget that one incident has spent: from the start of the long window that told of it. An
+ * incident that lives through a restart is counted from the window before the restart's end.
+ */
+function spentBy(tracked: TrackedSlo, { longMs, shortMs }: WindowPair, nowMs: UnixMs): number {
+  const { book, spec } = tracked;
+  const pairs = overSince.get(tracked) ?? new Map<string, { sinceMs: UnixMs; lastMs: UnixMs }>();
+  overSince.set(tracked, pairs);
+  const known = pairs.get(`${longMs}`);
+  const isSame = known !== undefined && nowMs - known.lastMs <= shortMs && nowMs >= known.lastMs;
+  const sinceMs = isSame ? known.sinceMs : nowMs;
+  pairs.set(`${longMs}`, { sinceMs, lastMs: nowMs });
+  const { bad } = book.between(sinceMs - longMs, nowMs);
+  const { allowed } = budgetOf(book.periodCounts(nowMs), errorBudgetOf(spec));
+  return allowed > 0 ? bad / allowed : 0;
 }
 
 function evidenceOf(
