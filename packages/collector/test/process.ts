@@ -13,6 +13,7 @@ export interface Bound {
   readonly url: string;
   readonly port: number;
   readonly otlpHttpPort: number;
+  readonly otlpGrpcPort: number;
 }
 
 /** A collector in a process of its own, on free ports, with a data folder of its own. */
