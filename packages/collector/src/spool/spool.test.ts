@@ -137,6 +137,22 @@ describe("the size on disk", () => {
     expect((await readdir(dir)).filter((name) => name.endsWith(".spool"))).toHaveLength(1);
   });
 
+  test("records after a restart with everything read are not taken for those that were read", async () => {
+    const first = await openSpool();
+    for (let index = 0; index < 10; index++) await first.append(record(`old ${index}`));
+    await readAll(first);
+    await first.close();
+    // Opened and closed without a record: the segment is deleted, and only the place tells that it was.
+    await (await openSpool()).close();
+    expect((await readdir(dir)).filter((name) => name.endsWith(".cursor"))).toHaveLength(
+      (await readdir(dir)).length,
+    );
+    const second = await openSpool();
+    for (let index = 0; index < 3; index++) await second.append(record(`new ${index}`));
+    await second.close();
+    expect(await readAll(await openSpool())).toEqual(["new 0", "new 1", "new 2"]);
+  });
+
   test("a full spool refuses, and takes again when a consumer has gone on", async () => {
     const spool = await openSpool({ maxBytes: 4_000, segmentBytes: 1_000 });
     let accepted = 0;

@@ -339,7 +339,10 @@ export class Spool {
     };
     for (const name of names) {
       const cursor = await Cursor.open(join(this.#dir, `${encodeURIComponent(name)}.cursor`));
-      this.#consumers.set(name, new Consumer(name, cursor, source));
+      const consumer = new Consumer(name, cursor, source);
+      this.#consumers.set(name, consumer);
+      // The last segment may be read and deleted: its number must not come again, or new records count as read.
+      this.#nextNumber = Math.max(this.#nextNumber, consumer.committed.segment + 1);
     }
     for (const file of await readdir(this.#dir)) {
       const name = file.endsWith(".cursor")
