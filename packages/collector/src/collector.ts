@@ -142,7 +142,7 @@ async function startParts(
 }
 
 function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {
-  const { signals, tracker } = memory;
+  const { signals, tracker, sampler } = memory;
   const { clock, logger, registry } = context;
   return SignalsPipeline.open({
     consumer: spool.consumer("signals"),
@@ -151,7 +151,7 @@ function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promi
       traces: (columns, receivedAtMs) => signals.observeTraces(columns, receivedAtMs),
       metrics: (columns, receivedAtMs) => signals.observeMetrics(columns, receivedAtMs),
     },
-    state: { signals, slos: tracker },
+    state: { signals, slos: tracker, sampled: sampler },
     snapshotFile: join(context.dataDir, "state"),
     clock,
     logger,

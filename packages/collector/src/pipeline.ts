@@ -22,6 +22,8 @@ export interface Observers {
 export interface Stateful {
   snapshot(): Uint8Array;
   restore(bytes: Uint8Array): unknown;
+  /** A number that changes when the state did by other means than the records of the spool. */
+  revision?(): number;
 }
 
 export interface PipelineOptions {
@@ -53,6 +55,7 @@ export class SignalsPipeline {
   readonly #stopping = new AbortController();
   #position: SpoolPosition;
   #saved: SpoolPosition;
+  #savedRevisions: string;
   #running: Promise<void> | undefined;
   #saving: Promise<void> = Promise.resolve();
   #cancelTimer: Cancel | undefined;
@@ -61,6 +64,7 @@ export class SignalsPipeline {
     this.#options = options;
     this.#position = position;
     this.#saved = position;
+    this.#savedRevisions = this.#revisions();
     const registers = [options.registry];
     this.#records = new Counter({
       name: "tocsin_pipeline_records_total",
@@ -164,7 +168,8 @@ export class SignalsPipeline {
 
   async #save(): Promise<void> {
     const position = this.#position;
-    if (comparePositions(position, this.#saved) === 0) return;
+    const revisions = this.#revisions();
+    if (comparePositions(position, this.#saved) === 0 && revisions === this.#savedRevisions) return;
     // The state is copied in one go, between two records, so that it belongs to exactly this position.
     const parts = Object.fromEntries(
       Object.entries(this.#options.state).map(([name, part]) => [name, part.snapshot()]),
@@ -172,6 +177,13 @@ export class SignalsPipeline {
     await writeSnapshot(this.#options.snapshotFile, { position, parts });
     await this.#options.consumer.commit(position);
     this.#saved = position;
+    this.#savedRevisions = revisions;
+  }
+
+  #revisions(): string {
+    return Object.values(this.#options.state)
+      .map((part) => part.revision?.() ?? 0)
+      .join();
   }
 }
 

@@ -135,3 +135,51 @@ test("freshness without a query goes by the requests of the service that succeed
   for (let minute = 1; minute <= 5; minute++) await sampler.tick(START + minute * MINUTE);
   expect(tracker.find("slo")!.book.window(3_600_000, START + 6 * MINUTE)).toEqual({ bad: 3, total: 5 });
 });
+
+/** A worker's counter at 100 a minute, of which one in ten fails. */
+function counting(): { queryable: Queryable; look(sampler: SloSampler, minute: number): Promise<void> } {
+  let minutes = 0;
+  const value = (query: string) => (query === "failed" ? 10 : 100) * minutes;
+  return {
+    queryable: {
+      instantQuery: async (query, tMs) => ({ resultType: "scalar", tMs, value: value(query) }) as never,
+      rangeQuery: () => Promise.reject(new Error("none is asked")),
+    },
+    look(sampler, minute) {
+      minutes = minute;
+      return sampler.tick(START + minute * MINUTE);
+    },
+  };
+}
+
+test("after a restart counters go on from where they were, and what was gained meanwhile counts", async () => {
+  const sli = { type: "ratio", bad: "failed", total: "all" };
+  const config = SloConfig.parse({ name: "slo", service: "worker", objective: "99%", sli });
+  const { queryable, look } = counting();
+  const start = (objective: number) => {
+    const tracker = new SloTracker([{ ...compileSlo(config), objective }]);
+    const clock = new ManualClock(START);
+    const sampler = new SloSampler({
+      tracker,
+      queryable,
+      saturation: () => undefined,
+      clock,
+      logger: silentLogger,
+    });
+    return { tracker, sampler };
+  };
+  const first = start(0.99);
+  await look(first.sampler, 1);
+  const revision = first.sampler.revision();
+  await look(first.sampler, 2);
+  expect(first.sampler.revision()).not.toBe(revision);
+  // Another objective is the same indicator.
+  const second = start(0.95);
+  second.tracker.restore(first.tracker.snapshot());
+  second.sampler.restore(first.sampler.snapshot());
+  await look(second.sampler, 30);
+  second.tracker.reconfigure([{ ...compileSlo(config), objective: 0.9 }]);
+  await look(second.sampler, 31);
+  const counts = second.tracker.find("slo")!.book.window(3_600_000, START + 32 * MINUTE);
+  expect(counts).toEqual({ bad: 300, total: 3_000 });
+});

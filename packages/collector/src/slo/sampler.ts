@@ -26,15 +26,29 @@ export interface SloSamplerDeps {
 }
 
 /** What one look adds to an SLO's counts; undefined when there was nothing to see. */
-type Look = { readonly bad: number; readonly total: number } | undefined;
+type Look =
+  | {
+      readonly bad: number;
+      readonly total: number;
+      /** Counters as this look saw them, from which the next one goes on. */
+      readonly counters?: Counters;
+    }
+  | undefined;
+
+interface Counters {
+  readonly part: number;
+  readonly total: number;
+}
 
 interface Watched {
+  /** What is looked at; the same after a restart or a reload as long as the SLO measures the same. */
+  readonly key: string;
   readonly spec: SloSpec;
   readonly everyMs: number;
   nextMs: UnixMs;
   lastMs: UnixMs | undefined;
   /** Counters as they were at the last look. */
-  counters: { part: number; total: number } | undefined;
+  counters: Counters | undefined;
   /** When a request of the service last succeeded; for freshness. */
   lastSuccessMs: UnixMs | undefined;
   isFailing: boolean;
@@ -46,9 +60,12 @@ interface Watched {
  */
 export class SloSampler implements RequestSink {
   readonly #deps: SloSamplerDeps;
-  /** By SLO; those of a former configuration are forgotten. */
+  /** Those of a former configuration are forgotten. */
   #watched: readonly Watched[] = [];
   #tracked: readonly TrackedSlo[] = [];
+  /** By key: what a snapshot knew of indicators that have not been looked at since. */
+  #remembered: ReadonlyMap<string, Memory> = new Map();
+  #revision = 0;
   #cancel: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -83,16 +100,38 @@ export class SloSampler implements RequestSink {
     return this.#running;
   }
 
+  /** Changes whenever a look was taken, so that a snapshot is due also when nothing was received. */
+  revision(): number {
+    return this.#revision;
+  }
+
+  /** Counters, last looks and last successes: without them a restart would lose what was gained while it lasted. */
+  snapshot(): Uint8Array {
+    const watched = this.#current().map(({ key, nextMs, lastMs, counters, lastSuccessMs }): Memory => {
+      return { key, nextMs, lastMs, counters, lastSuccessMs };
+    });
+    return Buffer.from(JSON.stringify({ format: 1, watched } satisfies SamplerState));
+  }
+
+  restore(bytes: Uint8Array): void {
+    const state = JSON.parse(Buffer.from(bytes).toString("utf8")) as SamplerState;
+    if (state.format !== 1) return;
+    this.#remembered = new Map(state.watched.map((memory) => [memory.key, memory]));
+    this.#watched = [];
+    this.#tracked = [];
+  }
+
   /** What is watched under the present configuration. */
   #current(): readonly Watched[] {
     const tracked = this.#deps.tracker.tracked();
     if (tracked === this.#tracked) return this.#watched;
-    const before = new Map(this.#watched.map((watched) => [watched.spec, watched]));
+    const before = new Map<string, Memory>([...this.#remembered, ...this.#watched.map(keyed)]);
     this.#watched = tracked.flatMap(({ spec }) => {
       const everyMs = intervalOf(spec.sli);
-      return everyMs === undefined ? [] : [before.get(spec) ?? newlyWatched(spec, everyMs)];
+      return everyMs === undefined ? [] : [watch(spec, everyMs, before)];
     });
     this.#tracked = tracked;
+    this.#remembered = new Map();
     return this.#watched;
   }
 
@@ -103,7 +142,11 @@ export class SloSampler implements RequestSink {
     try {
       const look = await this.#read(watched, nowMs);
       watched.isFailing = false;
-      if (look) this.#deps.tracker.record(spec.name, Math.floor(nowMs / 1_000), look.bad, look.total);
+      // Together, since a snapshot between the two would count twice or not at all.
+      if (look?.counters) watched.counters = look.counters;
+      if (look && look.total > 0) {
+        this.#deps.tracker.record(spec.name, Math.floor(nowMs / 1_000), look.bad, look.total);
+      }
     } catch (error) {
       if (!watched.isFailing) {
         this.#deps.logger.warn(
@@ -114,6 +157,7 @@ export class SloSampler implements RequestSink {
       watched.isFailing = true;
     }
     watched.lastMs = nowMs;
+    this.#revision++;
   }
 
   async #read(watched: Watched, nowMs: UnixMs): Promise<Look> {
@@ -159,31 +203,11 @@ export class SloSampler implements RequestSink {
       this.#value(sli.total, sli.everyMs, nowMs),
     ]);
     if (total === undefined) return undefined;
-    const added = this.#added(watched, sli, { part: part ?? 0, total }, sinceMs);
-    if (!added || !(added.total > 0)) return undefined;
+    const now: Counters = { part: part ?? 0, total };
+    const added = addedBy(sli, now, watched.counters, sinceMs);
     const bad = sli.bad === undefined ? added.total - added.part : added.part;
-    return { bad: Math.min(added.total, Math.max(0, bad)), total: added.total };
-  }
-
-  #added(
-    watched: Watched,
-    sli: QuerySli,
-    now: { part: number; total: number },
-    sinceMs: number,
-  ): { part: number; total: number } | undefined {
-    if (sli.form === "value") return now;
-    if (sli.form === "rate") {
-      const seconds = Math.min(sinceMs, sli.everyMs) / 1_000;
-      return { part: now.part * seconds, total: now.total * seconds };
-    }
-    const before = watched.counters;
-    watched.counters = now;
-    if (!before) return undefined;
-    // A counter that fell was reset; what it shows now is what it gained.
-    return {
-      part: now.part < before.part ? now.part : now.part - before.part,
-      total: now.total < before.total ? now.total : now.total - before.total,
-    };
+    const look = { bad: Math.min(added.total, Math.max(0, bad)), total: added.total };
+    return sli.form === "counter" ? { ...look, counters: now } : look;
   }
 
   /** The sum of what a query gives; undefined when it gives nothing, or no number. */
@@ -199,15 +223,46 @@ export class SloSampler implements RequestSink {
   }
 }
 
-function newlyWatched(spec: SloSpec, everyMs: number): Watched {
+/** What is known of an indicator, and must be known again after a restart. */
+type Memory = Pick<Watched, "key" | "nextMs" | "lastMs" | "counters" | "lastSuccessMs">;
+
+interface SamplerState {
+  readonly format: number;
+  readonly watched: readonly Memory[];
+}
+
+function keyed(watched: Watched): [string, Memory] {
+  return [watched.key, watched];
+}
+
+function watch(spec: SloSpec, everyMs: number, before: ReadonlyMap<string, Memory>): Watched {
+  const key = JSON.stringify([spec.name, spec.service, spec.environment ?? null, spec.sli]);
+  const known = before.get(key);
   return {
+    key,
     spec,
     everyMs,
-    nextMs: 0,
-    lastMs: undefined,
-    counters: undefined,
-    lastSuccessMs: undefined,
+    nextMs: known?.nextMs ?? 0,
+    lastMs: known?.lastMs,
+    counters: known?.counters,
+    lastSuccessMs: known?.lastSuccessMs,
     isFailing: false,
+  };
+}
+
+/** What counters or rates say has happened since the last look. */
+function addedBy(sli: QuerySli, now: Counters, before: Counters | undefined, sinceMs: number): Counters {
+  if (sli.form === "value") return now;
+  if (sli.form === "rate") {
+    const seconds = Math.min(sinceMs, sli.everyMs) / 1_000;
+    return { part: now.part * seconds, total: now.total * seconds };
+  }
+  // The first look is only a base line.
+  if (!before) return { part: 0, total: 0 };
+  // A counter that fell was reset; what it shows now is what it gained.
+  return {
+    part: now.part < before.part ? now.part : now.part - before.part,
+    total: now.total < before.total ? now.total : now.total - before.total,
   };
 }
 

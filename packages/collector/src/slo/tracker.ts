@@ -36,6 +36,7 @@ export class SloTracker implements RequestSink {
   #entries: readonly Entry[] = [];
   #byService = new Map<string, Entry[]>();
   #tracked: readonly TrackedSlo[] | undefined;
+  #revision = 0;
 
   constructor(specs: readonly SloSpec[]) {
     this.#use(specs.map((spec) => ({ spec, ledgers: new Map() })));
@@ -78,7 +79,14 @@ export class SloTracker implements RequestSink {
   /** Adds events to an SLO whose indicator is read by a query or looked at from time to time. */
   record(name: string, second: number, bad: number, total: number): void {
     const entry = this.#entries.find(({ spec }) => spec.name === name);
-    if (entry && entry.spec.by.length === 0) this.#ledger(entry, {}).record(second, bad, total);
+    if (!entry || entry.spec.by.length > 0) return;
+    this.#ledger(entry, {}).record(second, bad, total);
+    this.#revision++;
+  }
+
+  /** Changes with counts that no received request tells of. */
+  revision(): number {
+    return this.#revision;
   }
 
   /** Everything that `/api/v1/slos` shows. */
@@ -90,6 +98,7 @@ export class SloTracker implements RequestSink {
   exclude(name: string, correction: OnceCorrection): number | undefined {
     const entry = this.#entries.find(({ spec }) => spec.name === name);
     if (!entry) return undefined;
+    this.#revision++;
     return [...entry.ledgers.values()].reduce((sum, { ledger }) => sum + ledger.exclude(correction).total, 0);
   }
 
