@@ -19,6 +19,7 @@ import type { GroupView, MuteStatus } from "./dispatch/dispatcher.js";
 import { type PostedAlert, postedAlert } from "./dispatch/posted-alert.js";
 import { AlertsError } from "./errors.js";
 import type { EvidenceCollector } from "./explain/evidence.js";
+import { ExplainedAlerts, isEvidenceRecord, keepEvidence } from "./explain/explained-alerts.js";
 import { fingerprint } from "./fingerprint.js";
 import { createAddressGuard } from "./http/address-guard.js";
 import { createHttpClient, type HttpClient } from "./http/client.js";
@@ -91,6 +92,7 @@ export class Alerting {
   readonly #store = new AlertStore();
   readonly #registry = new AlertRegistry();
   readonly #acknowledgements: Acknowledgements;
+  readonly #explained: ExplainedAlerts;
   readonly #outbox: Outbox;
   #config: AlertingConfig;
   #routing: Routing;
@@ -106,7 +108,16 @@ export class Alerting {
     this.#logger = options.logger ?? silentLogger;
     const { journal } = options;
     const write = (record: JournalRecord): Promise<void> => journal.append(record);
-    journal.addCompaction({ part: "alert", keep: keepAlerts });
+    journal.addCompaction({
+      part: "alert",
+      keep: (records, nowMs) => [
+        ...keepEvidence(records, nowMs),
+        ...keepAlerts(
+          records.filter((record) => !isEvidenceRecord(record)),
+          nowMs,
+        ),
+      ],
+    });
     journal.addCompaction({ part: "silence", keep: keepSilences });
     journal.addCompaction({ part: "notification", keep: keepNotifications });
     journal.addCompaction({ part: "acknowledgement", keep: keepAcknowledgements });
@@ -114,6 +125,7 @@ export class Alerting {
       await write(record);
     });
     this.#acknowledgements = new Acknowledgements(write);
+    this.#explained = new ExplainedAlerts(write);
     this.#outbox = new Outbox({
       write,
       notifierOf: (key) => this.#routing.notifierOf(key),
@@ -131,6 +143,7 @@ export class Alerting {
     for await (const record of this.#options.journal.read()) {
       try {
         this.#store.restore(record);
+        this.#explained.restore(record);
         this.silences.restore(record);
         this.#acknowledgements.restore(record);
         this.#outbox.restore(record);
@@ -156,6 +169,12 @@ export class Alerting {
     return [...this.#store.all()]
       .map(({ alert }) => alert)
       .sort((a, b) => order(a) - order(b) || b.activeAtMs - a.activeAtMs);
+  }
+
+  /** One alert by id, or by fingerprint for its latest episode: also one that ended, of the last 1,000 in 90 days. */
+  find(name: string): Alert | undefined {
+    const current = this.alerts().find(({ id, fingerprint }) => id === name || fingerprint === name);
+    return current ? this.#explained.withEvidence(current) : this.#explained.find(name);
   }
 
   ruleGroups(): RuleGroupStatus[] {
@@ -325,6 +344,11 @@ export class Alerting {
       publish: (alerts, changed) => this.#publish(alerts, changed),
       appendSamples: this.#options.appendSamples,
       evidence: this.#options.evidence,
+      explained: (tracked, nowMs) => {
+        this.#keepExplained(tracked.alert, nowMs);
+        // Known to groups from now on, but no news to anybody.
+        this.#publish([tracked], []);
+      },
       externalUrl: this.#options.externalUrl,
       clock: this.#clock,
       logger: this.#logger,
@@ -340,9 +364,17 @@ export class Alerting {
       if (news.has(alert.id)) this.#routing.dispatcher.handle(routed);
     }
     for (const { alert } of changed) {
+      if (isOn(alert.state) || alert.state === "resolved") this.#keepExplained(alert, alert.updatedAtMs);
       if (isOn(alert.state)) this.#announce(alert, "firing", false);
       else if (alert.state === "resolved") this.#announce(alert, "resolved", false);
     }
+  }
+
+  /** Evidence outlives the alert. Nobody is told later because it is written. */
+  #keepExplained(alert: Alert, nowMs: UnixMs): void {
+    this.#explained.keep(alert, nowMs).catch((error: unknown) => {
+      this.#logger.error({ alert: alert.id, error: messageOf(error) }, "evidence could not be written down");
+    });
   }
 
   #route(alert: Alert): void {

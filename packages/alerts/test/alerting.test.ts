@@ -5,6 +5,7 @@ import {
   type Alerting,
   AlertingConfig,
   createAlerting,
+  type EvidenceCollector,
   fingerprint,
   type Journal,
   MemoryJournal,
@@ -26,6 +27,7 @@ async function setUp(options: {
   journal?: Journal;
   clock?: ManualClock;
   hook?: Awaited<ReturnType<typeof webhookReceiver>>;
+  evidence?: EvidenceCollector;
 }) {
   const hook = options.hook ?? (await webhookReceiver());
   const clock = options.clock ?? new ManualClock(T0);
@@ -48,6 +50,7 @@ async function setUp(options: {
     ruleSources: [options.source],
     journal,
     clock,
+    evidence: options.evidence,
     externalUrl: "http://localhost:4319",
     listeners: [{ onAlertChange: (change) => void changes.push(change) }],
     random: () => 0.5,
@@ -347,4 +350,44 @@ test("the heartbeat is sent as long as rules are evaluated", async () => {
   expect(beats.received).toHaveLength(2);
   expect(alerting.heartbeat?.error).toMatch(/^the rules of test have not been evaluated for \d+ s$/);
   goOn();
+});
+
+test("evidence that takes long delays nobody, is kept with the alert, and outlives alert and process", async () => {
+  const source = new SettableSource();
+  const journal = new MemoryJournal();
+  let answer: (facts: { traceIds: string[] }) => void = () => {};
+  const later = new Promise<{ traceIds: string[] }>((resolve) => {
+    answer = resolve;
+  });
+  const { alerting, clock } = await setUp({
+    source,
+    journal,
+    evidence: {
+      collect: async () => ({ changes: [{ atMs: T0 - 30_000, kind: "deploy", text: "cart 1 → 2" }] }),
+      collectLater: () => later,
+    },
+  });
+  source.set(sample({ instance: "a" }));
+  await clock.advance(3_000);
+  await delivered(alerting, 1);
+  const { id } = alerting.alerts()[0]!;
+  expect(alerting.find(id)?.evidence).toMatchObject({ changes: [{ text: "cart 1 → 2" }] });
+  expect(alerting.find(id)?.evidence).not.toHaveProperty("traceIds");
+  answer({ traceIds: ["0af7"] });
+  await clock.advance(1_000);
+  expect(alerting.find(id)?.evidence).toMatchObject({ traceIds: ["0af7"] });
+  expect(alerting.deliveryCounts.sent).toBe(1);
+  source.set();
+  await clock.advance(15_000);
+  await delivered(alerting, 2);
+  await alerting.close();
+
+  await clock.advance(3_600_000);
+  const again = await setUp({ source: new SettableSource(), journal, clock });
+  expect(again.alerting.alerts()).toEqual([]);
+  expect(again.alerting.find(id)).toMatchObject({
+    state: "resolved",
+    evidence: { changes: [{ text: "cart 1 → 2" }], traceIds: ["0af7"] },
+  });
+  expect(again.alerting.find("unknown")).toBeUndefined();
 });

@@ -117,7 +117,7 @@ async function startParts(
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
-  const watch = await createWatch(context, memory, api.url);
+  const watch = await createWatch(context, memory, () => keep?.store(), api.url);
   startRemoteWrite(context, spool);
   startForwarding(context, spool);
   const doors = await openDoors(context, { spool, authenticator });

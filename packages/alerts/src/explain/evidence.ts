@@ -56,13 +56,17 @@ export interface EvidenceShare {
   readonly share: number;
 }
 
-/**
- * Adds what a rule cannot know (deployments near, top routes, sample traces) when an alert fires.
- * It has a time limit and may fail: the alert goes out all the same.
- */
+/** What a collector of evidence is told of an alert. */
+export interface ExplainableAlert {
+  readonly labels: Labels;
+  readonly rule: string;
+  readonly activeAtMs: UnixMs;
+}
+
+/** Adds what a rule cannot know (deployments near, top routes, sample traces) when an alert fires. It may fail. */
 export interface EvidenceCollector {
-  collect(
-    alert: { labels: Labels; rule: string; activeAtMs: UnixMs },
-    nowMs: UnixMs,
-  ): Promise<Partial<Evidence>>;
+  /** Facts for the first message. It has half a second; the alert then goes out without. */
+  collect(alert: ExplainableAlert, nowMs: UnixMs): Promise<Partial<Evidence>>;
+  /** Facts that take longer. Nobody waits for them; they are kept with the alert, and in messages from then on. */
+  collectLater?(alert: ExplainableAlert, nowMs: UnixMs): Promise<Partial<Evidence>>;
 }

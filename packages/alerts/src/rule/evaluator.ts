@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, type Logger, messageOf, type UnixMs } from "@tocsin/model";
 import { type Alert, isOn } from "../alert.js";
-import type { EvidenceCollector } from "../explain/evidence.js";
+import type { Evidence, EvidenceCollector } from "../explain/evidence.js";
 import { fingerprint } from "../fingerprint.js";
 import type { JournalRecord } from "../journal.js";
 import { alertSeries } from "./alert-series.js";
@@ -17,6 +17,8 @@ export interface EvaluatorDeps {
   readonly appendSamples: SampleSink | undefined;
   /** Adds to the evidence of alerts that begin to fire. */
   readonly evidence: EvidenceCollector | undefined;
+  /** Told of an alert whose evidence has grown after it was published. */
+  readonly explained: (alert: TrackedAlert, nowMs: UnixMs) => void;
   readonly externalUrl: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,6 +27,15 @@ export interface EvaluatorDeps {
 const EVIDENCE_TIMEOUT_MS = 500;
 /** When everything fires at once, the first ones tell enough. */
 const MAX_EXPLAINED = 20;
+
+interface Change {
+  readonly ruleId: string;
+  tracked: TrackedAlert;
+}
+
+function startingOf(changes: readonly Change[]): Change[] {
+  return changes.filter(({ tracked }) => isOn(tracked.alert.state)).slice(0, MAX_EXPLAINED);
+}
 
 /** What one rule did last. */
 export interface RuleStatus {
@@ -150,7 +161,7 @@ export class SourceEvaluator {
 
   async #evaluateRules(nowMs: UnixMs): Promise<void> {
     const { store } = this.#deps;
-    const changes: { ruleId: string; tracked: TrackedAlert }[] = [];
+    const changes: Change[] = [];
     const seen = new Set<string>();
     for await (const result of await this.source.evaluate(nowMs)) {
       seen.add(result.rule.id);
@@ -178,30 +189,45 @@ export class SourceEvaluator {
       current,
       changes.map(({ tracked }) => tracked),
     );
+    this.#collectLater(changes, nowMs);
+  }
+
+  /** Nobody waits for these facts, so a store that is slow or gone delays no message. */
+  #collectLater(changes: readonly Change[], nowMs: UnixMs): void {
+    const { evidence, explained, logger } = this.#deps;
+    if (!evidence?.collectLater) return;
+    for (const change of startingOf(changes)) {
+      const { alert } = change.tracked;
+      Promise.resolve(evidence.collectLater(alert, nowMs))
+        .then((facts) => {
+          const tracked = Object.keys(facts).length > 0 ? this.#addFacts(change, facts, nowMs) : undefined;
+          if (tracked) explained(tracked, nowMs);
+        })
+        .catch((error: unknown) => {
+          logger.warn({ alert: alert.id, error: messageOf(error) }, "evidence could not be collected");
+        });
+    }
+  }
+
+  /** @returns undefined when the alert is another one, or gone, by now */
+  #addFacts({ ruleId, tracked }: Change, facts: Partial<Evidence>, nowMs: UnixMs): TrackedAlert | undefined {
+    const { alert } = tracked;
+    const alerts = this.#deps.store.get(this.source.name, ruleId);
+    const current = alerts.get(alert.fingerprint);
+    if (current?.alert.id !== alert.id) return undefined;
+    const evidence = { atMs: nowMs, ...current.alert.evidence, ...facts };
+    const added = { ...current, alert: { ...current.alert, evidence } };
+    this.#deps.store.set(this.source.name, ruleId, new Map(alerts).set(alert.fingerprint, added));
+    return added;
   }
 
   /** What a rule cannot know. It has little time, and its failure delays nothing else. */
-  async #collectEvidence(
-    collector: EvidenceCollector,
-    changes: { ruleId: string; tracked: TrackedAlert }[],
-    nowMs: UnixMs,
-  ): Promise<void> {
-    const starting = changes.filter(({ tracked }) => isOn(tracked.alert.state)).slice(0, MAX_EXPLAINED);
+  async #collectEvidence(collector: EvidenceCollector, changes: Change[], nowMs: UnixMs): Promise<void> {
+    const starting = startingOf(changes);
     if (starting.length === 0) return;
     const collected = starting.map(async (change) => {
-      const { alert } = change.tracked;
-      const facts = await collector.collect(alert, nowMs);
-      const alerts = this.#deps.store.get(this.source.name, change.ruleId);
-      const current = alerts.get(alert.fingerprint);
-      // It may have come too late, and the alert be another one by now.
-      if (current?.alert.id !== alert.id) return;
-      const evidence = { atMs: nowMs, ...current.alert.evidence, ...facts };
-      change.tracked = { ...current, alert: { ...current.alert, evidence } };
-      this.#deps.store.set(
-        this.source.name,
-        change.ruleId,
-        new Map(alerts).set(alert.fingerprint, change.tracked),
-      );
+      const facts = await collector.collect(change.tracked.alert, nowMs);
+      change.tracked = this.#addFacts(change, facts, nowMs) ?? change.tracked;
     });
     const timeout = new Promise<void>((resolve) => this.#deps.clock.after(EVIDENCE_TIMEOUT_MS, resolve));
     const all = Promise.allSettled(collected).then((results) => {
@@ -244,7 +270,7 @@ export class SourceEvaluator {
     return true;
   }
 
-  #addPending(changes: { ruleId: string; tracked: TrackedAlert }[]): void {
+  #addPending(changes: Change[]): void {
     const already = new Set(changes.map(({ tracked }) => tracked.alert.fingerprint));
     for (const [ruleId, alerts] of this.#deps.store.rulesOf(this.source.name)) {
       for (const [key, tracked] of alerts) {

@@ -97,6 +97,7 @@ test("rule files are evaluated and seen in every API, and a reload keeps what fi
   ]);
   expect(await get(`/api/v1/alerts/${alert!.id}/explain`)).toMatchObject({
     evidence: { condition: "seven > 5" },
+    replay: { result: "same" },
   });
 
   await write("rules.yml", RULES.replace("seven > 5", "seven > ("));

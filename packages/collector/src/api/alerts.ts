@@ -1,6 +1,7 @@
 import { type Alert, type Alerting, AlertsError, type DeliveryRecord } from "@tocsin/alerts";
 import express, { type Request, type Response, Router } from "express";
 import { z } from "zod";
+import type { Replay } from "../alerting/evidence.js";
 import { iso } from "./actions-json.js";
 
 const Acknowledge = z.strictObject({
@@ -14,12 +15,16 @@ const Acknowledge = z.strictObject({
  *     GET  alerts                        firing first, then pending, then those that ended in the last 15 minutes
  *     GET  alerts/route?label=value      the receivers that labels reach
  *     GET  alerts/{id}                   by id, or by fingerprint for the latest episode
- *     GET  alerts/{id}/explain           the alert with the evidence that was stored when it fired, and its notices
+ *     GET  alerts/{id}/explain           the alert with the evidence that was stored when it fired, its notices, and
+ *                                        whether the stored samples give the same again; also long after it ended
  *     POST alerts/{id}/acknowledge       {by, comment}
  *     GET  notifications                 waiting, dead, sent (?status=)
  *     POST notifications/{id}/replay     sends a dead one again
  */
-export function alertsRoutes(alerting: Alerting): Router {
+export function alertsRoutes(
+  alerting: Alerting,
+  replay: (alert: Alert) => Promise<Replay | undefined>,
+): Router {
   const router = Router();
   const json = express.json({ limit: "16kb" });
 
@@ -38,13 +43,13 @@ export function alertsRoutes(alerting: Alerting): Router {
     if (alert) response.json(alert);
     else unknownAlert(response, request.params.id);
   });
-  router.get("/alerts/:id/explain", (request, response) => {
-    const alert = alerting.alerts().find((each) => isNamed(each, request.params.id));
+  router.get("/alerts/:id/explain", async (request, response) => {
+    const alert = alerting.find(request.params.id);
     if (!alert) return unknownAlert(response, request.params.id);
     const notices = alerting
       .notifications()
       .filter(({ notification }) => notification.alerts.some(({ id }) => id === alert.id));
-    response.json(explanationJson(alert, alerting, notices));
+    response.json(explanationJson(alert, alerting, notices, await replay(alert)));
   });
   router.post("/alerts/:id/acknowledge", json, (request, response) =>
     answer(response, async () => {
@@ -107,11 +112,17 @@ export type AlertJson = ReturnType<typeof alertJson>;
 export type ExplanationJson = ReturnType<typeof explanationJson>;
 
 /** An alert with what was known when it fired, and who was told. */
-function explanationJson(alert: Alert, alerting: Alerting, notices: readonly DeliveryRecord[]) {
+function explanationJson(
+  alert: Alert,
+  alerting: Alerting,
+  notices: readonly DeliveryRecord[],
+  replay: Replay | undefined,
+) {
   return {
     ...alertJson(alert, alerting),
     evidence: alert.evidence ? { ...alert.evidence, at: iso(alert.evidence.atMs), atMs: undefined } : null,
     notices: notices.map(noticeJson),
+    replay: replay ?? null,
   };
 }
 
@@ -138,7 +149,7 @@ function isNamed(alert: { readonly id: string; readonly fingerprint: string }, n
 
 function unknownAlert(response: Response, id: string): void {
   response.status(404).json({
-    error: `There is no alert ${JSON.stringify(id)}, or it ended more than 15 minutes ago.`,
+    error: `There is no alert ${JSON.stringify(id)}. Those that ended are listed for 15 minutes, and explained for 90 days.`,
     code: "ALERTS_ALERT_UNKNOWN",
   });
 }

@@ -131,11 +131,17 @@ function explanationText(found: ExplanationJson): string {
   ];
   if (!evidence) lines.push("  It has not fired yet, so there is no evidence.");
   else lines.push(...evidenceLines(evidence));
+  if (evidence && (evidence.changes ?? []).length === 0)
+    lines.push("  What changed no deployment in the hour before");
   lines.push(
     ...found.notices.map(
       ({ destination, status, attempts, error }) =>
         `  Sent         ${destination} ${status} after ${attempts} ${attempts === 1 ? "try" : "tries"}${error ? `: ${error}` : ""}`,
     ),
+  );
+  lines.push(
+    ...(found.actions.length > 0 ? [`  Actions      ${found.actions.join(", ")}`] : []),
+    ...(found.replay ? [`  Replayed     just now from stored samples: ${found.replay.text}`] : []),
   );
   return `${lines.join("\n")}\n`;
 }
@@ -150,7 +156,7 @@ function evidenceLines(evidence: Partial<Evidence>): string[] {
     ),
     ...(evidence.values ?? []).map(({ name, value }) => `  Value        ${value} = ${name}`),
     ...(evidence.changes ?? []).map(
-      ({ kind, text, atMs }) => `  Changed      ${kind} ${text} at ${new Date(atMs).toISOString()}`,
+      ({ kind, text, atMs }) => `  What changed ${kind} ${text} at ${new Date(atMs).toISOString()}`,
     ),
     ...(evidence.where ?? []).map(
       ({ by, value, share, bad, total }) =>

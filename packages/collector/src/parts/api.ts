@@ -124,7 +124,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     slosRoutes({ tracker, corrections: watch.corrections, clock }),
     deploymentsRoutes({ signals, clock }),
     serviceGraphRoutes({ signals, clock }),
-    alertsRoutes(watch.alerting),
+    alertsRoutes(watch.alerting, watch.replay),
     actionsRoutes(watch.runner),
   ];
   return createApp({

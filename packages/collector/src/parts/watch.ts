@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   ActionRunner,
+  type Alert,
   type Alerting,
   type AlertRuleSource,
   createAlerting,
@@ -8,11 +9,14 @@ import {
   type SampleSink,
   triggerOf,
 } from "@tocsin/alerts";
+import { parseDuration } from "@tocsin/model";
+import { createEvidenceCollector, type Replay, replayEvidence } from "../alerting/evidence.js";
 import type { Setup } from "../config/setup.js";
 import { FileJournal } from "../journal/index.js";
 import { SloAlertSource } from "../slo/alert-source.js";
 import { CorrectionBook } from "../slo/correction-book.js";
 import { createSliReader } from "../slo/sli-reader.js";
+import type { Store } from "../store/index.js";
 import type { Memory } from "./memory.js";
 import type { PartContext } from "./parts.js";
 
@@ -24,6 +28,8 @@ export interface Watch {
   readonly corrections: CorrectionBook;
   /** The rule groups as they are evaluated now. */
   ruleGroups(): readonly RuleGroupSource[];
+  /** Evaluates again what made an alert fire, as of then; undefined when it has not fired. */
+  replay(alert: Alert): Promise<Replay | undefined>;
   /** Brings back what was remembered, then begins to evaluate, notify and act. */
   start(): Promise<void>;
   /** Takes other rules, SLOs and routes; alerts that go on keep their state. */
@@ -33,9 +39,15 @@ export interface Watch {
 /**
  * Builds alerting and the action runner over one journal, so that what was decided before a restart is known after it.
  *
+ * @param store where failing traces are looked up; undefined while there is none
  * @param externalUrl base URL of the page, for links in messages
  */
-export async function createWatch(context: PartContext, memory: Memory, externalUrl: string): Promise<Watch> {
+export async function createWatch(
+  context: PartContext,
+  memory: Memory,
+  store: () => Store | undefined,
+  externalUrl: string,
+): Promise<Watch> {
   const { config, clock, logger, closers } = context;
   const journal = closers.add(
     "journal",
@@ -82,6 +94,7 @@ export async function createWatch(context: PartContext, memory: Memory, external
       journal,
       externalUrl,
       appendSamples,
+      evidence: createEvidenceCollector({ signals: memory.signals, store, clock }),
       listeners: [
         { onAlertChange: (change) => runner.alertChanged(triggerOf(change), change.alert.actions) },
       ],
@@ -94,6 +107,28 @@ export async function createWatch(context: PartContext, memory: Memory, external
     runner,
     corrections,
     ruleGroups: () => groups,
+    async replay(alert) {
+      if (!alert.evidence) return undefined;
+      return replayEvidence(alert, alert.evidence, {
+        sloWindow: ({ labels }, window, atMs) =>
+          memory.tracker
+            .tracked()
+            .find(
+              ({ spec, group }) =>
+                spec.name === labels.slo &&
+                Object.entries(group).every(([name, value]) => labels[name] === value),
+            )
+            ?.book.window(parseDuration(window), atMs),
+        query: async (expression, atMs) => {
+          const offsetMs = groups.find(({ name }) => name === alert.source)?.group.queryOffsetMs ?? 0;
+          const result = await memory.queryable.instantQuery(expression, atMs - offsetMs);
+          if (result.resultType === "scalar") return [{ labels: {}, value: result.value }];
+          return result.resultType === "vector"
+            ? result.samples.flatMap(({ labels, value }) => (value === undefined ? [] : [{ labels, value }]))
+            : [];
+        },
+      });
+    },
     async start() {
       await runner.start();
       await alerting.start();
