@@ -15,6 +15,7 @@ export type CollectorErrorCode =
   | "SPOOL_CLOSED"
   | "SPOOL_CONSUMER_UNKNOWN"
   | "SPOOL_FULL"
+  | "SPOOL_LOCKED"
   | "SPOOL_RECORD_TOO_LARGE"
   | "SPOOL_WRITE_FAILED"
   // store

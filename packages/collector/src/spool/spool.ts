@@ -9,6 +9,7 @@ import { CollectorError } from "../errors.js";
 import { Consumer, type ConsumerSource } from "./consumer.js";
 import { Cursor } from "./cursor.js";
 import { frameHeader } from "./frame.js";
+import { lockDirectory } from "./lock.js";
 import { SpoolMetrics } from "./metrics.js";
 import { comparePositions, type SpoolConsumer, type SpoolPosition, type SpoolRecord } from "./record.js";
 import { frameBytes, SEGMENT_HEAD_BYTES, Segment, type SegmentReading, segmentNumber } from "./segment.js";
@@ -76,6 +77,7 @@ export class Spool {
   #fault: string | undefined;
   #faultLoggedMs = Number.NEGATIVE_INFINITY;
   #closing: Promise<void> | undefined;
+  #unlock: () => Promise<void> = async () => {};
 
   private constructor(options: SpoolOptions) {
     this.#dir = options.dir;
@@ -90,13 +92,23 @@ export class Spool {
     this.#metrics.writable.set(1);
   }
 
-  /** Opens or creates the spool in `dir`, cutting off what was being written when the last process died. */
+  /**
+   * Opens or creates the spool in `dir`, cutting off what was being written when the last process died.
+   *
+   * @throws {CollectorError} SPOOL_LOCKED while another process has it open
+   */
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(options);
     await mkdir(options.dir, { recursive: true, mode: 0o700 });
-    await spool.#recover();
-    await spool.#openConsumers(options.consumers);
-    await spool.#deleteRead();
+    spool.#unlock = await lockDirectory(options.dir);
+    try {
+      await spool.#recover();
+      await spool.#openConsumers(options.consumers);
+      await spool.#deleteRead();
+    } catch (error) {
+      await spool.#unlock();
+      throw error;
+    }
     return spool;
   }
 
@@ -161,6 +173,7 @@ export class Spool {
       this.#wake();
       for (const consumer of this.#consumers.values()) await consumer.close();
       for (const segment of this.#segments) await segment.close();
+      await this.#unlock();
     })();
     return this.#closing;
   }
