@@ -3,6 +3,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { watchRequests } from "./http/client.js";
 import { InFlight } from "./http/in-flight.js";
+import { OpenConnections } from "./http/open-connections.js";
 import { queryRedactor } from "./http/redact-query.js";
 import { RequestCells } from "./http/request-cells.js";
 import { watchServers } from "./http/server.js";
@@ -41,6 +42,7 @@ export interface Instrumented {
     readonly server: RequestCells;
     readonly client: RequestCells;
     readonly inFlight: InFlight;
+    readonly connections: OpenConnections;
   };
   /** What was patched so far, by name. */
   readonly patched: ReadonlySet<string>;
@@ -65,6 +67,7 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     server: new RequestCells(settings),
     client: new RequestCells(settings),
     inFlight: new InFlight(),
+    connections: new OpenConnections(),
   };
   const redactQuery = queryRedactor();
   const patched = new Set<string>(["http", "fetch"]);
@@ -79,6 +82,7 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     contexts,
     placer,
     isW3c,
+    connections: cells.connections,
     isIgnored: () => false,
   };
   const undo = [

@@ -79,7 +79,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const sources = [
     http,
     runtime,
-    new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared }),
+    new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared, watched: instrumented }),
   ];
   const producer: MetricProducer = {
     collect: async () => ({

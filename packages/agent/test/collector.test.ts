@@ -1,13 +1,16 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cleanEnv, Service } from "./support/service.js";
 
 const TOCSIN = fileURLToPath(new URL("../../collector/bin/tocsin.js", import.meta.url));
+
+const execute = promisify(execFile);
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are as the API gives them.
 type Json = any;
@@ -82,6 +85,16 @@ describe.skipIf(!existsSync(TOCSIN))("with a real collector", () => {
       return list.length >= 3 && list;
     });
     expect(spans.map(({ name }: Json) => name).sort()).toEqual(["GET", "GET /orders/:id", "GET /stock"]);
+  });
+
+  test("`tocsin doctor` tells what the agent watches", async () => {
+    await ask("/prometheus/api/v1/query?query=tocsin_agent_library", ({ data }) => data.result.length > 0);
+    const { stdout } = await execute(process.execPath, [TOCSIN, "doctor", "--url", api, "--json"], {
+      env: cleanEnv(),
+    });
+    const told = JSON.parse(stdout).find(({ text }: Json) => text.includes('service "shop"'));
+    expect(told).toMatchObject({ level: "ok" });
+    expect(told.text).toMatch(/watches express .*http .*pino prom-client/);
   });
 
   test("the log lines of the service are there, with their trace ids", async () => {

@@ -150,10 +150,17 @@ describe("an express 5 service in CommonJS", () => {
     for (const name of [
       "process.cpu.utilization",
       "process.memory.usage",
+      "tocsin.threadpool.delay",
       "v8js.memory.heap.used",
       "v8js.memory.heap.limit",
     ])
       expect(sink.metrics.get(name)?.points.length, name).toBeGreaterThan(0);
+  });
+
+  test("says which libraries it watches, for `tocsin doctor`", async () => {
+    const points = await sink.until(() => sink.metrics.get("tocsin_agent_library")?.points);
+    const watched = points.filter(({ value }) => value === 1).map(({ attributes }) => attributes.library);
+    expect(watched).toEqual(expect.arrayContaining(["http", "fetch", "express", "pino", "prom-client"]));
   });
 
   test("sends prom-client's metrics with their type and help", async () => {

@@ -15,7 +15,12 @@ beforeAll(async () => {
 afterAll(() => sink.close());
 
 /** Starts the fixture, has it use the library within one request, and returns the spans of that request. */
-async function use(library: string, target: string, look: (names: string[]) => boolean) {
+async function use(
+  library: string,
+  target: string,
+  look: (names: string[]) => boolean,
+  meanwhile: () => Promise<void> = async () => {},
+) {
   const service = new Service("clients.cjs", sink.url, {
     args: [library],
     env: { TARGET: target, OTEL_SERVICE_NAME: library },
@@ -23,6 +28,7 @@ async function use(library: string, target: string, look: (names: string[]) => b
   try {
     const answer = await fetch(await service.listening());
     expect(await answer.text()).toBe("done");
+    await meanwhile();
     return await sink.until(() => {
       const all = sink.spans.filter(({ resource }) => resource["service.name"] === library);
       const server = all.find(({ kind, scope }) => kind === SERVER && scope === "@tocsin/agent");
@@ -44,11 +50,23 @@ async function withServer<T>(start: () => Promise<Running>, run: (url: string) =
 }
 
 test.skipIf(POSTGRES === undefined)(
-  "pg: a query is a client span with its statement, under the request",
+  "pg: a query is a client span with its statement, under the request, and its pool is counted",
   { concurrent: true },
   async () => {
     const { server, rest } = await withServer(startPostgres, (url) =>
-      use("pg", url, (names) => names.some((name) => name.startsWith("pg.query"))),
+      use(
+        "pg",
+        url,
+        (names) => names.some((name) => name.startsWith("pg.query")),
+        async () => {
+          // Which of them are idle, OpenTelemetry's instrumentation tells an event late; how many there are, it knows.
+          await sink.until(() => {
+            const points = sink.metrics.get("db.client.connection.count")?.points ?? [];
+            return points.reduce((sum, { value }) => sum + value, 0) === 1;
+          });
+          expect(sink.metrics.get("db.client.connection.max")?.points[0]?.value).toBe(3);
+        },
+      ),
     );
     const query = rest.find(({ name }) => name.startsWith("pg.query"));
     expect(query).toMatchObject({ kind: CLIENT, traceId: server.traceId, parentSpanId: server.spanId });
@@ -78,7 +96,23 @@ test.concurrent("grpc-js: client and server spans share the trace of the request
 });
 
 test.concurrent("undici: a request by the package itself is a client span", async () => {
-  const { server, rest } = await use("undici", sink.url, (names) => names.includes("GET"));
+  const { server, rest } = await use(
+    "undici",
+    sink.url,
+    (names) => names.includes("GET"),
+    async () => {
+      const idle = await sink.until(() =>
+        sink.metrics
+          .get("http.client.open_connections")
+          ?.points.find(
+            ({ attributes, value }) => attributes["http.connection.state"] === "idle" && value === 1,
+          ),
+      );
+      expect(idle).toMatchObject({
+        attributes: { "server.address": "127.0.0.1", "server.port": Number(new URL(sink.url).port) },
+      });
+    },
+  );
   expect(rest.find(({ kind }) => kind === CLIENT)).toMatchObject({
     name: "GET",
     parentSpanId: server.spanId,

@@ -1,15 +1,18 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
 import { context, propagation } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { type AgentContextManager, SpanScope } from "../trace/context-manager.js";
 import type { SpanPlacer } from "../trace/placer.js";
 import { ClientSpan, type ClientSpanDeps } from "./client-span.js";
 import { splitHost } from "./connection.js";
+import type { OpenConnections } from "./open-connections.js";
 
 /** What watching `fetch` needs. */
 export interface UndiciDeps extends ClientSpanDeps {
   readonly contexts: AgentContextManager;
   readonly placer: SpanPlacer;
+  readonly connections: OpenConnections;
   readonly isIgnored: (host: string, port: number) => boolean;
 }
 
@@ -22,31 +25,46 @@ interface UndiciRequest {
   addHeader?: (name: string, value: string) => void;
 }
 
+/** Where a connection leads; the port is empty where it is the scheme's. */
+interface ConnectParams {
+  readonly hostname?: string;
+  readonly port?: string | number;
+  readonly protocol?: string;
+}
+
 interface Exchange {
   readonly span: ClientSpan;
   status: number | undefined;
   peerAddress: string | undefined;
   peerPort: number | undefined;
+  /** What the request went out on. */
+  socket: Socket | undefined;
 }
 
 /** Watches `fetch` and undici by the channels they publish. Returns what undoes it. */
 export function watchUndici(deps: UndiciDeps): () => void {
   const exchanges = new WeakMap<UndiciRequest, Exchange>();
   const listeners: [string, (message: never) => void][] = [
+    [
+      "undici:client:connected",
+      ({ connectParams, socket }: { connectParams?: ConnectParams; socket?: Socket }) => {
+        if (connectParams?.hostname === undefined || socket === undefined) return;
+        const isSecure = connectParams.protocol === "https:";
+        const port = Number(connectParams.port) || (isSecure ? 443 : 80);
+        deps.connections.opened(socket, connectParams.hostname, port);
+      },
+    ],
     ["undici:request:create", ({ request }: { request: UndiciRequest }) => create(deps, exchanges, request)],
     [
       "undici:client:sendHeaders",
-      ({
-        request,
-        socket,
-      }: {
-        request: UndiciRequest;
-        socket?: { remoteAddress?: string; remotePort?: number };
-      }) => {
+      ({ request, socket }: { request: UndiciRequest; socket?: Socket }) => {
         const exchange = exchanges.get(request);
         if (exchange === undefined) return;
         exchange.peerAddress = socket?.remoteAddress;
         exchange.peerPort = socket?.remotePort;
+        if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
+        exchange.socket = socket;
+        if (socket !== undefined) deps.connections.busy(socket);
       },
     ],
     [
@@ -58,11 +76,12 @@ export function watchUndici(deps: UndiciDeps): () => void {
     ],
     [
       "undici:request:trailers",
-      ({ request }: { request: UndiciRequest }) => end(exchanges.get(request), undefined),
+      ({ request }: { request: UndiciRequest }) => end(deps, exchanges.get(request), undefined),
     ],
     [
       "undici:request:error",
-      ({ request, error }: { request: UndiciRequest; error: Error }) => end(exchanges.get(request), error),
+      ({ request, error }: { request: UndiciRequest; error: Error }) =>
+        end(deps, exchanges.get(request), error),
     ],
   ];
   for (const [channel, listener] of listeners) subscribe(channel, listener as (message: unknown) => void);
@@ -86,7 +105,13 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
   const target = { method: request.method, scheme, host: address, port, path: request.path, userAgent };
   const span = new ClientSpan(deps, place, target);
   deps.runtime.sink.started?.(span);
-  exchanges.set(request, { span, status: undefined, peerAddress: undefined, peerPort: undefined });
+  exchanges.set(request, {
+    span,
+    status: undefined,
+    peerAddress: undefined,
+    peerPort: undefined,
+    socket: undefined,
+  });
   propagation.inject(new SpanScope(context.active(), span), request, {
     set: (carrier, key, value) => {
       if (headerOf(carrier.headers, key) === undefined) carrier.addHeader?.(key, value);
@@ -94,8 +119,11 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
   });
 }
 
-function end(exchange: Exchange | undefined, error: Error | undefined): void {
-  exchange?.span.finish({
+function end(deps: UndiciDeps, exchange: Exchange | undefined, error: Error | undefined): void {
+  if (exchange === undefined) return;
+  if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
+  exchange.socket = undefined;
+  exchange.span.finish({
     status: exchange.status,
     // Undici's channels do not tell the version; HTTP/1.1 is what it speaks unless told otherwise.
     version: exchange.status === undefined ? undefined : "1.1",

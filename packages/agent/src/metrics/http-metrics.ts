@@ -1,5 +1,6 @@
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { InFlight } from "../http/in-flight.js";
+import type { OpenConnections } from "../http/open-connections.js";
 import type { RequestCells } from "../http/request-cells.js";
 import { durations, hrTimeOf, type MetricSource, sum } from "./metric-data.js";
 
@@ -10,6 +11,7 @@ export class HttpMetrics implements MetricSource {
   private readonly server: RequestCells;
   private readonly client: RequestCells;
   private readonly inFlight: InFlight;
+  private readonly connections: OpenConnections;
 
   constructor(deps: {
     scope: ScopeMetrics["scope"];
@@ -17,12 +19,14 @@ export class HttpMetrics implements MetricSource {
     server: RequestCells;
     client: RequestCells;
     inFlight: InFlight;
+    connections: OpenConnections;
   }) {
     this.scope = deps.scope;
     this.startMs = deps.startMs;
     this.server = deps.server;
     this.client = deps.client;
     this.inFlight = deps.inFlight;
+    this.connections = deps.connections;
   }
 
   collect(nowMs: number): ScopeMetrics[] {
@@ -60,6 +64,22 @@ export class HttpMetrics implements MetricSource {
               value,
               attributes: { "http.request.method": method, "url.scheme": scheme },
             })),
+            false,
+          ),
+          sum(
+            {
+              name: "http.client.open_connections",
+              unit: "{connection}",
+              description: "Connections of fetch and undici, by server and state.",
+            },
+            span,
+            Array.from(this.connections).flatMap(({ address, port, active, idle }) => {
+              const server = { "server.address": address, "server.port": port };
+              return [
+                { value: active, attributes: { ...server, "http.connection.state": "active" } },
+                { value: idle, attributes: { ...server, "http.connection.state": "idle" } },
+              ];
+            }),
             false,
           ),
         ],

@@ -19,6 +19,7 @@ import {
   type Span,
   sum,
 } from "./metric-data.js";
+import { ThreadPoolProbe } from "./thread-pool.js";
 
 /** The process and runtime metrics of semantic conventions, and the limits that tell how full it is. */
 export class RuntimeMetrics implements MetricSource {
@@ -30,6 +31,7 @@ export class RuntimeMetrics implements MetricSource {
   private readonly observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) this.observeCollection(entry);
   });
+  private readonly threadPool = new ThreadPoolProbe();
   private lastLoop: EventLoopUtilization = performance.eventLoopUtilization();
   private lastCpu = process.cpuUsage();
   private lastCpuMs = performance.now();
@@ -55,6 +57,7 @@ export class RuntimeMetrics implements MetricSource {
   close(): void {
     this.delay.disable();
     this.observer.disconnect();
+    this.threadPool.close();
   }
 
   private loop(span: Span): MetricData[] {
@@ -108,6 +111,16 @@ export class RuntimeMetrics implements MetricSource {
         true,
       ),
       ...gauges,
+      gauge(
+        {
+          name: "tocsin.threadpool.delay",
+          unit: "s",
+          description:
+            "Longest wait for libuv's thread pool since the last export, the event loop's included.",
+        },
+        span,
+        [{ attributes: {}, value: this.threadPool.take() }],
+      ),
     ];
   }
 

@@ -1,10 +1,11 @@
 import { messageOf } from "@tocsin/model";
 import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
 import { type Command, type CommandIo, ExitCode, NotReachedError } from "./command.js";
+import { agentFindings } from "./doctor-agents.js";
 import { parseFlags } from "./flags.js";
 
 /** One thing that was looked at. */
-interface Finding {
+export interface Finding {
   readonly level: "ok" | "warning" | "fault";
   readonly text: string;
   /** What to do; for everything but "ok". */
@@ -83,6 +84,7 @@ async function examine(client: CollectorClient): Promise<Finding[]> {
     ...refusals(status),
     clockFinding(status, tookMs),
     ...senderClocks(status),
+    ...(await agentFindings(client)),
   ];
 }
 
