@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { COMMANDS } from "../packages/collector/dist/cli/commands.js";
+import { allCommands } from "../packages/collector/dist/cli/commands.js";
 import { CollectorConfig } from "../packages/collector/dist/config/schema.js";
 import { root } from "./prepare.mjs";
 
@@ -14,7 +14,7 @@ const schema = {
 const files = {
   "tocsin.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
   "config.md": configPage(schema),
-  "cli.md": cliPage(),
+  "cli.md": await cliPage(),
 };
 
 let stale = 0;
@@ -92,8 +92,10 @@ function typeOf(node, depth = 0) {
   return node.type ?? "any";
 }
 
-function cliPage() {
-  const parts = COMMANDS.map(({ name, help }) => `## tocsin ${name}\n\n\`\`\`\n${help.trimEnd()}\n\`\`\`\n`);
+async function cliPage() {
+  const parts = (await allCommands()).map(
+    ({ name, help }) => `## tocsin ${name}\n\n\`\`\`\n${help.trimEnd()}\n\`\`\`\n`,
+  );
   return `# The command\n\nData on stdout, talk on stderr. Exit codes: 0 good, 1 findings, 2 wrong use, 3 collector not reached.\n\n${parts.join("\n")}`;
 }
 

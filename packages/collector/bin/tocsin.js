@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-import "../dist/main.js";
+import { keepYoungGenerationSmall } from "../dist/young-generation.js";
+
+keepYoungGenerationSmall();
+await import("../dist/main.js");

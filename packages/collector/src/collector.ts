@@ -14,7 +14,7 @@ import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
 import { forwardTargets, startForwarding } from "./parts/forwarding.js";
-import { createKeep, type Keep } from "./parts/keep.js";
+import type { Keep } from "./parts/keep.js";
 import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
 import { remoteWriteTargets } from "./parts/metrics-engine.js";
@@ -25,6 +25,7 @@ import { createWatch } from "./parts/watch.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { REQUEST_KEYS } from "./signals/request-attributes.js";
 import { Spool } from "./spool/index.js";
+import { letYoungGenerationGrow } from "./young-generation.js";
 
 export interface CollectorOptions {
   readonly setup: Setup;
@@ -58,6 +59,9 @@ export interface Collector {
   close(): Promise<void>;
 }
 
+/** A sidecar keeps less of the spool in memory: a reader that falls behind reads the disk. */
+const SIDECAR_TAIL_BYTES = 4 * 1024 * 1024;
+
 /** How long the start waits for the store, so that who starts a collector finds it whole; intake needs no store. */
 const STORE_PATIENCE_MS = 15_000;
 
@@ -69,6 +73,7 @@ const STORE_PATIENCE_MS = 15_000;
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
   const { config } = options.setup;
   refuseOpenAddresses(config);
+  if (config.mode !== "sidecar") letYoungGenerationGrow();
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -105,7 +110,8 @@ async function startParts(
       ],
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
-      tailBytes: config.spool.memory,
+      tailBytes:
+        config.mode === "sidecar" ? Math.min(config.spool.memory, SIDECAR_TAIL_BYTES) : config.spool.memory,
       durability: config.spool.durability,
       clock,
       logger,
@@ -113,7 +119,10 @@ async function startParts(
     }),
   );
   const memory = createMemory(context, { spool, history: () => keep?.store()?.history });
-  const keep: Keep | undefined = store && createKeep(context, store, spool.consumer("store"), memory.head);
+  // A collector without a store does not load its code.
+  const keep: Keep | undefined =
+    store &&
+    (await import("./parts/keep.js")).createKeep(context, store, spool.consumer("store"), memory.head);
   const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
   await startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);

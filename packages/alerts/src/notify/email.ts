@@ -1,5 +1,4 @@
 import { messageOf } from "@tocsin/model";
-import { createTransport } from "nodemailer";
 import { z } from "zod";
 import { optionalSecret, secretFile, template } from "../config/fields.js";
 import { hostPort } from "../config/global.js";
@@ -69,6 +68,8 @@ export const email = defineNotifier({
       const password =
         (await revealSecret(config.auth_password, config.auth_password_file)) ||
         (await revealSecret(config.auth_secret, config.auth_secret_file));
+      // Loaded with the first mail: most collectors send none.
+      const { createTransport } = await import("nodemailer");
       const transport = createTransport(transportOptions(config, password));
       const stop = (): void => transport.close();
       signal.addEventListener("abort", stop, { once: true });

@@ -2,7 +2,7 @@ import { messageOf, nearestName } from "@tocsin/model";
 import { VERSION } from "../version.js";
 import { CollectorAnswerError } from "./client.js";
 import { type Command, type CommandIo, ExitCode, NotReachedError, UsageError } from "./command.js";
-import { COMMANDS } from "./commands.js";
+import { allCommands, COMMANDS, commandNamed } from "./commands.js";
 
 /**
  * Runs `tocsin` with its arguments; without a command name it is `tocsin up`.
@@ -18,7 +18,7 @@ export async function run(args: readonly string[], io: CommandIo): Promise<numbe
   }
   // `tocsin --config f` is `tocsin up --config f`.
   const [name, commandArgs] = first.startsWith("-") ? ["up", args] : [first, rest];
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+  const command = await commandNamed(name);
   if (!command) return unknownCommand(name, io);
   if (commandArgs.includes("--help") || commandArgs.includes("-h")) return showHelp(name, io);
   return runCommand(command, commandArgs, io);
@@ -40,15 +40,16 @@ async function runCommand(command: Command, args: readonly string[], io: Command
   }
 }
 
-function showHelp(name: string | undefined, io: CommandIo): number {
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+async function showHelp(name: string | undefined, io: CommandIo): Promise<number> {
+  const command = name === undefined ? undefined : await commandNamed(name);
   if (command) {
     io.out(`${command.help.trimEnd()}\n`);
     return ExitCode.good;
   }
   if (name !== undefined) return unknownCommand(name, io);
-  const width = Math.max(...COMMANDS.map((candidate) => candidate.name.length));
-  const lines = COMMANDS.map((candidate) => `  ${candidate.name.padEnd(width)}  ${candidate.summary}`);
+  const commands = await allCommands();
+  const width = Math.max(...commands.map((candidate) => candidate.name.length));
+  const lines = commands.map((candidate) => `  ${candidate.name.padEnd(width)}  ${candidate.summary}`);
   io.out(
     `tocsin ${VERSION}: signals, SLOs, alerts and actions for Node services\n\n${lines.join("\n")}\n\n` +
       "`tocsin` alone is `tocsin up`. `tocsin COMMAND --help` tells more.\n" +
@@ -58,10 +59,7 @@ function showHelp(name: string | undefined, io: CommandIo): number {
 }
 
 function unknownCommand(name: string, io: CommandIo): number {
-  const nearest = nearestName(
-    name,
-    COMMANDS.map((command) => command.name),
-  );
+  const nearest = nearestName(name, Object.keys(COMMANDS));
   io.err(
     `tocsin: unknown command "${name}".${nearest ? ` Did you mean "${nearest}"?` : ""} See \`tocsin --help\`.\n`,
   );

@@ -9,7 +9,7 @@ import { RemoteWriteConfigs } from "../remote-write/config.js";
 import { ScrapeConfigs } from "../scrape/config.js";
 import { SloFilesConfig, SlosConfig } from "../slo/config.js";
 import { SpoolConfig } from "../spool/config.js";
-import { RetentionConfig, StoreConfig } from "../store/index.js";
+import { RetentionConfig, StoreConfig } from "../store/config.js";
 import { ExportersConfig } from "./exporters.js";
 import { ListenConfig } from "./listen.js";
 

@@ -6,7 +6,7 @@ import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
 import { SloTracker } from "../slo/tracker.js";
 import type { Spool, SpoolConsumer } from "../spool/index.js";
-import { recentAndHistory } from "../store/index.js";
+import { recentAndHistory } from "../store/samples/recent-and-history.js";
 import { metricsEngineOf, remoteQueryable } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 import { createPublisher, type PublishSamples } from "./publish.js";

@@ -12,7 +12,9 @@ export const SpoolConfig = z.strictObject({
     ),
   memory: size()
     .default(16 * 1024 * 1024)
-    .describe("Newest records kept in memory, so that readers that keep up never touch the disk."),
+    .describe(
+      "Newest records kept in memory, so that readers that keep up never touch the disk. A sidecar keeps at most 4 MiB.",
+    ),
   durability: z
     .enum(["write", "fsync"])
     .default("write")
