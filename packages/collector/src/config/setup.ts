@@ -77,7 +77,14 @@ export async function loadSetup(
   checkActions(config, slos, reading);
   checkRuleActions(config, ruleGroups, reading);
   checkNames(slos, config.slos.length, reading);
-  reading.problems.push(...lintProblems(slos, document, config.slos.length));
+  reading.problems.push(
+    ...lintProblems(
+      slos,
+      document,
+      config.slos.length,
+      config.store === "none" ? {} : { retentionMs: config.retention.metrics },
+    ),
+  );
   const problems = sortProblems(reading.problems);
   const failed = alerting === undefined || problems.some(({ severity }) => severity === "error");
   const setup = failed

@@ -48,6 +48,18 @@ test.each([
     ],
   },
   {
+    name: "good events that leave a condition of the total out",
+    text: base(
+      '    objective: 99%\n    sli:\n      type: ratio\n      good: sum(rate(x{a="1"}[$window]))\n      total: sum(rate(x{a="1", b="2"}[$window]))\n',
+    ),
+    want: ["tocsin.yaml:7:", "warning[slo/part-over-total]", "there are more of them than in all"],
+  },
+  {
+    name: "bad events that are all events",
+    text: base("    objective: 99%\n    sli: { type: ratio, bad: x, total: x }\n"),
+    want: ["warning[slo/part-over-total]", "every event is bad"],
+  },
+  {
     name: "a limit that a healthy service exceeds",
     text: base(
       "    objective: 99%\n    sli: { type: availability }\n    alerting: { pairs: [{ severity: page, short: 5m, long: 1d, budget: 1% }] }\n",

@@ -1,6 +1,6 @@
 import { formatDuration, nearestName } from "@tocsin/model";
 import type { ConfigDocument, Path, Problem, ProblemText } from "@tocsin/model/config";
-import { PromQLError, parse } from "@tocsin/promql";
+import { type Expression, PromQLError, parse, type VectorSelector, walk } from "@tocsin/promql";
 import { percentWords, windowName } from "./budget.js";
 import { nominalMs } from "./period.js";
 import type { SloSpec } from "./spec.js";
@@ -24,6 +24,7 @@ const ADVISED_BOUNDS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5,
  *
  * - error `slo/unknown-part`: a composite names an SLO that does not exist
  * - error `slo/promql`: a query that cannot be parsed
+ * - warning `slo/part-over-total`: a query for good or bad events that selects more than the one for all of them
  * - warning `slo/pair-never-fires`: the objective is so low that even an outage stays under a pair's limit
  * - warning `slo/pair-always-on`: a limit so low that a service that keeps its promise alerts
  * - warning `slo/short-window`: a period of minutes where months may be meant
@@ -37,6 +38,7 @@ export function lintSlos(specs: readonly SloSpec[], options: { retentionMs?: num
     [
       ...unknownParts(spec, specs),
       ...brokenQueries(spec),
+      ...partFindings(spec),
       ...pairFindings(spec),
       ...periodFindings(spec, options.retentionMs),
       ...thresholdFindings(spec),
@@ -118,6 +120,47 @@ function brokenQueries({ sli }: SloSpec): Finding[] {
       ];
     }
   });
+}
+
+/** Finds good or bad events that are, by their selectors, more than the total, or the very same. */
+function partFindings({ sli }: SloSpec): Finding[] {
+  if (sli.kind !== "ratio") return [];
+  const total = onlySelector(sli.total);
+  return (["good", "bad"] as const).flatMap((field): Finding[] => {
+    const part = sli[field] === undefined ? undefined : onlySelector(sli[field]);
+    if (!part || !total || part.name !== total.name) return [];
+    const isWider = part.matchers.every((matcher) => total.matchers.includes(matcher));
+    if (!isWider) return [];
+    const isSame = part.matchers.length === total.matchers.length;
+    return [
+      {
+        path: ["sli", field],
+        code: "slo/part-over-total",
+        message: isSame
+          ? `The ${field} events are selected just as all events are, so every event is ${field}.`
+          : `The ${field} events are selected without conditions that all events have, so there are more of them than in all.`,
+        hint: "Give it every condition of total, and one more.",
+      },
+    ];
+  });
+}
+
+/** What a query selects, where that is one selector; undefined for others and for what cannot be parsed. */
+function onlySelector(query: string): { name: string; matchers: readonly string[] } | undefined {
+  let expression: Expression;
+  try {
+    expression = parse(query.replaceAll("$window", "000060s"));
+  } catch {
+    return undefined;
+  }
+  const found: VectorSelector[] = [];
+  walk(expression, (node) => {
+    if (node.kind === "vector-selector") found.push(node);
+  });
+  const [selector] = found;
+  if (!selector || found.length > 1) return undefined;
+  const matchers = selector.matchers.map(({ name, operator, value }) => `${name}${operator}${value}`);
+  return { name: selector.name ?? "", matchers };
 }
 
 function pairFindings({ objective, pairs, sli }: SloSpec): Finding[] {

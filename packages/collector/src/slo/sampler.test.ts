@@ -183,3 +183,22 @@ test("after a restart counters go on from where they were, and what was gained m
   const counts = second.tracker.find("slo")!.book.window(3_600_000, START + 32 * MINUTE);
   expect(counts).toEqual({ bad: 300, total: 3_000 });
 });
+
+test("good events that exceed the total are said once, and count as all good", async () => {
+  const sli = { type: "ratio", good: "all", total: "failed" };
+  const config = SloConfig.parse({ name: "slo", service: "worker", objective: "99%", sli });
+  const { queryable, look } = counting();
+  const warned: string[] = [];
+  const tracker = new SloTracker([compileSlo(config)]);
+  const sampler = new SloSampler({
+    tracker,
+    queryable,
+    saturation: () => undefined,
+    clock: new ManualClock(START),
+    logger: { ...silentLogger, warn: (_fields: object, message: string) => warned.push(message) } as never,
+  });
+  for (let minute = 1; minute <= 4; minute++) await look(sampler, minute);
+  expect(warned).toHaveLength(1);
+  expect(warned[0]).toContain("more than its total");
+  expect(tracker.find("slo")!.book.window(3_600_000, START + 5 * MINUTE)).toEqual({ bad: 0, total: 30 });
+});

@@ -25,6 +25,9 @@ export interface SloSamplerDeps {
   readonly logger: Logger;
 }
 
+/** Good and bad events may be read a scrape later than the total. */
+const OVER_TOTAL_TOLERANCE = 1.1;
+
 /** What one look adds to an SLO's counts; undefined when there was nothing to see. */
 type Look =
   | {
@@ -52,6 +55,8 @@ interface Watched {
   /** When a request of the service last succeeded; for freshness. */
   lastSuccessMs: UnixMs | undefined;
   isFailing: boolean;
+  /** Said once: more good or bad events than events. */
+  isOverTotal: boolean;
 }
 
 /**
@@ -205,9 +210,20 @@ export class SloSampler implements RequestSink {
     if (total === undefined) return undefined;
     const now: Counters = { part: part ?? 0, total };
     const added = addedBy(sli, now, watched.counters, sinceMs);
+    this.#checkPart(watched, added);
     const bad = sli.bad === undefined ? added.total - added.part : added.part;
     const look = { bad: Math.min(added.total, Math.max(0, bad)), total: added.total };
     return sli.form === "counter" ? { ...look, counters: now } : look;
+  }
+
+  /** Says once that good (or bad) events are more than all events, which no true SLI is; two scrapes may differ a little. */
+  #checkPart(watched: Watched, { part, total }: Counters): void {
+    if (watched.isOverTotal || !(total > 0) || part <= total * OVER_TOTAL_TOLERANCE) return;
+    watched.isOverTotal = true;
+    this.#deps.logger.warn(
+      { slo: watched.spec.name, part, total },
+      "an SLO's good or bad events are more than its total; its queries do not select the same events",
+    );
   }
 
   /** The sum of what a query gives; undefined when it gives nothing, or no number. */
@@ -247,6 +263,7 @@ function watch(spec: SloSpec, everyMs: number, before: ReadonlyMap<string, Memor
     counters: known?.counters,
     lastSuccessMs: known?.lastSuccessMs,
     isFailing: false,
+    isOverTotal: false,
   };
 }
 
