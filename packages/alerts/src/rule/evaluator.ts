@@ -3,6 +3,7 @@ import { type Alert, isOn } from "../alert.js";
 import type { Evidence, EvidenceCollector } from "../explain/evidence.js";
 import { fingerprint } from "../fingerprint.js";
 import type { JournalRecord } from "../journal.js";
+import { queryEscape } from "../template/builtins.js";
 import { alertSeries } from "./alert-series.js";
 import { type AlertStore, PENDING_REFRESH_MS, stateRecord } from "./alert-store.js";
 import type { SampleSink } from "./sample-sink.js";
@@ -297,5 +298,5 @@ export function nextSlot(nowMs: UnixMs, source: Pick<AlertRuleSource, "name" | "
 
 /** Prometheus's link to the graph of an expression. */
 export function graphPath(expression: string): string {
-  return `/graph?g0.expr=${encodeURIComponent(expression).replaceAll("%20", "+")}&g0.tab=1`;
+  return `/graph?g0.expr=${queryEscape(expression)}&g0.tab=1`;
 }
