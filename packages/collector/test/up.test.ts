@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -45,6 +46,21 @@ test("a web site's requests are refused", async () => {
     headers: { origin: "https://evil.example" },
   });
   expect(response.status).toBe(403);
+});
+
+test.each([
+  ["evil.example", 403],
+  ["localhost", 200],
+  ["10.1.2.3", 200],
+  ["[fd00::1]", 200],
+])("a request for the host %s is answered %i", async (host, status) => {
+  const got = await new Promise<number | undefined>((resolve, reject) => {
+    get({ port: collector.port, path: "/healthz", headers: { host: `${host}:4319` } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on("error", reject);
+  });
+  expect(got).toBe(status);
 });
 
 test("an unknown path of an API says so in JSON", async () => {

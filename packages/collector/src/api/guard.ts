@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { NextFunction, Request, RequestHandler, Response } from "express";
 import type { Authenticator, Identity } from "../auth/authenticator.js";
 import type { Permission } from "../auth/config.js";
@@ -24,7 +25,8 @@ export function sameOriginOnly(allowedHosts: readonly string[]): RequestHandler 
   ]);
   return (request, response, next) => {
     const host = hostName(request.headers.host);
-    if (!allowed.has(host) && !allowed.has("*")) {
+    // An address cannot be rebound; only names can. Probes and scrapers come by address.
+    if (!allowed.has(host) && !allowed.has("*") && isIP(host.replace(/^\[|\]$/g, "")) === 0) {
       response.status(403).json({
         error: `This collector does not answer to the host name "${host}". Add it to \`listen.hosts\`.`,
       });
