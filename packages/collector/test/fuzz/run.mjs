@@ -98,7 +98,6 @@ async function fuzz(signal, transport) {
       transport,
       mutants: sent,
       perSecond: Math.round(sent / seconds),
-      crashes: 0,
       ...found,
       unreadable: unreadable.length,
       answers: Object.fromEntries([...answers].sort(([left], [right]) => left - right)),
