@@ -1,9 +1,8 @@
-export { RetentionConfig, StoreConfig } from "./config.js";
+export { StoreConfig } from "./config.js";
 export type { EngineStatus } from "./engine/supervisor.js";
 export type { LogFilter, LogPage, LogSearch, StoredLog } from "./logs/log.js";
 export type { TailBatch } from "./logs/log-tail.js";
 export type { DiskUsage } from "./retention.js";
-export { type RecentStorage, recentAndHistory } from "./samples/recent-and-history.js";
 export { Store, type StoreOptions, type StoreStatus } from "./store.js";
 export type {
   StoredSpan,
