@@ -1,3 +1,4 @@
+// One piece, though long: here alone rules, routing, silences and the outbox meet, and the order of writing is kept.
 import {
   type Cancel,
   type Clock,

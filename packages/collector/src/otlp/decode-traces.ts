@@ -1,3 +1,4 @@
+// One piece, though long: spans, events and links are read in one pass over the same bytes, and grow their columns together.
 import { AttributeBuilder } from "./attribute-builder.js";
 import type { DecodeOptions, EventTable, LinkTable, SpanColumns } from "./columns.js";
 import { readEnvelope, readId } from "./envelope.js";
