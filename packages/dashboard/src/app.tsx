@@ -1,5 +1,6 @@
 import { useSignalEffect } from "@preact/signals";
 import { ActionsPage } from "./pages/actions-page.js";
+import { AlertPage } from "./pages/alert-page.js";
 import { AlertsPage } from "./pages/alerts-page.js";
 import { Overview } from "./pages/overview.js";
 import { ServicePage } from "./pages/service-page.js";
@@ -8,6 +9,8 @@ import { SlosPage } from "./pages/slos-page.js";
 import { KeyHelp } from "./parts/key-help.js";
 import { Link } from "./parts/link.js";
 import { Mark } from "./parts/mark.js";
+import { TokenForm } from "./parts/token-form.js";
+import { tokenWanted } from "./state/collector.js";
 import { time } from "./state/format.js";
 import { isHelpOpen } from "./state/keys.js";
 import { firing, isLive, nowMs, silentSinceMs } from "./state/live.js";
@@ -18,7 +21,7 @@ const PLACES = [
   { to: "/", icon: "◎", word: "Overview", pages: ["overview"] },
   { to: "/services", icon: "▤", word: "Services", pages: ["services", "service"] },
   { to: "/slos", icon: "◔", word: "SLOs", pages: ["slos"] },
-  { to: "/alerts", icon: "◆", word: "Alerts", pages: ["alerts"] },
+  { to: "/alerts", icon: "◆", word: "Alerts", pages: ["alerts", "alert"] },
   { to: "/actions", icon: "⟳", word: "Actions", pages: ["actions", "action"] },
 ] as const;
 
@@ -53,7 +56,8 @@ export function App() {
         </nav>
         <div>
           <Bar />
-          <Silence />
+          <TokenForm />
+          <NoAnswer />
           <main id="content" tabIndex={-1}>
             <Page />
           </main>
@@ -77,6 +81,8 @@ function Page() {
       return <SlosPage />;
     case "alerts":
       return <AlertsPage />;
+    case "alert":
+      return <AlertPage name={at.name} />;
     case "actions":
       return <ActionsPage chosen={undefined} />;
     case "action":
@@ -124,9 +130,9 @@ function Bar() {
 }
 
 /** Old data stays on the page; this says how old it is. */
-function Silence() {
+function NoAnswer() {
   const sinceMs = silentSinceMs.value;
-  if (sinceMs === undefined) return null;
+  if (sinceMs === undefined || tokenWanted.value !== undefined) return null;
   return (
     <p class="banner" role="status">
       <Mark tone="warn" word="no answer" /> The collector does not answer

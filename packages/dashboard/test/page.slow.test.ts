@@ -87,6 +87,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     "/services/checkout",
     "/slos",
     "/alerts",
+    "/alerts/a1-k0",
     "/actions",
     "/actions/act-0123456789abcdef",
   ])("%s has no accessibility fault, light or dark, wide or narrow", async (path) => {
@@ -237,5 +238,69 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     expect(api.posts).toEqual([
       { path: "/api/v1/actions/stop", body: { stopped: true, by: "ana", reason: "migration" } },
     ]);
+  });
+
+  test("why it fired: windows against their limits, what changed, where, who was told, and what is done", async () => {
+    const { page, faults } = await open("/");
+    await page
+      .getByRole("region", { name: "Alert ErrorBudgetBurn" })
+      .getByRole("link", { name: "Why" })
+      .click();
+    await page.getByRole("heading", { name: "Why did it fire?" }).waitFor();
+    await page.getByRole("cell", { name: "1,104 / 12,000" }).waitFor();
+    const text = await page.getByRole("main").textContent();
+    for (const fact of [
+      "14.4×",
+      "deploy checkout 1.41.3 → 1.42.0",
+      "POST /pay carries 99 % of the bad ones",
+      "oncall/webhook/0",
+      "2 tries: answered 503",
+      "same result",
+      "rollback-checkout",
+    ]) {
+      expect(text).toContain(fact);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test("taking an alert on needs a name", async () => {
+    const { page, api } = await open("/alerts/a1-k0");
+    await page.getByRole("button", { name: "Acknowledge…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Acknowledge ErrorBudgetBurn" });
+    await dialog.getByRole("button", { name: "Acknowledge ErrorBudgetBurn" }).click();
+    expect(api.posts).toEqual([]);
+    await dialog.getByLabel("Your name").fill("ana");
+    await dialog.getByRole("button", { name: "Acknowledge ErrorBudgetBurn" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(api.posts).toEqual([
+      { path: "/api/v1/alerts/a1-k0/acknowledge", body: { by: "ana", comment: "" } },
+    ]);
+  });
+
+  test("an alert that nobody knows is said to be unknown", async () => {
+    const { page } = await open("/alerts/gone");
+    await page.getByText("There is no alert at /api/v1/alerts/gone/explain.").first().waitFor();
+  });
+
+  test("where the collector wants a token, the page asks for one, keeps it for the tab and never shows it", async () => {
+    const { page, state } = await open("/", { ...burningStory(), token: "s3cret" });
+    const form = page.getByRole("form", { name: "Token" });
+    await form.getByText("This collector wants a token.").waitFor();
+    await form.getByRole("textbox").fill("wrong");
+    await form.getByRole("button", { name: "Use it" }).click();
+    await form.getByText("does not know this token").waitFor();
+    await form.getByRole("textbox").fill(state.token ?? "");
+    await form.getByRole("button", { name: "Use it" }).click();
+    await row(page, "checkout").first().waitFor();
+    expect(await form.count()).toBe(0);
+    await page.reload();
+    await row(page, "checkout").first().waitFor();
+    expect(await page.content()).not.toContain("s3cret");
+  });
+
+  test("a token in the address is used, and gone from the address", async () => {
+    const { page, api } = await open("/#token=s3cret", { ...burningStory(), token: "s3cret" });
+    await row(page, "checkout").first().waitFor();
+    expect(page.url()).toBe(`${api.url}/`);
   });
 });

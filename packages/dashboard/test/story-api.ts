@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ActionRun, Alert, Catalogue, Service, Slo } from "../src/state/api-types.js";
+import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo } from "../src/state/api-types.js";
 
 /** What the collector's API answers; tests change it while the page is open. */
 export interface ApiState {
@@ -12,6 +12,8 @@ export interface ApiState {
   alerts: readonly Alert[];
   actions: readonly ActionRun[];
   catalogue: Catalogue;
+  /** The one that a reader must send; undefined where the collector is open. */
+  token?: string;
 }
 
 /** A POST that the page sent. */
@@ -38,6 +40,10 @@ export async function startStoryApi(state: ApiState) {
   let answerPost: (post: SentPost) => { status: number; body: unknown } = () => ({ status: 200, body: {} });
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
+    if (path.startsWith("/api/") && state.token !== undefined) {
+      if (request.headers.authorization !== `Bearer ${state.token}`)
+        return json(response, 401, { error: "This collector wants a bearer token." });
+    }
     if (request.method === "POST") {
       let text = "";
       for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
@@ -54,6 +60,12 @@ export async function startStoryApi(state: ApiState) {
     }
     if (path === "/api/v1/slos") return json(response, 200, state.slos);
     if (path === "/api/v1/alerts") return json(response, 200, state.alerts);
+    if (path.startsWith("/api/v1/alerts/")) {
+      const alert = state.alerts.find(({ id }) => path === `/api/v1/alerts/${id}/explain`);
+      return alert
+        ? json(response, 200, explanationOf(alert))
+        : json(response, 404, { error: `There is no alert at ${path}.` });
+    }
     if (path === "/api/v1/actions/catalogue") return json(response, 200, state.catalogue);
     if (path === "/api/v1/actions") return json(response, 200, state.actions);
     const file = path.startsWith("/assets/") ? path : "/index.html";
@@ -106,7 +118,7 @@ export function burningStory(): ApiState {
     type: "webhook",
     mode: "approve",
     state: "waiting",
-    alert: { name: "ErrorBudgetBurn", labels: { slo: "checkout-availability" } },
+    alert: { id: "a1-k0", name: "ErrorBudgetBurn", labels: { slo: "checkout-availability" } },
     slo: "checkout-availability",
     plan: {
       summary: 'POST http://127.0.0.1:4390/rollback {"service":"checkout"}',
@@ -179,5 +191,38 @@ export function burningStory(): ApiState {
         },
       ],
     },
+  };
+}
+
+/** What was stored when the alert of the story fired. */
+function explanationOf(alert: Alert): Explanation {
+  return {
+    ...alert,
+    receivers: ["oncall"],
+    evidence: {
+      at: alert.activeAt,
+      condition: "checkout-availability: 5m and 1h over 14.4",
+      windows: [
+        { window: "5m", bad: 1_104, total: 12_000, errorRatio: 0.092, burnRate: 92, limit: 14.4 },
+        { window: "1h", bad: 2_116, total: 144_000, errorRatio: 0.0147, burnRate: 14.7, limit: 14.4 },
+      ],
+      changes: [
+        { atMs: Date.parse(alert.activeAt) - 30_000, kind: "deploy", text: "checkout 1.41.3 → 1.42.0" },
+      ],
+      where: [{ by: "route", value: "POST /pay", bad: 1_098, total: 2_400, share: 0.99 }],
+      traceIds: ["4bf92f3577b34da6a3ce929d0e0e4736"],
+    },
+    notices: [
+      {
+        id: "n1",
+        receiver: "oncall",
+        destination: "oncall/webhook/0",
+        status: "waiting",
+        attempts: 2,
+        createdAt: alert.activeAt,
+        error: "answered 503",
+      },
+    ],
+    replay: { result: "same", text: "the counts of both windows are the same" },
   };
 }

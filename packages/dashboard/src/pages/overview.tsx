@@ -45,7 +45,7 @@ function Incidents() {
             <p>
               <Mark {...alertTone(alert)} /> <strong>{alert.labels.slo ?? alert.name}</strong>{" "}
               {alert.annotations.summary ?? ""} · since {time(from)} ({age(Date.parse(from), nowMs.value)}){" "}
-              <Link to="/alerts">see the alert</Link>
+              <Link to={`/alerts/${encodeURIComponent(alert.id)}`}>Why</Link>
             </p>
           </section>
         );

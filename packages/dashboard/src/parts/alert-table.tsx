@@ -1,6 +1,7 @@
 import type { Alert } from "../state/api-types.js";
 import { age, number, time } from "../state/format.js";
 import { nowMs } from "../state/live.js";
+import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
 import { WideTable } from "./wide-table.js";
 
@@ -27,7 +28,9 @@ export function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
             <td>
               <Mark {...alertTone(alert)} />
             </td>
-            <th scope="row">{alert.name}</th>
+            <th scope="row">
+              <Link to={`/alerts/${encodeURIComponent(alert.id)}`}>{alert.name}</Link>
+            </th>
             <td>{alert.labels.slo ?? alert.labels.service ?? alert.labels.job ?? "–"}</td>
             <td>{sinceText(alert)}</td>
             <td class="n">{alert.value === null ? "–" : number(alert.value)}</td>

@@ -60,6 +60,43 @@ export interface Alert {
   readonly acknowledged: { readonly by: string } | null;
 }
 
+/** An alert with what was known when it fired, and who was told. */
+export interface Explanation extends Alert {
+  readonly receivers: readonly string[];
+  readonly evidence: {
+    readonly at: string;
+    readonly condition?: string;
+    readonly windows?: readonly {
+      readonly window: string;
+      readonly bad: number;
+      readonly total: number;
+      readonly errorRatio: number;
+      readonly burnRate: number;
+      readonly limit: number;
+    }[];
+    readonly values?: readonly { readonly name: string; readonly value: number }[];
+    readonly changes?: readonly { readonly atMs: number; readonly kind: string; readonly text: string }[];
+    readonly where?: readonly {
+      readonly by: string;
+      readonly value: string;
+      readonly bad: number;
+      readonly total: number;
+      readonly share: number;
+    }[];
+    readonly traceIds?: readonly string[];
+  } | null;
+  readonly notices: readonly {
+    readonly id: string;
+    readonly receiver: string;
+    readonly destination: string;
+    readonly status: string;
+    readonly attempts: number;
+    readonly createdAt: string;
+    readonly error: string | null;
+  }[];
+  readonly replay: { readonly result: "same" | "different" | "unknown"; readonly text: string } | null;
+}
+
 export interface SliReading {
   readonly good: number;
   readonly total: number;
@@ -84,7 +121,11 @@ export interface ActionRun {
   readonly type: string;
   readonly mode: "dry-run" | "approve" | "auto";
   readonly state: string;
-  readonly alert: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly alert: {
+    readonly id: string;
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   readonly slo: string | null;
   readonly plan: Plan | null;
   readonly guards: readonly { readonly guard: string; readonly passed: boolean; readonly text: string }[];

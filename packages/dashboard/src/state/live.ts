@@ -1,5 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ActionRun, Alert, Catalogue, Service, Slo } from "./api-types.js";
+import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo } from "./api-types.js";
+import { ask } from "./collector.js";
+import { route } from "./route.js";
 
 /** One thing that the page shows: the last good answer, and what went wrong since. Old data stays. */
 export interface Shown<T> {
@@ -9,7 +11,6 @@ export interface Shown<T> {
 }
 
 const POLL_MS = 2_000;
-const TIMEOUT_MS = 5_000;
 /** What is remembered of each service since the page was opened, for the charts: ten minutes. */
 const HISTORY_POINTS = 300;
 
@@ -20,6 +21,8 @@ export const slos = signal<Shown<readonly Slo[]>>(nothing);
 export const alerts = signal<Shown<readonly Alert[]>>(nothing);
 export const actions = signal<Shown<readonly ActionRun[]>>(nothing);
 export const catalogue = signal<Shown<Catalogue>>(nothing);
+/** The alert that is looked at, with its evidence. */
+export const explanation = signal<Shown<Explanation>>(nothing);
 
 /** Whether the page keeps itself up to date. */
 export const isLive = signal(true);
@@ -77,9 +80,21 @@ export async function refresh(): Promise<void> {
     load(slos, "/api/v1/slos", isList),
     load(alerts, "/api/v1/alerts", isList),
     load(actions, "/api/v1/actions?limit=100", isList),
-    load(catalogue, "/api/v1/actions/catalogue", (value) => typeof value === "object" && value !== null),
+    load(catalogue, "/api/v1/actions/catalogue", isObject),
+    loadExplanation(),
   ]);
   nowMs.value = Date.now();
+}
+
+/** The id or fingerprint that `explanation` is of. */
+let explained: string | undefined;
+
+async function loadExplanation(): Promise<void> {
+  const at = route.value;
+  if (at.page !== "alert") return;
+  if (explained !== at.name) explanation.value = nothing;
+  explained = at.name;
+  await load(explanation, `/api/v1/alerts/${encodeURIComponent(at.name)}/explain`, isObject);
 }
 
 async function load<T>(
@@ -88,12 +103,7 @@ async function load<T>(
   isValid: (value: unknown) => boolean,
 ): Promise<void> {
   try {
-    const response = await fetch(path, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      headers: { accept: "application/json" },
-    });
-    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await errorOf(response)}`);
-    const data: unknown = await response.json();
+    const data = await ask(path);
     if (!isValid(data))
       throw new Error(`${path} answered something unexpected. Is the page of another version?`);
     into.value = { data: data as T, error: undefined, receivedAtMs: Date.now() };
@@ -124,22 +134,12 @@ function remember(): void {
  * @throws {Error} with the collector's own words
  */
 export async function post(path: string, body: object): Promise<void> {
-  const response = await fetch(path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  if (!response.ok) throw new Error(await errorOf(response));
+  await ask(path, body);
   await refresh();
 }
 
-async function errorOf(response: Response): Promise<string> {
-  try {
-    return String(((await response.json()) as { error?: unknown }).error ?? response.statusText);
-  } catch {
-    return response.statusText;
-  }
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isList(value: unknown): boolean {

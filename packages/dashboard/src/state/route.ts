@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 /** Where in the page one is; everything seen follows from the address. */
 export type Route =
   | { readonly page: "overview" | "services" | "slos" | "alerts" | "actions" }
-  | { readonly page: "service" | "action"; readonly name: string }
+  | { readonly page: "service" | "alert" | "action"; readonly name: string }
   | { readonly page: "unknown"; readonly path: string };
 
 /** Reads an address. Pure; unknown ones are said to be so, never an error. */
@@ -17,6 +17,7 @@ export function parseRoute(path: string): Route {
     return { page: "unknown", path };
   }
   if (first === "services") return { page: "service", name: decode(second) };
+  if (first === "alerts") return { page: "alert", name: decode(second) };
   if (first === "actions") return { page: "action", name: decode(second) };
   return { page: "unknown", path };
 }
