@@ -4,37 +4,49 @@ import { type LoadedGroup, readAlertmanagerFile, readRuleFile, readRuleTestFile 
 import { type ConfigSource, formatProblem, type Problem, readYaml, sortProblems } from "@tocsin/model/config";
 import { loadSetup } from "../config/setup.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
+import { lintProblems } from "../slo/lint.js";
+import type { SloOrigins } from "../slo/origin.js";
+import { ruleQueries, sloQueries } from "./check-queries.js";
+import { neverSeen, unknownServices } from "./check-seen.js";
+import { knownSeries } from "./check-server.js";
+import { collectorClient } from "./client.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
 
-const FLAGS = { json: { type: "boolean" } } as const;
+const FLAGS = { url: { type: "string" }, token: { type: "string" }, json: { type: "boolean" } } as const;
 
 /** What one file gave. */
 interface Checked {
   readonly problems: readonly Problem[];
   readonly sources: readonly ConfigSource[];
   readonly rules: number;
+  /** SLOs and where they were written. */
+  readonly origins: SloOrigins;
 }
 
 export const check: Command = {
   name: "check",
   summary: "check configuration, rules, SLOs and routes, each fault with its place",
-  help: `tocsin check [FILE...] [--json]
+  help: `tocsin check [FILE...] [--url URL] [--json]
 
 Checks files and everything that they name, and lists every fault with file:line:column, the line and what to write.
 The kind of a file is told by what is in it: tocsin.yaml, Prometheus rules, alertmanager.yml, rule tests, OpenSLO.
 
-  FILE     default tocsin.yaml
-  --json   problems as JSON
+  FILE           default tocsin.yaml
+  --url URL      also ask this collector (or Prometheus server) for metrics, labels and values that rules and SLOs
+                 select and that were never seen, and for services that were never seen
+  --token TOKEN  a bearer token for it (better: TOCSIN_TOKEN in the environment)
+  --json         problems as JSON
 
 Exit code 0 without errors (warnings may be there), 1 with errors.`,
   async run(args, io) {
     const { flags, positionals } = parseFlags(FLAGS, args);
     const startedMs = performance.now();
     const files = positionals.length > 0 ? positionals : ["tocsin.yaml"];
-    const checked: Checked[] = [];
-    for (const file of files) checked.push(await checkFile(file, io));
-    const problems = sortProblems(checked.flatMap((each) => each.problems)).map((problem) => ({
+    const checked = await checkFiles(files, io);
+    const found = checked.flatMap((each) => each.problems);
+    if (flags.url !== undefined) found.push(...(await askServer(checked, flags, io)));
+    const problems = sortProblems(found).map((problem) => ({
       ...problem,
       file: shortName(problem.file, io),
     }));
@@ -55,29 +67,81 @@ Exit code 0 without errors (warnings may be there), 1 with errors.`,
   },
 };
 
-async function checkFile(file: string, io: CommandIo): Promise<Checked> {
-  const path = resolve(io.cwd, file);
-  const source = { file: path, text: await readText(path, file) };
-  switch (kindOf(source)) {
+/** What only a running server knows: series and services that were never seen. */
+async function askServer(
+  checked: readonly Checked[],
+  flags: { readonly url?: string; readonly token?: string },
+  io: CommandIo,
+): Promise<Problem[]> {
+  const known = await knownSeries(collectorClient(flags, io));
+  const rules = checked
+    .flatMap(({ sources }) => sources)
+    .filter((source) => kindOf(source) === "rules")
+    .map(ruleQueries);
+  const origins = new Map(checked.flatMap((each) => [...each.origins]));
+  const queries = [...sloQueries(origins), ...rules.flatMap((each) => each.queries)];
+  return [
+    ...(await neverSeen(
+      queries,
+      rules.flatMap(({ recorded }) => recorded),
+      known,
+    )),
+    ...(await unknownServices(origins, known)),
+  ];
+}
+
+async function checkFiles(files: readonly string[], io: CommandIo): Promise<Checked[]> {
+  const read = await Promise.all(
+    files.map(async (file) => {
+      const path = resolve(io.cwd, file);
+      const source = { file: path, text: await readText(path, file) };
+      return { source, kind: kindOf(source) };
+    }),
+  );
+  // SLO documents refer to one another, so they are read together.
+  const documents = read.filter(({ kind }) => kind === "slos").map(({ source }) => source);
+  const checked = documents.length > 0 ? [checkDocuments(documents)] : [];
+  for (const { source, kind } of read) if (kind !== "slos") checked.push(await checkFile(source, kind, io));
+  return checked;
+}
+
+function checkDocuments(sources: readonly ConfigSource[]): Checked {
+  const { specs, origins, problems } = readSloDocuments(sources);
+  return { problems: [...problems, ...lintProblems(specs, origins)], sources, rules: specs.length, origins };
+}
+
+async function checkFile(
+  source: ConfigSource,
+  kind: Exclude<FileKind, "slos">,
+  io: CommandIo,
+): Promise<Checked> {
+  switch (kind) {
     case "rules": {
       const { groups, problems } = readRuleFile(source);
-      return { problems, sources: [source], rules: countRules(groups) };
+      return { ...NO_SLOS, problems, sources: [source], rules: countRules(groups) };
     }
     case "alertmanager":
-      return { problems: readAlertmanagerFile(source).problems, sources: [source], rules: 0 };
+      return { ...NO_SLOS, problems: readAlertmanagerFile(source).problems, sources: [source] };
     case "rule tests":
-      return { problems: readRuleTestFile(source).problems, sources: [source], rules: 0 };
-    case "slos":
-      return { problems: readSloDocuments([source]).problems, sources: [source], rules: 0 };
-    default: {
-      const { setup, problems, sources } = await loadSetup(path, dirname(path), io.env);
-      return { problems, sources, rules: countRules(setup?.ruleGroups ?? []) + (setup?.slos.length ?? 0) };
+      return { ...NO_SLOS, problems: readRuleTestFile(source).problems, sources: [source] };
+    case "config": {
+      const { setup, problems, sources, origins } = await loadSetup(
+        source.file,
+        dirname(source.file),
+        io.env,
+      );
+      const rules = countRules(setup?.ruleGroups ?? []) + (setup?.slos.length ?? 0);
+      return { problems, sources, rules, origins };
     }
   }
 }
 
+type FileKind = "rules" | "alertmanager" | "rule tests" | "slos" | "config";
+
+const NO_SLOS = { rules: 0, origins: new Map() } as const;
+
 /** The kind of a file by its keys; a file that cannot be read as YAML counts as a configuration, which will say so. */
-function kindOf(source: ConfigSource): "rules" | "alertmanager" | "rule tests" | "slos" | "config" {
+function kindOf(source: ConfigSource): FileKind {
   const value = readYaml(source).documents[0]?.value;
   const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
   if (keys.includes("apiVersion") || (keys.includes("version") && keys.includes("slos"))) return "slos";

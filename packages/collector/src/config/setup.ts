@@ -19,7 +19,9 @@ import {
 } from "@tocsin/model/config";
 import { compileSlo } from "../slo/compile.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
+import type { ReadSlos } from "../slo/documents/read-slos.js";
 import { lintProblems } from "../slo/lint.js";
+import { type SloOrigin, type SloOrigins, shortFormOrigin } from "../slo/origin.js";
 import type { SloSpec } from "../slo/spec.js";
 import { filesMatching } from "./file-pattern.js";
 import { loadConfig } from "./load.js";
@@ -48,6 +50,8 @@ export interface LoadedSetup {
   readonly problems: readonly Problem[];
   /** Every file that was read, for showing problems with their lines. */
   readonly sources: readonly ConfigSource[];
+  /** SLOs that could be read, also when there are errors elsewhere, and where they were written. */
+  readonly origins: SloOrigins;
 }
 
 /**
@@ -64,7 +68,13 @@ export async function loadSetup(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<LoadedSetup> {
   const loaded = await loadConfig(file, env);
-  if (!loaded.ok) return { setup: undefined, problems: loaded.problems, sources: [loaded.source] };
+  if (!loaded.ok)
+    return {
+      setup: undefined,
+      problems: loaded.problems,
+      sources: [loaded.source],
+      origins: new Map(),
+    };
   const { config, document, source } = loaded;
   const reading = new Reading(document, folder, source);
   const ruleGroups = await readRules(config, reading);
@@ -72,18 +82,18 @@ export async function loadSetup(
   const alerting = await readAlerting(config, reading);
   const templateSources = await reading.texts(alerting?.templates ?? [], ["alerting", "templates"]);
   const ownSlos = config.slos.map((slo, index) => compileSlo(slo, reading.placeOf(["slos", index])));
-  const slos = [...ownSlos, ...fileSlos];
+  const slos = [...ownSlos, ...fileSlos.specs];
+  const origins = new Map<SloSpec, SloOrigin>(fileSlos.origins);
+  if (document) {
+    for (const [index, slo] of ownSlos.entries())
+      origins.set(slo, shortFormOrigin(document, ["slos", index]));
+  }
   for (const source of templateSources) reading.problems.push(...templateFileProblems(source));
   checkActions(config, slos, reading);
   checkRuleActions(config, ruleGroups, reading);
   checkNames(slos, config.slos.length, reading);
   reading.problems.push(
-    ...lintProblems(
-      slos,
-      document,
-      config.slos.length,
-      config.store === "none" ? {} : { retentionMs: config.retention.metrics },
-    ),
+    ...lintProblems(slos, origins, config.store === "none" ? {} : { retentionMs: config.retention.metrics }),
   );
   const problems = sortProblems(reading.problems);
   const failed = alerting === undefined || problems.some(({ severity }) => severity === "error");
@@ -98,7 +108,7 @@ export async function loadSetup(
         alerting,
         templateSources: templateSources.map(({ text }) => text),
       };
-  return { setup, problems, sources: reading.sources };
+  return { setup, problems, sources: reading.sources, origins };
 }
 
 /** Files that are read on account of one configuration, and what is wrong with them. */
@@ -148,10 +158,10 @@ async function readRules(config: CollectorConfig, reading: Reading): Promise<Loa
   return read.flatMap(({ groups }) => groups);
 }
 
-async function readSlos(config: CollectorConfig, reading: Reading): Promise<readonly SloSpec[]> {
-  const { specs, problems } = readSloDocuments(await reading.texts(config.slo_files, ["slo_files"]));
-  reading.problems.push(...problems);
-  return specs;
+async function readSlos(config: CollectorConfig, reading: Reading): Promise<ReadSlos> {
+  const read = readSloDocuments(await reading.texts(config.slo_files, ["slo_files"]));
+  reading.problems.push(...read.problems);
+  return read;
 }
 
 async function readAlerting(config: CollectorConfig, reading: Reading): Promise<AlertingConfig | undefined> {

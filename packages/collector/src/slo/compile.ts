@@ -78,9 +78,13 @@ function compileSli(sli: SliConfig): Sli {
   }
 }
 
+/** Sloth's placeholder for the window of a rate. */
+export const WINDOW_TEMPLATE = /\{\{-?\s*\.window\s*-?\}\}/g;
+
 /** Queries with Sloth's `{{.window}}` read as ours. */
 export function windowTemplate(query: string): string {
-  return query.replaceAll(/\{\{\s*\.window\s*\}\}/g, "$window");
+  // A function, since `$w` in a replacement text would be looked at.
+  return query.replaceAll(WINDOW_TEMPLATE, () => "$window");
 }
 
 /** The queries of a ratio and their form: with a window in them they are rates, else counters. */

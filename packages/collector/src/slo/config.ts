@@ -166,10 +166,18 @@ export const SloConfig = z.strictObject({
     .refine((value) => value > 0 && value < 1, { error: "An objective is over 0 % and below 100 %." })
     .describe("Share of good events that is promised, such as 99.9%."),
   window: z
-    .union([
-      duration().refine((lengthMs) => lengthMs >= 300_000, { error: "A window has at least 5m." }),
-      CalendarWindow,
-    ])
+    .union(
+      [
+        duration().refine((lengthMs) => lengthMs >= 300_000, {
+          error: "A window has at least 5m; m stands for minutes, and a month is 30d.",
+        }),
+        CalendarWindow,
+      ],
+      {
+        error: (issue) =>
+          `${JSON.stringify(issue.input)} is not a window. Write a length such as 30d (a month is 30d, since m stands for minutes), or { calendar: month }.`,
+      },
+    )
     .default(2_592_000_000)
     .describe("Period over which the error budget refills: a length (30d), or a calendar period."),
   sli: SliConfig,

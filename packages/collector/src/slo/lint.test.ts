@@ -1,9 +1,10 @@
-import { formatProblem, readYaml, validate } from "@tocsin/model/config";
+import { formatProblem, formatProblemLine, readYaml, validate } from "@tocsin/model/config";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { compileSlo } from "./compile.js";
 import { SlosConfig } from "./config.js";
 import { lintProblems } from "./lint.js";
+import { shortFormOrigin } from "./origin.js";
 
 function lint(text: string, options: { retentionMs?: number } = {}): string[] {
   const source = { file: "tocsin.yaml", text };
@@ -11,9 +12,10 @@ function lint(text: string, options: { retentionMs?: number } = {}): string[] {
   const result = validate(z.object({ slos: SlosConfig }), document!);
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   const specs = result.value.slos.map((slo) => compileSlo(slo));
-  return lintProblems(specs, document, specs.length, options).map((problem) =>
-    formatProblem(problem, source),
+  const origins = new Map(
+    specs.map((spec, index) => [spec, shortFormOrigin(document!, ["slos", index])] as const),
   );
+  return lintProblems(specs, origins, options).map((problem) => formatProblem(problem, source));
 }
 
 const base = (more: string) => `slos:\n  - name: a\n    service: shop\n${more}`;
@@ -86,4 +88,20 @@ test.each([
   const found = lint(text, retentionMs === undefined ? {} : { retentionMs });
   expect(found).toHaveLength(1);
   for (const part of want) expect(found[0]).toContain(part);
+});
+
+test.each([
+  {
+    window: "1m",
+    want: "tocsin.yaml:3:13 slos[0].window: A window has at least 5m; m stands for minutes, and a month is 30d.",
+  },
+  {
+    window: "1M",
+    want: 'tocsin.yaml:3:13 slos[0].window: "1M" is not a window. Write a length such as 30d (a month is 30d, since m stands for minutes), or { calendar: month }.',
+  },
+])("a window of $window says how to write a month", ({ window, want }) => {
+  const text = `slos:\n  - { name: a, service: shop, objective: 99%, sli: { type: availability },\n    window: ${window} }\n`;
+  const [document] = readYaml({ file: "tocsin.yaml", text }).documents;
+  const result = validate(z.object({ slos: SlosConfig }), document!);
+  expect(result.ok ? [] : result.problems.map(formatProblemLine)).toEqual([want]);
 });

@@ -1,9 +1,10 @@
 import { formatDuration, nearestName } from "@tocsin/model";
-import type { ConfigDocument, Path, Problem, ProblemText } from "@tocsin/model/config";
+import type { Path, Problem, ProblemText } from "@tocsin/model/config";
 import { type Expression, PromQLError, parse, type VectorSelector, walk } from "@tocsin/promql";
 import { percentWords, windowName } from "./budget.js";
+import { problemIn, type SloOrigins, type TextPart } from "./origin.js";
 import { nominalMs } from "./period.js";
-import type { SloSpec } from "./spec.js";
+import type { Sli, SloSpec } from "./spec.js";
 import { lowestFiringObjective } from "./window-pair.js";
 
 /** Something about an SLO that its author should know, with where it stands in the short form. */
@@ -13,7 +14,7 @@ export interface SloFinding extends ProblemText {
   /** Within the SLO, such as `["sli", "total"]`. */
   readonly path: Path;
   /** Within the text at `path`, for faults of a query. */
-  readonly range?: { readonly offset: number; readonly length: number };
+  readonly range?: TextPart;
 }
 
 /** Upper bounds that OpenTelemetry advises for request durations; SDKs measure with them unless told otherwise. */
@@ -46,26 +47,16 @@ export function lintSlos(specs: readonly SloSpec[], options: { retentionMs?: num
   );
 }
 
-/** Findings as problems with their places: those of the configuration itself, then those of SLO files. */
+/** Findings as problems at the places where the SLOs were written; SLOs without an origin have no place to show. */
 export function lintProblems(
   specs: readonly SloSpec[],
-  document: ConfigDocument | undefined,
-  inlineCount: number,
+  origins: SloOrigins,
   options: { retentionMs?: number } = {},
 ): Problem[] {
   return lintSlos(specs, options).flatMap(({ index, path, range, severity = "warning", ...text }) => {
-    const problem = { ...text, severity };
-    if (index < inlineCount) {
-      if (!document) return [];
-      const at: Path = ["slos", index, ...path];
-      return [
-        range
-          ? document.problemWithin(at, range.offset, range.length, problem)
-          : document.problemAt(at, problem),
-      ];
-    }
-    const [, file = "", line = "1"] = /^(.*):(\d+)$/.exec(specs[index]?.place ?? "") ?? [];
-    return [{ file, line: Number(line), column: 1, length: 1, ...problem }];
+    const spec = specs[index];
+    const origin = spec && origins.get(spec);
+    return origin ? [problemIn(origin, path, { ...text, severity }, range)] : [];
   });
 }
 
@@ -90,21 +81,9 @@ function unknownParts({ sli }: SloSpec, specs: readonly SloSpec[]): Finding[] {
 }
 
 function brokenQueries({ sli }: SloSpec): Finding[] {
-  const queries: [field: string, query: string | undefined][] =
-    sli.kind === "ratio"
-      ? [
-          ["good", sli.good],
-          ["bad", sli.bad],
-          ["total", sli.total],
-        ]
-      : "query" in sli
-        ? [["query", sli.query]]
-        : [];
-  return queries.flatMap(([field, query]): Finding[] => {
-    if (query === undefined) return [];
+  return queriesOf(sli).flatMap(([field, query]): Finding[] => {
     try {
-      // A duration as long as its placeholder, so that places in the text stay what they are.
-      parse(query.replaceAll("$window", "000060s"));
+      parse(parsable(query));
       return [];
     } catch (error) {
       if (!(error instanceof PromQLError)) throw error;
@@ -114,12 +93,31 @@ function brokenQueries({ sli }: SloSpec): Finding[] {
           path: ["sli", field],
           severity: "error",
           code: "slo/promql",
-          message: error.message.replace(/^\d+:\d+: /, "").replaceAll("000060s", "$window"),
+          message: error.message.replace(/^\d+:\d+: /, "").replaceAll(PLACEHOLDER, () => "$window"),
           ...(range ? { range: { offset: range.from, length: Math.max(1, range.to - range.from) } } : {}),
         },
       ];
     }
   });
+}
+
+/** The queries of an indicator, each with its key in the short form. */
+export function queriesOf(sli: Sli): [field: string, query: string][] {
+  const all =
+    sli.kind === "ratio"
+      ? { good: sli.good, bad: sli.bad, total: sli.total }
+      : "query" in sli
+        ? { query: sli.query }
+        : {};
+  return Object.entries(all).filter((each): each is [string, string] => each[1] !== undefined);
+}
+
+/** A duration as long as `$window`, so that places in the text stay what they are. */
+const PLACEHOLDER = "000060s";
+
+/** A query of an SLO as PromQL without placeholders, of the same length. */
+export function parsable(query: string): string {
+  return query.replaceAll("$window", PLACEHOLDER);
 }
 
 /** Finds good or bad events that are, by their selectors, more than the total, or the very same. */
@@ -149,7 +147,7 @@ function partFindings({ sli }: SloSpec): Finding[] {
 function onlySelector(query: string): { name: string; matchers: readonly string[] } | undefined {
   let expression: Expression;
   try {
-    expression = parse(query.replaceAll("$window", "000060s"));
+    expression = parse(parsable(query));
   } catch {
     return undefined;
   }

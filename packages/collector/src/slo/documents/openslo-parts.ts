@@ -32,7 +32,7 @@ export interface SloEntry {
 /** Everything that the documents of one reading define; references go across documents and files. */
 export interface Catalogue {
   readonly slos: SloEntry[];
-  readonly slis: Named<SliSpec>[];
+  readonly slis: (Named<SliSpec> & { readonly document: ConfigDocument })[];
   readonly dataSourceTypes: Named<string>[];
   readonly policies: Named<AlertPolicySpec>[];
   readonly conditions: Named<AlertConditionSpec>[];

@@ -1,11 +1,13 @@
 import { nearestName } from "@tocsin/model";
-import { type ConfigDocument, type Path, type Problem, validate } from "@tocsin/model/config";
+import { type ConfigDocument, type Path, validate } from "@tocsin/model/config";
 import { ratioQueries } from "../compile.js";
+import type { SloOrigin, WrittenPlace } from "../origin.js";
 import { nominalMs } from "../period.js";
 import type { Period, SloSpec } from "../spec.js";
 import { defaultPairs } from "../window-pair.js";
 import { alertingOf, budgetingOf, type Catalogue, periodOf, type SloEntry, sliOf } from "./openslo-parts.js";
 import { type Objective, OPEN_SLO_KINDS, OpenSloAlpha } from "./openslo-schema.js";
+import type { ReadSlos } from "./read-slos.js";
 
 /** Whether a document is one of OpenSLO's. */
 export function isOpenSlo(value: unknown): boolean {
@@ -16,7 +18,7 @@ export function isOpenSlo(value: unknown): boolean {
 }
 
 /** SLOs of OpenSLO documents. An SLO with several objectives becomes one SLO per objective. */
-export function readOpenSlo(documents: readonly ConfigDocument[]): { specs: SloSpec[]; problems: Problem[] } {
+export function readOpenSlo(documents: readonly ConfigDocument[]): ReadSlos {
   const catalogue: Catalogue = {
     slos: [],
     slis: [],
@@ -25,14 +27,14 @@ export function readOpenSlo(documents: readonly ConfigDocument[]): { specs: SloS
     conditions: [],
     problems: [],
   };
-  const specs: SloSpec[] = [];
+  const read: [SloSpec, SloOrigin][] = [];
   for (const document of documents) {
     if ((document.value as { apiVersion: string }).apiVersion === "openslo/v1alpha")
-      specs.push(...readAlpha(document, catalogue));
+      read.push(...readAlpha(document, catalogue));
     else catalogueDocument(document, catalogue);
   }
-  for (const entry of catalogue.slos) specs.push(...sloSpecs(entry, catalogue));
-  return { specs, problems: catalogue.problems };
+  for (const entry of catalogue.slos) read.push(...readEntry(entry, catalogue));
+  return { specs: read.map(([spec]) => spec), problems: catalogue.problems, origins: new Map(read) };
 }
 
 function catalogueDocument(document: ConfigDocument, catalogue: Catalogue): void {
@@ -66,7 +68,9 @@ function catalogueDocument(document: ConfigDocument, catalogue: Catalogue): void
       );
       break;
     case "SLI":
-      add(OPEN_SLO_KINDS.SLI, ({ metadata, spec }) => catalogue.slis.push({ name: metadata.name, spec }));
+      add(OPEN_SLO_KINDS.SLI, ({ metadata, spec }) =>
+        catalogue.slis.push({ name: metadata.name, spec, document }),
+      );
       break;
     case "DataSource":
       add(OPEN_SLO_KINDS.DataSource, ({ metadata, spec }) =>
@@ -101,15 +105,15 @@ function catalogueDocument(document: ConfigDocument, catalogue: Catalogue): void
   }
 }
 
-function sloSpecs(entry: SloEntry, catalogue: Catalogue): SloSpec[] {
+function readEntry(entry: SloEntry, catalogue: Catalogue): [SloSpec, SloOrigin][] {
   const { spec, document, name } = entry;
   const period = periodOf(spec.timeWindow?.[0], document, catalogue);
   const isComposite = spec.objectives.some(({ indicator, indicatorRef }) => indicator || indicatorRef);
   const alerting = alertingOf(spec, period, document, catalogue);
-  const objectives = spec.objectives.map((objective, index): SloSpec => {
+  const read = spec.objectives.map((objective, index): [SloSpec, SloOrigin] => {
     const path: Path = ["spec", "objectives", index];
     const { line } = document.problemAt(path, { code: "", message: "" });
-    return {
+    const own: SloSpec = {
       name: spec.objectives.length === 1 ? name : `${name}-${suffix(objective, index)}`,
       description: spec.description ?? entry.displayName ?? "",
       service: spec.service,
@@ -126,9 +130,11 @@ function sloSpecs(entry: SloEntry, catalogue: Catalogue): SloSpec[] {
       place: `${document.source.file}:${line}`,
       ...alerting,
     };
+    return [own, originOf(entry, objective, path, catalogue)];
   });
+  const objectives = read.map(([own]) => own);
   const [first] = objectives;
-  if (!isComposite || !first) return objectives;
+  if (!isComposite || !first) return read;
   const whole: SloSpec = {
     ...first,
     name,
@@ -143,10 +149,53 @@ function sloSpecs(entry: SloEntry, catalogue: Catalogue): SloSpec[] {
       })),
     },
   };
-  return [...objectives, whole];
+  return [...read, [whole, { locate: () => ({ document, path: ["spec", "objectives"] }) }]];
 }
 
-function readAlpha(document: ConfigDocument, catalogue: Catalogue): SloSpec[] {
+/** Where the fields of the short form stand in OpenSLO's; an indicator may stand in a document of its own. */
+function originOf(
+  { spec, document }: SloEntry,
+  objective: Objective,
+  path: Path,
+  { slis }: Catalogue,
+): SloOrigin {
+  const reference = objective.indicatorRef ?? spec.indicatorRef;
+  const referred = slis.find(({ name }) => name === reference);
+  const sli: WrittenPlace = objective.indicator
+    ? { document, path: [...path, "indicator", "spec"] }
+    : spec.indicator
+      ? { document, path: ["spec", "indicator", "spec"] }
+      : { document: referred?.document ?? document, path: ["spec"] };
+  const found = (objective.indicator ?? spec.indicator)?.spec ?? referred?.spec;
+  return {
+    locate([first, second]) {
+      switch (first) {
+        case "objective":
+          return {
+            document,
+            path: [...path, objective.target === undefined ? "targetPercent" : "target"],
+          };
+        case "window":
+          return { document, path: ["spec", "timeWindow", 0, "duration"] };
+        case "alerting":
+          return { document, path: ["spec", "alertPolicies"] };
+        case "sli": {
+          const metric =
+            second !== "query"
+              ? ["ratioMetric", String(second)]
+              : found?.ratioMetric
+                ? ["ratioMetric", "raw"]
+                : ["thresholdMetric"];
+          return { document: sli.document, path: [...sli.path, ...metric, "metricSource", "spec", "query"] };
+        }
+        default:
+          return { document, path };
+      }
+    },
+  };
+}
+
+function readAlpha(document: ConfigDocument, catalogue: Catalogue): [SloSpec, SloOrigin][] {
   const result = validate(OpenSloAlpha, document);
   if (!result.ok) {
     catalogue.problems.push(...result.problems);
@@ -154,33 +203,49 @@ function readAlpha(document: ConfigDocument, catalogue: Catalogue): SloSpec[] {
   }
   const { metadata, spec } = result.value;
   const period: Period = { kind: "rolling", lengthMs: (spec.timeWindows[0]?.count ?? 30) * 86_400_000 };
-  return spec.objectives.map(({ ratioMetrics, target }, index) => ({
-    name: `${metadata.name}-${index}`,
-    description: spec.description,
-    service: spec.service,
-    environment: undefined,
-    objective: target,
-    period,
-    sli: {
-      kind: "ratio",
-      ...ratioQueries({ good: ratioMetrics.good.query, total: ratioMetrics.total.query }),
-      everyMs: 60_000,
-    },
-    budgeting: { kind: "occurrences" },
-    by: [],
-    pairs: defaultPairs(nominalMs(period)),
-    evidenceGate: true,
-    onNoData: "keep",
-    forMs: 0,
-    alertName: "ErrorBudgetBurn",
-    labels: {},
-    annotations: {},
-    severityLabels: { page: {}, ticket: {} },
-    disabled: [],
-    actions: { page: [], ticket: [] },
-    corrections: [],
-    place: document.source.file,
-  }));
+  return spec.objectives.map(({ ratioMetrics, target }, index) => {
+    const path: Path = ["spec", "objectives", index];
+    const { line } = document.problemAt(path, { code: "", message: "" });
+    const origin: SloOrigin = {
+      locate([first, second]) {
+        const inner =
+          first === "sli"
+            ? ["ratioMetrics", String(second), "query"]
+            : first === "objective"
+              ? ["target"]
+              : [];
+        return { document, path: [...path, ...inner] };
+      },
+    };
+    const own: SloSpec = {
+      name: `${metadata.name}-${index}`,
+      description: spec.description,
+      service: spec.service,
+      environment: undefined,
+      objective: target,
+      period,
+      sli: {
+        kind: "ratio",
+        ...ratioQueries({ good: ratioMetrics.good.query, total: ratioMetrics.total.query }),
+        everyMs: 60_000,
+      },
+      budgeting: { kind: "occurrences" },
+      by: [],
+      pairs: defaultPairs(nominalMs(period)),
+      evidenceGate: true,
+      onNoData: "keep",
+      forMs: 0,
+      alertName: "ErrorBudgetBurn",
+      labels: {},
+      annotations: {},
+      severityLabels: { page: {}, ticket: {} },
+      disabled: [],
+      actions: { page: [], ticket: [] },
+      corrections: [],
+      place: `${document.source.file}:${line}`,
+    };
+    return [own, origin];
+  });
 }
 
 function suffix({ displayName }: Objective, index: number): string {

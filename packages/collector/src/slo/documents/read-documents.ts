@@ -1,14 +1,10 @@
 import { nearestName } from "@tocsin/model";
 import { type ConfigSource, type Problem, readYaml, sortProblems } from "@tocsin/model/config";
+import type { SloOrigin } from "../origin.js";
 import type { SloSpec } from "../spec.js";
 import { isOpenSlo, readOpenSlo } from "./openslo.js";
+import type { ReadSlos } from "./read-slos.js";
 import { isSloth, readSloth } from "./sloth.js";
-
-/** SLOs of files, and every fault in them; SLOs come from the documents that have none. */
-export interface ReadSlos {
-  readonly specs: readonly SloSpec[];
-  readonly problems: readonly Problem[];
-}
 
 /**
  * Reads SLO files of other programs: OpenSLO (`openslo/v1`, and `openslo/v1alpha` as Sloth has it) and Sloth
@@ -18,6 +14,7 @@ export interface ReadSlos {
 export function readSloDocuments(sources: readonly ConfigSource[]): ReadSlos {
   const problems: Problem[] = [];
   const specs: SloSpec[] = [];
+  const origins = new Map<SloSpec, SloOrigin>();
   const openSlo = [];
   for (const source of sources) {
     const { documents, problems: syntax } = readYaml(source);
@@ -29,6 +26,7 @@ export function readSloDocuments(sources: readonly ConfigSource[]): ReadSlos {
         const read = readSloth(document);
         specs.push(...read.specs);
         problems.push(...read.problems);
+        for (const [spec, origin] of read.origins) origins.set(spec, origin);
       } else {
         const { apiVersion, version } = document.value as Record<string, unknown>;
         const seen = apiVersion ?? version;
@@ -45,5 +43,9 @@ export function readSloDocuments(sources: readonly ConfigSource[]): ReadSlos {
     }
   }
   const read = readOpenSlo(openSlo);
-  return { specs: [...specs, ...read.specs], problems: sortProblems([...problems, ...read.problems]) };
+  return {
+    specs: [...specs, ...read.specs],
+    problems: sortProblems([...problems, ...read.problems]),
+    origins: new Map([...origins, ...read.origins]),
+  };
 }

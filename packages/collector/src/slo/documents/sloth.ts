@@ -1,8 +1,10 @@
-import { type ConfigDocument, type Problem, validate } from "@tocsin/model/config";
+import { type ConfigDocument, type Path, type Problem, validate } from "@tocsin/model/config";
 import { z } from "zod";
 import { windowTemplate } from "../compile.js";
+import type { SloOrigin } from "../origin.js";
 import type { Sli, SloSpec } from "../spec.js";
 import { defaultPairs, type Severity } from "../window-pair.js";
+import type { ReadSlos } from "./read-slos.js";
 
 const Texts = z.record(z.string(), z.string());
 
@@ -70,6 +72,8 @@ const CAMEL: Readonly<Record<string, string>> = {
   sloPlugins: "slo_plugins",
 };
 
+const CAMEL_OF = Object.fromEntries(Object.entries(CAMEL).map(([camel, snake]) => [snake, camel]));
+
 const SlothResource = z.strictObject({
   apiVersion: z.literal("sloth.slok.dev/v1"),
   kind: z.literal("PrometheusServiceLevel"),
@@ -86,10 +90,10 @@ export function isSloth(value: unknown): boolean {
 }
 
 /** SLOs of a Sloth specification, plain or as a Kubernetes resource, with its 30-day period and default pairs. */
-export function readSloth(document: ConfigDocument): { specs: SloSpec[]; problems: Problem[] } {
+export function readSloth(document: ConfigDocument): ReadSlos {
   const isResource = isRecord(document.value) && document.value.apiVersion !== undefined;
   const result = isResource ? validate(SlothResource, document) : validate(SlothSpec, document);
-  if (!result.ok) return { specs: [], problems: result.problems };
+  if (!result.ok) return { specs: [], problems: result.problems, origins: new Map() };
   const spec = "spec" in result.value ? result.value.spec : result.value;
   const base = isResource ? ["spec", "slos"] : ["slos"];
   const problems = spec.slos.flatMap((slo, index) => pluginProblems(slo, document, [...base, index]));
@@ -97,7 +101,27 @@ export function readSloth(document: ConfigDocument): { specs: SloSpec[]; problem
     const { line } = document.problemAt([...base, index], { code: "", message: "" });
     return slothSlo(spec, slo, `${document.source.file}:${line}`);
   });
-  return { specs, problems };
+  const origins = new Map(
+    specs.map((each, index) => [each, originOf(document, [...base, index], isResource)] as const),
+  );
+  return { specs, problems, origins };
+}
+
+/** Where the fields of the short form stand in Sloth's. */
+function originOf(document: ConfigDocument, base: Path, isResource: boolean): SloOrigin {
+  const key = (name: string) => (isResource ? (CAMEL_OF[name] ?? name) : name);
+  const sli: Readonly<Record<string, Path>> = {
+    bad: ["events", key("error_query")],
+    total: ["events", key("total_query")],
+    query: ["raw", key("error_ratio_query")],
+  };
+  return {
+    locate([first, second]) {
+      if (first === "objective") return { document, path: [...base, "objective"] };
+      if (first === "sli") return { document, path: [...base, "sli", ...(sli[String(second)] ?? [])] };
+      return { document, path: [...base, "name"] };
+    },
+  };
 }
 
 const PERIOD_MS = 30 * 86_400_000;
@@ -147,11 +171,7 @@ function slothSli({ events, raw, plugin }: SlothSlo["sli"]): Sli {
   return { kind: "unreadable", why: `the SLI plugin ${plugin?.id ?? ""} runs in Sloth only` };
 }
 
-function pluginProblems(
-  slo: SlothSlo,
-  document: ConfigDocument,
-  path: readonly (string | number)[],
-): Problem[] {
+function pluginProblems(slo: SlothSlo, document: ConfigDocument, path: Path): Problem[] {
   if (!slo.sli.plugin) return [];
   return [
     document.problemAt([...path, "sli", "plugin"], {
