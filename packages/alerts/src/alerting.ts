@@ -5,6 +5,7 @@ import {
   every,
   type Labels,
   type Logger,
+  labelsKey,
   messageOf,
   silentLogger,
   systemClock,
@@ -12,6 +13,7 @@ import {
 } from "@tocsin/model";
 import { type Alert, type AlertListener, isOn } from "./alert.js";
 import type { AlertingConfig } from "./config/alerting-config.js";
+import type { DeliveryTotal } from "./deliver/delivery-totals.js";
 import { Heartbeat, type HeartbeatStatus } from "./deliver/heartbeat.js";
 import { type DeliveryRecord, keepNotifications, Outbox, type OutboxItem } from "./deliver/outbox.js";
 import { type Acknowledgement, Acknowledgements, keepAcknowledgements } from "./dispatch/acknowledgements.js";
@@ -67,6 +69,9 @@ export interface RuleGroupStatus {
   readonly lastDurationMs: number;
   readonly evaluations: number;
   readonly missedIterations: number;
+  /** Evaluations of single rules, and how many of them failed. */
+  readonly ruleEvaluations: number;
+  readonly ruleFailures: number;
 }
 
 /** An alert with what keeps it quiet, if anything does. */
@@ -77,7 +82,10 @@ export interface RoutedAlertView extends MuteStatus {
 }
 
 /** What may change while alerting runs. */
-export type AlertingReload = Pick<AlertingOptions, "config" | "ruleSources" | "templateSources">;
+export type AlertingReload = Pick<
+  AlertingOptions,
+  "config" | "ruleSources" | "templateSources" | "externalLabels"
+>;
 
 /**
  * The whole way from rules to people: evaluates every source, keeps the state of alerts, routes, groups and delivers.
@@ -96,6 +104,7 @@ export class Alerting {
   readonly #explained: ExplainedAlerts;
   readonly #outbox: Outbox;
   #config: AlertingConfig;
+  #externalLabels: Labels;
   #routing: Routing;
   #evaluators: SourceEvaluator[] = [];
   #cancelMaintenance: Cancel | undefined;
@@ -105,6 +114,7 @@ export class Alerting {
   constructor(options: AlertingOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#externalLabels = options.externalLabels ?? {};
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     const { journal } = options;
@@ -187,6 +197,8 @@ export class Alerting {
       lastDurationMs: evaluator.lastDurationMs,
       evaluations: evaluator.evaluations,
       missedIterations: evaluator.missedIterations,
+      ruleEvaluations: evaluator.ruleCounts.evaluations,
+      ruleFailures: evaluator.ruleCounts.failures,
     }));
   }
 
@@ -222,6 +234,11 @@ export class Alerting {
   /** Totals since the start, for metrics. */
   get deliveryCounts(): Readonly<Outbox["counts"]> {
     return this.#outbox.counts;
+  }
+
+  /** The same by receiver and kind of notifier, with the reasons of failures. */
+  deliveryTotals(): DeliveryTotal[] {
+    return this.#outbox.totals.all();
   }
 
   /** Sends a notification again that was given up. @throws {AlertsError} ALERTS_NOTIFICATION_UNKNOWN */
@@ -281,12 +298,24 @@ export class Alerting {
     await Promise.all(this.#evaluators.map((evaluator) => evaluator.close()));
     this.#evaluators = [];
     this.#config = next.config;
+    this.#endUnderOldLabels(next.externalLabels ?? {});
     this.#routing = routing;
     await before.close();
     await this.#heartbeat?.close();
     this.#startHeartbeat();
     await this.#adopt(next.ruleSources);
     for (const alert of this.#registry.all()) routing.dispatcher.handle(alert);
+  }
+
+  /** Under other external labels our alerts are others to everybody who was told: what was known by the old ones ends. */
+  #endUnderOldLabels(labels: Labels): void {
+    if (labelsKey(labels) === labelsKey(this.#externalLabels)) return;
+    const nowMs = this.#clock.now();
+    const known = [...this.#store.all()].filter(({ alert }) => isOn(alert.state));
+    for (const { alert } of known)
+      this.#registry.put({ ...this.#outgoing(alert), endsAtMs: nowMs, updatedAtMs: nowMs });
+    this.#externalLabels = labels;
+    for (const { alert } of known) this.#registry.put(this.#outgoing(alert));
   }
 
   async close(): Promise<void> {
@@ -387,11 +416,11 @@ export class Alerting {
   }
 
   #outgoing(alert: Alert): RoutedAlert {
-    const { externalLabels } = this.#options;
-    const labels = externalLabels ? { ...externalLabels, ...alert.labels } : alert.labels;
+    const hasExternal = Object.keys(this.#externalLabels).length > 0;
+    const labels = hasExternal ? { ...this.#externalLabels, ...alert.labels } : alert.labels;
     return {
       id: alert.id,
-      fingerprint: externalLabels ? fingerprint(labels) : alert.fingerprint,
+      fingerprint: hasExternal ? fingerprint(labels) : alert.fingerprint,
       labels,
       annotations: alert.annotations,
       startsAtMs: alert.startsAtMs ?? alert.activeAtMs,

@@ -30,6 +30,7 @@ export { alertingWarnings, type ReadAlerting, readAlertmanagerFile } from "./con
 export { printAlertmanagerConfig } from "./config/print.js";
 export type { ReceiverConfig, ReceiverEntry } from "./config/receiver.js";
 export type { RouteConfig } from "./config/route.js";
+export type { DeliveryFault, DeliveryTotal } from "./deliver/delivery-totals.js";
 export type { DeliveryRecord } from "./deliver/outbox.js";
 export type { Acknowledgement } from "./dispatch/acknowledgements.js";
 export { isResolved, type RoutedAlert } from "./dispatch/alert-registry.js";

@@ -391,3 +391,76 @@ test("evidence that takes long delays nobody, is kept with the alert, and outliv
   });
   expect(again.alerting.find("unknown")).toBeUndefined();
 });
+
+test("closing and reloading leave a query behind that never answers", async () => {
+  const source = new SettableSource();
+  let isAsked = false;
+  source.evaluate = () => {
+    isAsked = true;
+    return new Promise(() => {});
+  };
+  const { alerting, clock, config } = await setUp({ source });
+  await clock.advance(2_000);
+  expect(isAsked).toBe(true);
+  const other = new SettableSource();
+  const reloaded = alerting.reload({ config, ruleSources: [other] });
+  await clock.advance(5_000);
+  await reloaded;
+  await clock.advance(2_000);
+  expect(other.evaluatedAtMs.length).toBeGreaterThan(0);
+  other.evaluate = () => new Promise(() => {});
+  await clock.advance(1_000);
+  const closed = alerting.close();
+  await clock.advance(0);
+  await clock.advance(5_000);
+  await closed;
+});
+
+test("external labels go out with every alert; under other ones an alert ends and starts anew", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock, config } = await setUp({ source });
+  await alerting.reload({ config, ruleSources: [source], externalLabels: { cluster: "eu", severity: "x" } });
+  source.set(sample({ instance: "a" }));
+  await clock.advance(3_000);
+  await delivered(alerting, 1);
+  expect(hook.received[0]!.body.commonLabels).toMatchObject({ cluster: "eu", severity: "page" });
+  await alerting.reload({ config, ruleSources: [source], externalLabels: { cluster: "us" } });
+  await clock.advance(12_000);
+  await delivered(alerting, 2);
+  const told = hook.received[1]!.body.alerts.map(({ status, labels }) => `${labels.cluster} ${status}`);
+  expect(told.sort()).toEqual(["eu resolved", "us firing"]);
+});
+
+test("a receiver may have any name", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver();
+  const name = "slack #oncall/eu";
+  const { alerting, clock } = await setUp({
+    source,
+    hook,
+    route: { receiver: name },
+    extra: { receivers: [{ name, webhook_configs: [{ url: hook.url }] }] },
+  });
+  source.set(sample());
+  await clock.advance(3_000);
+  await delivered(alerting, 1);
+  expect(alerting.deliveryTotals()).toMatchObject([
+    { receiver: name, integration: "webhook", sent: 1, failed: {}, dead: {}, tries: 1 },
+  ]);
+});
+
+test("what could not be delivered is counted by receiver and reason", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver([{ status: 503 }, { status: 400 }]);
+  const { alerting, clock } = await setUp({ source, hook, route: { group_interval: "1h" } });
+  source.set(sample());
+  await clock.advance(3_000);
+  while (alerting.deliveryCounts.failedTries < 1) await new Promise((resolve) => setImmediate(resolve));
+  while (alerting.deliveryCounts.dead < 1) {
+    await clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(alerting.deliveryTotals()).toMatchObject([
+    { failed: { unreachable: 1, rejected: 1 }, dead: { rejected: 1 }, tries: 2 },
+  ]);
+});

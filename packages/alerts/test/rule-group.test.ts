@@ -178,12 +178,25 @@ test("keep_firing_for holds an alert after its condition ended", async () => {
   expect(alerting.alerts()[0]!.state).toBe("resolved");
 });
 
-test("a rule that gives more alerts than the group allows is an error", async () => {
+test("a rule with more alerts than its group allows fails and loses all of them, as in Prometheus", async () => {
   const { storage, clock, alerting } = await setUp(
     "groups: [{name: g, interval: 10s, limit: 1, rules: [{alert: A, expr: 'x > 1'}]}]",
   );
   storage.append({ __name__: "x", a: "1" }, 0, 5);
-  storage.append({ __name__: "x", a: "2" }, 0, 5);
   await clock.advance(15_000);
-  expect(alerting.ruleGroups()[0]!.rules[0]!.error).toBe("The rule gives 2 alerts, and the group allows 1.");
+  expect(alerting.alerts()).toMatchObject([{ state: "firing", labels: { a: "1" } }]);
+  storage.append({ __name__: "x", a: "2" }, 16_000, 5);
+  await clock.advance(15_000);
+  const [group] = alerting.ruleGroups();
+  expect(group!.ruleFailures).toBeGreaterThan(0);
+  expect(group).toMatchObject({
+    rules: [
+      {
+        health: "error",
+        error:
+          'The rule "A" has 2 alerts and its group allows 1, so all of them are dropped. Raise the group\'s limit, or aggregate in the expression.',
+      },
+    ],
+  });
+  expect(alerting.alerts()).toMatchObject([{ state: "resolved", labels: { a: "1" } }]);
 });

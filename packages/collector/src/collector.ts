@@ -19,6 +19,7 @@ import { startMeasuring } from "./parts/measure.js";
 import { createMemory, type Memory, startHead } from "./parts/memory.js";
 import { remoteWriteTargets } from "./parts/metrics-engine.js";
 import type { PartContext } from "./parts/parts.js";
+import { Reloading } from "./parts/reloading.js";
 import { remoteWriteConsumer, startRemoteWrite } from "./parts/remote-write.js";
 import { startScraping } from "./parts/scraping.js";
 import { createWatch } from "./parts/watch.js";
@@ -133,21 +134,24 @@ async function startParts(
   const scraping = await startScraping(context, spool);
   const bound = { api: api.address, otlpHttp: doors.otlpHttp, otlpGrpc: doors.otlpGrpc };
   const { intake } = doors;
-  const reload = async (): Promise<void> => {
-    const setup = await readSetup();
-    memory.tracker.reconfigure(setup.slos);
-    await watch.reload(setup);
-    await scraping.apply(setup.config.scrape_configs);
-    logger.info({ file: setup.file }, "the configuration was read again and is in use");
-  };
+  const reloading = new Reloading({
+    ...context,
+    readSetup,
+    async apply(setup) {
+      memory.tracker.reconfigure(setup.slos);
+      await watch.reload(setup);
+      await scraping.apply(setup.config.scrape_configs);
+    },
+  });
+  if (config.reload_on_change) reloading.watchFiles(closers);
   pipeline.start();
   startMeasuring(context, memory);
   api.serve(
-    createApi({ ...context, authenticator, bound, reload, intake, keep, memory, scraping, spool, watch }),
+    createApi({ ...context, authenticator, bound, reloading, intake, keep, memory, scraping, spool, watch }),
   );
   await watch.start();
   if (keep) await atMost(STORE_PATIENCE_MS, keep.settled);
-  return { bound, reload };
+  return { bound, reload: () => reloading.reload() };
 }
 
 function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {

@@ -13,7 +13,7 @@ import { TokenForm } from "./parts/token-form.js";
 import { tokenWanted } from "./state/collector.js";
 import { time } from "./state/format.js";
 import { isHelpOpen } from "./state/keys.js";
-import { firing, isLive, nowMs, silentSinceMs } from "./state/live.js";
+import { firing, isLive, nowMs, silentSinceMs, status } from "./state/live.js";
 import { route } from "./state/route.js";
 import { theme, toggleTheme } from "./state/theme.js";
 
@@ -58,6 +58,7 @@ export function App() {
           <Bar />
           <TokenForm />
           <NoAnswer />
+          <RefusedConfig />
           <main id="content" tabIndex={-1}>
             <Page />
           </main>
@@ -126,6 +127,23 @@ function Bar() {
         Keys
       </button>
     </header>
+  );
+}
+
+/** A configuration that could not be taken: what runs is not what the files say. */
+function RefusedConfig() {
+  const reload = status.value.data?.reload;
+  if (!reload?.error) return null;
+  return (
+    <div class="banner" role="status">
+      <details>
+        <summary>
+          <Mark tone="warn" word="configuration not taken" /> The files read at {time(reload.failedAt)} have a
+          fault; what was read at {time(reload.loadedAt)} stays in use.
+        </summary>
+        <pre>{reload.error}</pre>
+      </details>
+    </div>
   );
 }
 

@@ -6,6 +6,7 @@ import { AlertsError } from "../errors.js";
 import type { JournalRecord } from "../journal.js";
 import type { Notification, Notifier, NotifierMemory } from "../notify/notifier.js";
 import { backoffMs } from "./backoff.js";
+import { type DeliveryFault, DeliveryTotals, faultOf } from "./delivery-totals.js";
 import { DestinationGate } from "./destination-gate.js";
 
 /** What is stored of a notification until it is delivered; `previous` and `attempt` are added at each try. */
@@ -66,6 +67,7 @@ export class Outbox {
   #timer: { cancel: Cancel; atMs: UnixMs } | undefined;
   #isStarted = false;
   #isClosed = false;
+  readonly totals = new DeliveryTotals();
   readonly counts = { queued: 0, sent: 0, failedTries: 0, dead: 0, superseded: 0 };
 
   constructor(deps: OutboxDeps) {
@@ -210,7 +212,7 @@ export class Outbox {
     for (const item of [...this.#waiting.values()].sort((a, b) => a.nextTryAtMs - b.nextTryAtMs)) {
       const notifier = this.#deps.notifierOf(item.key);
       if (!notifier) {
-        this.#giveUp(item, "this notifier is no longer configured", "?");
+        this.#giveUp(item, "this notifier is no longer configured", "?", "unconfigured");
         continue;
       }
       if (this.#busy.has(notifier.destination)) continue;
@@ -251,11 +253,18 @@ export class Outbox {
     const previous = this.#log.get(item.key)?.memory;
     const timeout = new AbortController();
     const cancelTimeout = clock.after(TRY_TIMEOUT_MS, () =>
-      timeout.abort(new Error("no answer within 30 s")),
+      timeout.abort(
+        new AlertsError("ALERTS_NOTIFY_UNREACHABLE", "no answer within 30 s", { retryable: true }),
+      ),
     );
     const signal = AbortSignal.any([this.#abort.signal, timeout.signal]);
+    const { receiver } = item.notification;
+    const startedMs = performance.now();
     try {
-      const memory = await notifier.notify({ ...item.notification, previous, attempt }, signal);
+      const memory = await endedBy(
+        signal,
+        notifier.notify({ ...item.notification, previous, attempt }, signal),
+      );
       gate.succeeded();
       await this.#sent({ ...item, attempts: attempt }, notifier, memory ?? previous);
     } catch (error) {
@@ -263,19 +272,17 @@ export class Outbox {
       const isRetryable = error instanceof AlertsError ? error.retryable : true;
       const retryAfterMs = error instanceof AlertsError ? error.retryAfterMs : undefined;
       const nowMs = clock.now();
+      const fault = faultOf(error);
       this.counts.failedTries++;
+      this.totals.failed(item.key, receiver, fault);
       if (isRetryable) gate.failed(nowMs, retryAfterMs);
       const message = messageOf(error);
-      const fields = {
-        notifier: notifier.destination,
-        receiver: item.notification.receiver,
-        attempt,
-        error: message,
-      };
+      const fields = { notifier: notifier.destination, receiver, attempt, error: message };
       const isExpired = nowMs - item.notification.createdAtMs > this.#deps.expireAfterMs;
       if (!isRetryable || isExpired) {
         logger.error({ ...fields, isExpired }, "notification given up, see the list of dead notifications");
-        this.#giveUp({ ...item, attempts: attempt }, message, notifier.destination);
+        const reason = isRetryable ? "expired" : fault;
+        this.#giveUp({ ...item, attempts: attempt }, message, notifier.destination, reason);
         return;
       }
       logger.warn(fields, "notification failed, will retry");
@@ -291,6 +298,7 @@ export class Outbox {
         });
     } finally {
       cancelTimeout();
+      this.totals.tried(item.key, receiver, performance.now() - startedMs);
     }
   }
 
@@ -300,6 +308,7 @@ export class Outbox {
     // Only if nothing newer took its place while it was under way.
     if (this.#waiting.get(item.key)?.notification.id === item.notification.id) this.#waiting.delete(item.key);
     this.counts.sent++;
+    this.totals.sent(item.key, item.notification.receiver);
     this.#done.push(this.#recordOf(item, "sent", undefined, notifier.destination));
     if (this.#done.length > KEPT_RECORDS) this.#done = this.#done.slice(-KEPT_RECORDS);
     const atMs = this.#deps.clock.now();
@@ -312,7 +321,7 @@ export class Outbox {
     } as SentRecord);
   }
 
-  #giveUp(item: OutboxItem, error: string, destination: string): void {
+  #giveUp(item: OutboxItem, error: string, destination: string, fault: DeliveryFault): void {
     if (this.#waiting.get(item.key)?.notification.id === item.notification.id) this.#waiting.delete(item.key);
     const delivery = this.#recordOf(item, "dead", error, destination);
     this.#dead.delete(item.key);
@@ -322,6 +331,7 @@ export class Outbox {
       this.#dead.delete(key);
     }
     this.counts.dead++;
+    this.totals.gaveUp(item.key, item.notification.receiver, fault);
     void this.#write({
       kind: "notification.dead",
       atMs: this.#deps.clock.now(),
@@ -372,6 +382,16 @@ export class Outbox {
       );
     }
   }
+}
+
+/** What was asked for, or the abort, whichever comes first: a notifier that does not listen must not hold up the rest. */
+function endedBy<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error("aborted"));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
 }
 
 interface QueuedRecord extends JournalRecord {

@@ -254,7 +254,8 @@ export function outboxKey(
   receiver: string,
   entry: Pick<ReceiverEntry, "type" | "index">,
 ): string {
-  return `${group}#${receiver}/${entry.type}/${entry.index}`;
+  // The last # of a key divides group and receiver, so a name such as "slack #oncall" must not bring its own.
+  return `${group}#${receiver.replaceAll("#", "%23")}/${entry.type}/${entry.index}`;
 }
 
 function fingerprintOf(alert: RoutedAlert): string {

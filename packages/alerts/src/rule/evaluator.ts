@@ -26,6 +26,7 @@ export interface EvaluatorDeps {
 }
 
 const EVIDENCE_TIMEOUT_MS = 500;
+const CLOSE_PATIENCE_MS = 5_000;
 /** When everything fires at once, the first ones tell enough. */
 const MAX_EXPLAINED = 20;
 
@@ -53,6 +54,7 @@ export class SourceEvaluator {
   readonly source: AlertRuleSource;
   readonly #deps: EvaluatorDeps;
   readonly #health = new Map<string, Omit<RuleStatus, "rule" | "alerts">>();
+  readonly #abort = new AbortController();
   #cancel: Cancel | undefined;
   #running: Promise<void> | undefined;
   #isClosed = false;
@@ -60,6 +62,7 @@ export class SourceEvaluator {
   #refreshedAtMs: UnixMs;
   #missed = 0;
   #evaluations = 0;
+  readonly #rules = { evaluations: 0, failures: 0 };
   #lastDurationMs = 0;
   #lastAtMs: UnixMs | undefined;
 
@@ -76,6 +79,15 @@ export class SourceEvaluator {
 
   get evaluations(): number {
     return this.#evaluations;
+  }
+
+  /** Evaluations of single rules, recording rules included, and how many of them failed. */
+  get ruleCounts(): { readonly evaluations: number; readonly failures: number } {
+    const { evaluations, failures } = this.source.recorded ?? { evaluations: 0, failures: 0 };
+    return {
+      evaluations: this.#rules.evaluations + evaluations,
+      failures: this.#rules.failures + failures,
+    };
   }
 
   get lastDurationMs(): number {
@@ -104,10 +116,24 @@ export class SourceEvaluator {
     this.#schedule();
   }
 
+  /**
+   * Stops after the rule in hand; what it answers is not taken any more. A query or a disk that never answers is left
+   * behind after a while, so that no rule can keep a collector from ending or from taking other rules.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancel?.();
-    await this.#running;
+    this.#abort.abort();
+    if (!this.#running) return;
+    let cancel: Cancel = () => {};
+    const patience = new Promise<void>((resolve) => {
+      cancel = this.#deps.clock.after(CLOSE_PATIENCE_MS, () => {
+        this.#deps.logger.warn({ source: this.source.name }, "an evaluation does not end and is left behind");
+        resolve();
+      });
+    });
+    await Promise.race([this.#running, patience]);
+    cancel();
   }
 
   /** Slots are spread by the source's name, so that a thousand groups do not all start at the full minute. */
@@ -164,7 +190,9 @@ export class SourceEvaluator {
     const { store } = this.#deps;
     const changes: Change[] = [];
     const seen = new Set<string>();
-    for await (const result of await this.source.evaluate(nowMs)) {
+    for await (const result of await this.source.evaluate(nowMs, this.#abort.signal)) {
+      // An abort looks like a failed query, and says nothing about the rule.
+      if (this.#isClosed) break;
       seen.add(result.rule.id);
       const changed = this.#step(result, nowMs);
       for (const tracked of changed) changes.push({ ruleId: result.rule.id, tracked });
@@ -249,6 +277,8 @@ export class SourceEvaluator {
     const generatorUrl = `${this.#deps.externalUrl}${rule.path ?? graphPath(rule.condition)}`;
     const step = stepRule(rule, before, result.outcome, nowMs, { source: this.source.name, generatorUrl });
     this.#deps.store.set(this.source.name, rule.id, step.alerts);
+    this.#rules.evaluations++;
+    if (step.error) this.#rules.failures++;
     const known = this.#health.get(rule.id);
     if (step.error && known?.error !== step.error.message) {
       this.#deps.logger.warn(

@@ -1,5 +1,11 @@
 import { type Labels, type Logger, labelsKey, messageOf, silentLogger, type UnixMs } from "@tocsin/model";
-import { type InstantResult, type Queryable, STALE_MARKER, type VectorSample } from "@tocsin/promql";
+import {
+  type InstantResult,
+  type Queryable,
+  type QueryOptions,
+  STALE_MARKER,
+  type VectorSample,
+} from "@tocsin/promql";
 import { AlertsError } from "../errors.js";
 import {
   expandRuleTemplate,
@@ -43,6 +49,9 @@ export class RuleGroupSource implements AlertRuleSource {
   readonly #deps: RuleGroupDeps;
   readonly #steps: readonly Step[];
   readonly #alertRules: readonly AlertRule[];
+  /** Of the evaluation that is under way; a source is evaluated once at a time. */
+  #query: QueryOptions = {};
+  readonly recorded = { evaluations: 0, failures: 0 };
 
   constructor(group: LoadedGroup, deps: RuleGroupDeps) {
     this.group = group;
@@ -65,7 +74,8 @@ export class RuleGroupSource implements AlertRuleSource {
       const base = `${rule.name}{${labelsKey(rule.labels)}}`;
       const count = ids.get(base) ?? 0;
       ids.set(base, count + 1);
-      return { kind: "alert", rule, alertRule: alertRuleOf(rule, count === 0 ? base : `${base}#${count}`) };
+      const id = count === 0 ? base : `${base}#${count}`;
+      return { kind: "alert", rule, alertRule: alertRuleOf(rule, id, group.limit) };
     });
     this.#alertRules = this.#steps.flatMap((step) => (step.kind === "alert" ? [step.alertRule] : []));
   }
@@ -79,8 +89,9 @@ export class RuleGroupSource implements AlertRuleSource {
     return this.#steps.flatMap((step) => (step.kind === "record" ? [step] : []));
   }
 
-  async *evaluate(nowMs: UnixMs): AsyncIterable<RuleResult> {
+  async *evaluate(nowMs: UnixMs, signal?: AbortSignal): AsyncIterable<RuleResult> {
     const queryAtMs = nowMs - (this.group.queryOffsetMs ?? 0);
+    this.#query = signal ? { signal } : {};
     for (const step of this.#steps) {
       const startedMs = performance.now();
       if (step.kind === "record") {
@@ -96,13 +107,7 @@ export class RuleGroupSource implements AlertRuleSource {
 
   async #alert({ rule, alertRule }: AlertStep, nowMs: UnixMs, queryAtMs: UnixMs): Promise<RuleOutcome> {
     try {
-      const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs));
-      if (this.group.limit > 0 && vector.length > this.group.limit) {
-        throw new AlertsError(
-          "ALERTS_RULE_FAILED",
-          `The rule gives ${vector.length} alerts, and the group allows ${this.group.limit}.`,
-        );
-      }
+      const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs, this.#query));
       if (vector.length === 0 && alertRule.onNoData !== "ok" && (await this.#isWithoutData(rule, queryAtMs)))
         return { kind: "no-data" };
       const samples: ActiveSample[] = [];
@@ -166,16 +171,18 @@ export class RuleGroupSource implements AlertRuleSource {
       return failed(error);
     }
     const query = async (expression: string): Promise<QuerySample[]> =>
-      vectorOf(await this.#deps.queryable.instantQuery(expression, queryAtMs)).map(({ labels, value }) => ({
-        labels,
-        value,
-      }));
+      vectorOf(await this.#deps.queryable.instantQuery(expression, queryAtMs, this.#query)).map(
+        ({ labels, value }) => ({
+          labels,
+          value,
+        }),
+      );
     return expandRuleTemplate(text, data, query, nowMs).catch(failed);
   }
 
   async #isWithoutData(rule: LoadedRule, queryAtMs: UnixMs): Promise<boolean> {
     for (const selector of selectorsOf(rule.expr)) {
-      const found = await this.#deps.queryable.instantQuery(`count(${selector})`, queryAtMs);
+      const found = await this.#deps.queryable.instantQuery(`count(${selector})`, queryAtMs, this.#query);
       if (vectorOf(found).length > 0) return false;
     }
     return true;
@@ -183,12 +190,13 @@ export class RuleGroupSource implements AlertRuleSource {
 
   async #record(step: RecordStep, queryAtMs: UnixMs): Promise<void> {
     const { rule } = step;
+    this.recorded.evaluations++;
     try {
-      const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs));
+      const vector = vectorOf(await this.#deps.queryable.instantQuery(rule.expr, queryAtMs, this.#query));
       if (this.group.limit > 0 && vector.length > this.group.limit) {
         throw new AlertsError(
           "ALERTS_RULE_FAILED",
-          `The rule gives ${vector.length} series, and the group allows ${this.group.limit}.`,
+          `The rule gives ${vector.length} series and its group allows ${this.group.limit}, so none is recorded.`,
         );
       }
       const recorded = new Map<string, Labels>();
@@ -213,6 +221,7 @@ export class RuleGroupSource implements AlertRuleSource {
       step.error = undefined;
     } catch (error) {
       const message = messageOf(error);
+      this.recorded.failures++;
       if (step.error !== message)
         (this.#deps.logger ?? silentLogger).warn(
           { source: this.name, rule: rule.name, error: message },
@@ -243,7 +252,7 @@ interface RecordStep {
 
 type Step = AlertStep | RecordStep;
 
-function alertRuleOf(rule: LoadedRule, id: string): AlertRule {
+function alertRuleOf(rule: LoadedRule, id: string, limit: number): AlertRule {
   return {
     name: rule.name,
     id,
@@ -251,6 +260,7 @@ function alertRuleOf(rule: LoadedRule, id: string): AlertRule {
     keepFiringForMs: rule.keepFiringForMs,
     onNoData: rule.onNoData,
     onError: rule.onError,
+    limit,
     labels: rule.labels,
     annotations: rule.annotations,
     actions: rule.actions,

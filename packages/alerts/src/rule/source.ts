@@ -21,6 +21,8 @@ export interface AlertRule {
   /** Labels and annotations of the rule itself, for alerts that have no sample (no-data, error). */
   readonly labels: Labels;
   readonly annotations: Labels;
+  /** Most alerts, pending ones included, that the rule may have; beyond it the rule fails and has none. 0: no limit. */
+  readonly limit?: number;
   /** Names of actions to consider when an alert of this rule fires. */
   readonly actions: readonly string[];
   /** The condition in the words of the config: the PromQL expression, or the SLO's window pair. */
@@ -66,9 +68,13 @@ export interface AlertRuleSource {
   readonly intervalMs: number;
   /** The rules as they stand now; shown, and used to forget the alerts of rules that are gone. */
   rules(): readonly AlertRule[];
+  /** Recording rules evaluated so far, and how many of those evaluations failed; for metrics. */
+  readonly recorded?: { readonly evaluations: number; readonly failures: number };
   /**
    * Evaluates every rule as of `nowMs`, in order. A failed rule is an outcome, not an exception. An async
    * iterable lets the state of one rule be written before the next is evaluated, which rule groups need.
+   *
+   * @param signal aborted when nobody wants the results any more
    */
-  evaluate(nowMs: UnixMs): Promise<readonly RuleResult[]> | AsyncIterable<RuleResult>;
+  evaluate(nowMs: UnixMs, signal?: AbortSignal): Promise<readonly RuleResult[]> | AsyncIterable<RuleResult>;
 }

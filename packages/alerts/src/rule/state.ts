@@ -53,9 +53,35 @@ export function stepRule(
     case "samples": {
       const duplicate = duplicateOf(rule, outcome.samples);
       if (duplicate) return stepError(rule, alerts, duplicate, nowMs, context);
-      return { ...advance(rule, alerts, outcome.samples, nowMs, context), health: "ok", error: undefined };
+      const step = advance(rule, alerts, outcome.samples, nowMs, context);
+      const limit = rule.limit ?? 0;
+      const count = limit > 0 ? activeCount(step.alerts) : 0;
+      if (count > limit) return stepOverLimit(rule, alerts, count, nowMs, context);
+      return { ...step, health: "ok", error: undefined };
     }
   }
+}
+
+function activeCount(alerts: RuleAlerts): number {
+  let count = 0;
+  for (const { alert } of alerts.values()) if (alert.state !== "resolved") count++;
+  return count;
+}
+
+/** As in Prometheus: a rule with more alerts than its group allows has none at all, and fails. */
+function stepOverLimit(
+  rule: AlertRule,
+  alerts: RuleAlerts,
+  count: number,
+  nowMs: UnixMs,
+  context: StepContext,
+): RuleStep {
+  const error = new Error(
+    `The rule "${rule.name}" has ${count} alerts and its group allows ${rule.limit}, so all of them are dropped. Raise the group's limit, or aggregate in the expression.`,
+  );
+  const dropped = advance({ ...rule, keepFiringForMs: 0 }, alerts, [], nowMs, context);
+  const step = stepError(rule, dropped.alerts, error, nowMs, context);
+  return { ...step, changed: [...dropped.changed, ...step.changed] };
 }
 
 /** A rule that cannot be evaluated keeps its alerts: not knowing is no reason to say that all is well. */

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "@tocsin/model";
 import { afterEach, expect, test } from "vitest";
+import type { Command } from "../cli/command.js";
+import { reload } from "../cli/reload.js";
 import { startCollector } from "../collector.js";
 import { configError } from "../config/load.js";
 import { loadSetup } from "../config/setup.js";
@@ -57,6 +59,21 @@ async function collector(files: Record<string, string>) {
   return { write, get, until, base };
 }
 
+async function run(command: Command, args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await command.run(args, {
+    env: {},
+    cwd: "/",
+    out: (text) => void out.push(text),
+    err: (text) => void err.push(text),
+    isTerminal: false,
+    signal: new AbortController().signal,
+    onReload: () => {},
+  });
+  return { code, out: out.join(""), err: err.join("") };
+}
+
 const CONFIG = `listen: { api: "127.0.0.1:0", otlp_http: "127.0.0.1:0", otlp_grpc: "127.0.0.1:0" }
 store: none
 rule_files: ["rules*.yml"]
@@ -107,9 +124,18 @@ test("rule files are evaluated and seen in every API, and a reload keeps what fi
     error: expect.stringMatching(/rules\.yml:8:\d+ error\[promql\/parse\]/),
   });
   expect(await get("/api/v1/alerts")).toMatchObject([{ id: alert!.id, state: "firing" }]);
+  expect(await get("/api/v1/status")).toMatchObject({
+    reload: { error: expect.stringMatching(/rules\.yml:8/), failedAt: expect.any(String) },
+  });
+  const cli = await run(reload, ["--url", base]);
+  expect(cli).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/rules\.yml:8.*goes on with what it had/s),
+  });
 
   await write("rules.yml", RULES.replace("name: g", "name: g\n    limit: 9"));
-  expect((await fetch(`${base}/api/v1/reload`, { method: "POST" })).status).toBe(200);
+  expect(await run(reload, ["--url", base])).toMatchObject({ code: 0 });
+  expect(await get("/api/v1/status")).toMatchObject({ reload: { error: null } });
   expect(await get("/prometheus/api/v1/rules")).toMatchObject({ data: { groups: [{}, { limit: 9 }] } });
   expect(await get("/api/v1/alerts")).toMatchObject([{ id: alert!.id, state: "firing" }]);
 });
@@ -123,4 +149,32 @@ test("a collector with a faulty rule file does not start, and says every fault",
   await expect(collector(files)).rejects.toThrow(
     /rules\.yml:1:\d+ error.*am\.yml:1:\d+ error.*there is no receiver "nobody"/s,
   );
+});
+
+test("what alerting does can be seen in /metrics, and external labels and URL in what it sends", async () => {
+  const { until, base } = await collector({
+    "tocsin.yaml": `${CONFIG}external_labels: { cluster: eu }\nexternal_url: https://tocsin.example/\n`,
+    "rules.yml": RULES.replace("is {{ $value }}", "{{ $externalLabels.cluster }} {{ externalURL }}"),
+  });
+  expect(await until<object[]>("/alertmanager/api/v2/alerts", ({ length }) => length > 0)).toMatchObject([
+    {
+      labels: { alertname: "Always", cluster: "eu" },
+      annotations: { summary: "eu https://tocsin.example" },
+      generatorURL: expect.stringMatching(/^https:\/\/tocsin\.example\/graph/),
+    },
+  ]);
+  const metrics = await (await fetch(`${base}/metrics`)).text();
+  const group = String.raw`rule_group="[^"]*rules\.yml;g"`;
+  for (const line of [
+    `tocsin_rule_group_iterations_total\\{${group}\\} [1-9]`,
+    `tocsin_rule_group_iterations_missed_total\\{${group}\\} 0`,
+    `tocsin_rule_group_interval_seconds\\{${group}\\} 1`,
+    `tocsin_rule_evaluations_total\\{${group}\\} [2-9]`,
+    `tocsin_rule_evaluation_failures_total\\{${group}\\} 0`,
+    String.raw`tocsin_alerts\{state="firing"\} 1`,
+    String.raw`tocsin_alerts_routed\{state="active"\} 1`,
+    String.raw`tocsin_silences\{state="active"\} 0`,
+    "tocsin_config_last_reload_successful 1",
+  ])
+    expect(metrics).toMatch(new RegExp(`^${line}`, "m"));
 });

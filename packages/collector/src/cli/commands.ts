@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   tail: async () => (await import("./tail.js")).tail,
   alert: async () => (await import("./alert.js")).alert,
   silence: async () => (await import("./silence.js")).silence,
+  reload: async () => (await import("./reload.js")).reload,
   action: async () => (await import("./action.js")).action,
   deploy: async () => (await import("./deploy.js")).deploy,
   doctor: async () => (await import("./doctor.js")).doctor,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { type Logger, messageOf, systemClock } from "@tocsin/model";
+import { systemClock } from "@tocsin/model";
 import { formatProblem } from "@tocsin/model/config";
-import { type Bound, type Collector, startCollector } from "../collector.js";
+import { type Bound, startCollector } from "../collector.js";
 import { baseFolder } from "../config/file-pattern.js";
 import { configError, sourceOf } from "../config/load.js";
 import { type CollectorConfig, Mode } from "../config/schema.js";
@@ -20,6 +20,7 @@ const FLAGS = {
   "otlp-grpc-port": { type: "string" },
   port: { type: "string" },
   forward: { type: "string", multiple: true },
+  watch: { type: "boolean" },
   json: { type: "boolean" },
 } as const;
 
@@ -37,6 +38,7 @@ Runs the collector until it is told to end (Ctrl-C, SIGTERM).
   --otlp-grpc-port N      OTLP/gRPC (default 4317)
   --port N                page and APIs (default 4319)
   --forward URL           pass OTLP on to http(s):// or grpc(s)://; again for a stand-in
+  --watch                 read the configuration again when one of its files changes
   --json                  print what was bound as one line of JSON
 
 Port 0 takes any free one.`,
@@ -55,7 +57,8 @@ Port 0 takes any free one.`,
       logger,
     });
     announce(collector.bound, { dataDir, json: flags.json === true }, io);
-    io.onReload(() => void reload(collector, logger));
+    // What is wrong is logged by the collector, which goes on with what it has.
+    io.onReload(() => void collector.reload().catch(() => {}));
     await aborted(io.signal);
     await collector.close();
     return ExitCode.good;
@@ -77,15 +80,6 @@ async function readSetup(flags: UpFlags, io: CommandIo): Promise<Setup> {
   return { ...setup, config: withFlags(setup.config, flags) };
 }
 
-/** On SIGHUP; a bad file leaves what runs as it is. */
-async function reload(collector: Collector, logger: Logger): Promise<void> {
-  try {
-    await collector.reload();
-  } catch (error) {
-    logger.error({ error: messageOf(error) }, "configuration not taken; the old one stays in use");
-  }
-}
-
 /** Flags win over the file. */
 function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {
   const mode = flags.mode === undefined ? config.mode : readMode(flags.mode);
@@ -95,6 +89,7 @@ function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {
   return {
     ...config,
     mode,
+    reload_on_change: flags.watch ?? config.reload_on_change,
     forward: { ...config.forward, endpoints: flags.forward ?? config.forward.endpoints },
     listen: {
       ...listen,

@@ -37,6 +37,25 @@ export const CollectorConfig = z.strictObject({
   metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
   scrape_configs: ScrapeConfigs,
   remote_write: RemoteWriteConfigs,
+  external_labels: z
+    .record(z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/, "write a label name, such as cluster."), z.string())
+    .default({})
+    .describe(
+      "Labels of this collector, such as cluster or region: added to alerts on their way out unless they have them, and seen by templates of rules as $externalLabels.",
+    ),
+  external_url: z
+    .url()
+    .transform((url) => url.replace(/\/$/, ""))
+    .optional()
+    .describe(
+      "Where people reach the page, for links in messages. Default: the address that it is bound to.",
+    ),
+  reload_on_change: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Read the configuration again when this file, or one that it names, changes; a file with a fault changes nothing.",
+    ),
   evaluation_interval: duration()
     .default(15_000)
     .describe("How often rule groups without an interval of their own are evaluated."),

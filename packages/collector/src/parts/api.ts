@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from "node:http";
 import type { Router } from "express";
 import { createRulesView } from "../alerting/rules-view.js";
 import { actionsRoutes } from "../api/actions.js";
+import { iso } from "../api/actions-json.js";
 import { alertmanagerRoutes } from "../api/alertmanager.js";
 import { alertsRoutes } from "../api/alerts.js";
 import { createApp } from "../api/app.js";
@@ -27,6 +28,7 @@ import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
 import type { Memory } from "./memory.js";
 import type { PartContext } from "./parts.js";
+import type { Reloading, ReloadStatus } from "./reloading.js";
 import type { Watch } from "./watch.js";
 
 /** The server of page and APIs: it holds its port from the start, and answers "starting" until it is told what to serve. */
@@ -71,7 +73,7 @@ export function urlOf({ host, port }: Address): string {
 export interface ApiDeps extends PartContext {
   readonly authenticator: Authenticator;
   readonly bound: { readonly api: Address; readonly otlpHttp: Address };
-  readonly reload: () => Promise<void>;
+  readonly reloading: Reloading;
   /** Undefined where nothing is kept. */
   readonly keep: Keep | undefined;
   readonly memory: Memory;
@@ -101,6 +103,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     readiness,
     wrongDoor: door,
     parts: {
+      reload: () => reloadJson(deps.reloading.status),
       otlp: () => ({ http: otlpUrl }),
       receive: () => ({ refused: deps.intake.refusedSenders() }),
       spool: () => deps.spool.status(),
@@ -117,7 +120,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   const tocsin: Router[] = [
     status,
     openApiRoutes(),
-    reloadRoutes(deps.reload),
+    reloadRoutes(() => deps.reloading.reload()),
     tracesRoutes(stored),
     logsRoutes(stored),
     servicesRoutes({ signals, clock }),
@@ -162,6 +165,10 @@ export function createApi(deps: ApiDeps): RequestListener {
       },
     ],
   });
+}
+
+function reloadJson({ loadedAtMs, failed }: ReloadStatus): object {
+  return { loadedAt: iso(loadedAtMs), failedAt: iso(failed?.atMs), error: failed?.error ?? null };
 }
 
 async function storeStatus(keep: Keep | undefined): Promise<object> {

@@ -11,6 +11,7 @@ import {
 } from "@tocsin/alerts";
 import { parseDuration } from "@tocsin/model";
 import { createEvidenceCollector, type Replay, replayEvidence } from "../alerting/evidence.js";
+import { registerAlertingMetrics } from "../alerting/metrics.js";
 import type { Setup } from "../config/setup.js";
 import { FileJournal } from "../journal/index.js";
 import { SloAlertSource } from "../slo/alert-source.js";
@@ -40,15 +41,16 @@ export interface Watch {
  * Builds alerting and the action runner over one journal, so that what was decided before a restart is known after it.
  *
  * @param store where failing traces are looked up; undefined while there is none
- * @param externalUrl base URL of the page, for links in messages
+ * @param boundUrl where the page is bound, for links in messages unless the configuration says where people reach it
  */
 export async function createWatch(
   context: PartContext,
   memory: Memory,
   store: () => Store | undefined,
-  externalUrl: string,
+  boundUrl: string,
 ): Promise<Watch> {
   const { config, clock, logger, closers } = context;
+  const externalUrl = config.external_url ?? boundUrl;
   const journal = closers.add(
     "journal",
     await FileJournal.open({ path: join(context.dataDir, "journal.log"), clock, logger }),
@@ -76,6 +78,7 @@ export async function createWatch(
           queryable: memory.queryable,
           appendSamples,
           externalUrl,
+          externalLabels: setup.config.external_labels,
           defaultIntervalMs: setup.config.evaluation_interval,
           logger,
         }),
@@ -86,6 +89,7 @@ export async function createWatch(
     config: setup.alerting,
     ruleSources: ruleSources(setup),
     templateSources: setup.templateSources,
+    externalLabels: setup.config.external_labels,
   });
   const alerting = closers.add(
     "alerting",
@@ -102,6 +106,7 @@ export async function createWatch(
       logger,
     }),
   );
+  registerAlertingMetrics(alerting, clock, context.registry);
   return {
     alerting,
     runner,

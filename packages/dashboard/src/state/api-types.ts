@@ -150,6 +150,15 @@ export interface ActionRun {
   readonly verifiedAt: string | null;
 }
 
+export interface Status {
+  /** How the configuration was last read again; absent in older collectors. */
+  readonly reload?: {
+    readonly loadedAt: string;
+    readonly failedAt: string | null;
+    readonly error: string | null;
+  };
+}
+
 export interface Catalogue {
   readonly stopped: { readonly by: string; readonly reason: string; readonly since: string } | null;
   readonly actions: readonly {

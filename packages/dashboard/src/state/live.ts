@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo } from "./api-types.js";
+import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo, Status } from "./api-types.js";
 import { ask } from "./collector.js";
 import { route } from "./route.js";
 
@@ -23,6 +23,7 @@ export const actions = signal<Shown<readonly ActionRun[]>>(nothing);
 export const catalogue = signal<Shown<Catalogue>>(nothing);
 /** The alert that is looked at, with its evidence. */
 export const explanation = signal<Shown<Explanation>>(nothing);
+export const status = signal<Shown<Status>>(nothing);
 
 /** Whether the page keeps itself up to date. */
 export const isLive = signal(true);
@@ -82,6 +83,7 @@ export async function refresh(): Promise<void> {
     load(actions, "/api/v1/actions?limit=100", isList),
     load(catalogue, "/api/v1/actions/catalogue", isObject),
     loadExplanation(),
+    load(status, "/api/v1/status", isObject),
   ]);
   nowMs.value = Date.now();
 }

@@ -1,0 +1,32 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { filesMatching } from "./file-pattern.js";
+import type { Setup } from "./setup.js";
+
+/**
+ * A text that changes whenever a file of a configuration changes, appears or goes. Links are followed, so that a
+ * mounted ConfigMap, whose files are links that are swapped, is seen to change. Polled: notices of the file system do
+ * not come over network mounts.
+ */
+export async function watchedSignature(setup: Setup): Promise<string> {
+  const { config, folder, file } = setup;
+  const { config_file } = config.alerting;
+  const patterns = [
+    ...config.rule_files,
+    ...config.slo_files,
+    ...setup.alerting.templates,
+    ...(config_file === undefined ? [] : [config_file]),
+  ];
+  const matching = await Promise.all(patterns.map((pattern) => filesMatching(resolve(folder, pattern))));
+  const files = [...new Set([...(file === undefined ? [] : [file]), ...matching.flat()])].sort();
+  return (await Promise.all(files.map(lineOf))).join("\n");
+}
+
+async function lineOf(file: string): Promise<string> {
+  try {
+    const { mtimeMs, size, ino } = await stat(file);
+    return `${file} ${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return `${file} -`;
+  }
+}
