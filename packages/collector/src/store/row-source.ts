@@ -12,6 +12,7 @@ import type { Block } from "./native/block.js";
 import { LogBlock } from "./native/log-block.js";
 import { SpanBlock } from "./native/span-block.js";
 import type { TimeWindow } from "./native/time-window.js";
+import type { Shards } from "./shards.js";
 import type { SqlParams } from "./sql.js";
 
 /** A condition that one row fulfils, for asking whether it is there. */
@@ -27,8 +28,15 @@ export interface RowSource<C extends { readonly rowCount: number }> {
   readonly block: Block;
   decode(body: Buffer): C;
   timeMs(columns: C, row: number, receivedAtMs: UnixMs): UnixMs;
-  /** Adds the rows in the window to the block. */
-  append(columns: C, window: TimeWindow, receivedAtMs: UnixMs): void;
+  /** Adds the rows in the window that are wanted (all where nothing is said) to the block. */
+  append(
+    columns: C,
+    window: TimeWindow,
+    receivedAtMs: UnixMs,
+    isWanted: ((row: number) => boolean) | undefined,
+  ): void;
+  /** Which of several shards a row belongs to; undefined where its batch decides. */
+  shardOf(columns: C, row: number, shards: Shards): number | undefined;
   landmark(columns: C, row: number, receivedAtMs: UnixMs): Landmark;
 }
 
@@ -40,7 +48,9 @@ export function spanSource(): RowSource<SpanColumns> {
     block: spans.block,
     decode: (body) => decodeTraces(body),
     timeMs: (columns, row) => columns.startTimeMs[row],
-    append: (columns, window) => spans.append(columns, window),
+    append: (columns, window, _receivedAtMs, isWanted) => spans.append(columns, window, isWanted),
+    // A trace lies whole on one shard, so that joins within it and pages over traces need only that shard.
+    shardOf: ({ bytes, traceId }, row, shards) => shards.ofTrace(bytes, traceId[row]),
     landmark: ({ bytes, traceId, spanId, startTime }, row) => ({
       where:
         "TraceId = {trace:String} AND SpanId = {span:String} AND Timestamp = fromUnixTimestamp64Nano({time:Int64})",
@@ -61,7 +71,8 @@ export function logSource(): RowSource<LogColumns> {
     block: logs.block,
     decode: (body) => decodeLogs(body),
     timeMs: (columns, row, receivedAtMs) => columns.timeMs[row] || receivedAtMs,
-    append: (columns, window, receivedAtMs) => logs.append(columns, window, receivedAtMs),
+    append: (columns, window, receivedAtMs, isWanted) => logs.append(columns, window, receivedAtMs, isWanted),
+    shardOf: () => undefined,
     landmark: (columns, row, receivedAtMs) => {
       const time = columns.time[row] || columns.observedTime[row];
       const nanos = time === 0 ? BigInt(Math.round(receivedAtMs)) * 1_000_000n : nanosAt(columns.bytes, time);

@@ -1,8 +1,13 @@
 import type { Sql, SqlOptions } from "./sql.js";
 
+/** FNV-1a with 32 bits. Changing it moves traces to other shards while they go on. */
+const HASH_SEED = 0x811c9dc5;
+const HASH_PRIME = 0x01000193;
+
 /**
- * One engine, or several that know nothing of each other. Each batch goes to one of them, told by its token, so that a
- * repeat meets its first try; every read asks all of them.
+ * One engine, or several that know nothing of each other. Every read asks all of them, and fails when one of them does:
+ * half an answer looks like a whole one. A span goes where its trace id says, so that a trace lies whole on one of them;
+ * everything else where its batch's token says, so that a repeat meets its first try.
  */
 export class Shards {
   readonly all: readonly Sql[];
@@ -15,17 +20,38 @@ export class Shards {
   }
 
   forToken(token: string): Sql {
-    let hash = 0x811c9dc5;
-    for (let at = 0; at < token.length; at++) hash = Math.imul(hash ^ token.charCodeAt(at), 0x01000193);
-    const shard = this.all[(hash >>> 0) % this.all.length];
-    if (shard === undefined) throw new RangeError("There is no shard.");
+    return this.at(this.ofToken(token));
+  }
+
+  at(number: number): Sql {
+    const shard = this.all[number];
+    if (shard === undefined) throw new RangeError("There is no such shard.");
     return shard;
+  }
+
+  /** Number of the shard of what a token names. */
+  ofToken(token: string): number {
+    let hash = HASH_SEED;
+    for (let at = 0; at < token.length; at++) hash = Math.imul(hash ^ token.charCodeAt(at), HASH_PRIME);
+    return (hash >>> 0) % this.all.length;
+  }
+
+  /** Number of the shard of the trace whose id stands at a place in some bytes. */
+  ofTrace(bytes: Uint8Array, traceIdAt: number): number {
+    if (this.all.length === 1) return 0;
+    let hash = HASH_SEED;
+    for (let at = traceIdAt; at < traceIdAt + 16; at++) hash = Math.imul(hash ^ bytes[at], HASH_PRIME);
+    return (hash >>> 0) % this.all.length;
   }
 
   /** The rows of every shard, one shard after the other; whoever needs an order or a limit applies it again. */
   async query<Row>(sql: string, options?: SqlOptions): Promise<Row[]> {
-    const answers = await Promise.all(this.all.map((shard) => shard.query<Row>(sql, options)));
-    return answers.flat();
+    return (await this.queryEach<Row>(sql, options)).flat();
+  }
+
+  /** The same, a list for each shard. */
+  queryEach<Row>(sql: string, options?: SqlOptions): Promise<Row[][]> {
+    return Promise.all(this.all.map((shard) => shard.query<Row>(sql, options)));
   }
 
   /** The same as RowBinary, one buffer for each shard. */

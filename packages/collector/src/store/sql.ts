@@ -17,6 +17,8 @@ export interface SqlOptions {
 
 /** What the store asks of an engine: its own statements, values always apart from them. */
 export interface Sql {
+  /** Where it asks, for messages and status. */
+  readonly address: string;
   /** @throws {CollectorError} STORE_NOT_READY, STORE_QUERY_FAILED, STORE_QUERY_LIMIT, STORE_QUERY_CANCELLED */
   query<Row>(sql: string, options?: SqlOptions): Promise<Row[]>;
   /** The same with the rows as ClickHouse's RowBinary: for numbers that must keep their bits. */
@@ -83,6 +85,12 @@ export class ClickHouseSql implements Sql {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
+  /** Where it asks, without what is secret. */
+  get address(): string {
+    const endpoint = this.#endpoint();
+    return endpoint === undefined ? "an engine that is being started" : new URL(endpoint.url).origin;
+  }
+
   async query<Row>(sql: string, options: SqlOptions = {}): Promise<Row[]> {
     const client = this.#client();
     try {
@@ -91,7 +99,7 @@ export class ClickHouseSql implements Sql {
       const answer = await client.query({ query: sql, format: "JSONEachRow", ...this.#readOptions(options) });
       return await answer.json<Row>();
     } catch (error) {
-      throw queryError(error, options.signal);
+      throw queryError(error, options.signal, this.address);
     }
   }
 
@@ -107,7 +115,7 @@ export class ClickHouseSql implements Sql {
       for await (const chunk of stream) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks);
     } catch (error) {
-      throw queryError(error, options.signal);
+      throw queryError(error, options.signal, this.address);
     }
   }
 
@@ -137,7 +145,7 @@ export class ClickHouseSql implements Sql {
         abort_signal: options.signal,
       });
     } catch (error) {
-      throw queryError(error, options.signal);
+      throw queryError(error, options.signal, this.address);
     }
   }
 
@@ -152,7 +160,7 @@ export class ClickHouseSql implements Sql {
       });
       for await (const _ of stream);
     } catch (error) {
-      throw writeError(error, table);
+      throw writeError(error, table, this.address);
     }
   }
 
@@ -198,13 +206,13 @@ function connect(endpoint: SqlEndpoint): ClickHouseClient {
 /** Codes by which the engine says that a query ran into one of its limits. */
 const LIMIT_CODES = new Set(["158", "159", "160", "241", "307", "396", "202"]);
 
-function queryError(error: unknown, signal: AbortSignal | undefined): unknown {
+function queryError(error: unknown, signal: AbortSignal | undefined, address: string): unknown {
   if (signal?.aborted) {
     return new CollectorError("STORE_QUERY_CANCELLED", "The query was given up by whoever asked.", {
       cause: error,
     });
   }
-  if (!(error instanceof ClickHouseError)) return unreachable(error);
+  if (!(error instanceof ClickHouseError)) return unreachable(error, address);
   if (error.code === "394") {
     return new CollectorError("STORE_QUERY_CANCELLED", "The query was ended.", { cause: error });
   }
@@ -223,18 +231,22 @@ function queryError(error: unknown, signal: AbortSignal | undefined): unknown {
 /** Codes that say that the data itself is at fault: the same bytes would be refused again. */
 const BAD_DATA_CODES = new Set(["6", "27", "33", "41", "50", "53", "69", "70", "72", "117", "131", "349"]);
 
-function writeError(error: unknown, table: string): unknown {
-  if (!(error instanceof ClickHouseError)) return unreachable(error);
+function writeError(error: unknown, table: string, address: string): unknown {
+  if (!(error instanceof ClickHouseError)) return unreachable(error, address);
   return new CollectorError("STORE_WRITE_FAILED", `The engine refused rows for ${table}: ${error.message}`, {
     cause: error,
     retryable: !BAD_DATA_CODES.has(error.code),
   });
 }
 
-function unreachable(error: unknown): CollectorError {
+function unreachable(error: unknown, address: string): CollectorError {
   if (error instanceof CollectorError) return error;
-  return new CollectorError("STORE_NOT_READY", `The store's engine does not answer: ${messageOf(error)}`, {
-    cause: error,
-    retryable: true,
-  });
+  const message = `The store at ${address} does not answer: ${reasonOf(error)}. What arrives waits in the spool; try again when it is back.`;
+  return new CollectorError("STORE_NOT_READY", message, { cause: error, retryable: true });
+}
+
+/** What went wrong, also where the words stand in an error inside (as in those of several addresses tried in turn). */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
+  return messageOf(error);
 }

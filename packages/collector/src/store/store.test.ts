@@ -297,6 +297,7 @@ describe.skipIf(!availability.available)("store", () => {
   test("schema steps are applied once, and again after a crash between their statements", async () => {
     const applied: string[] = [];
     const sql = {
+      address: "here",
       command: async (text: string) => void applied.push(text),
       query: async () => [],
       queryBinary: async () => Buffer.alloc(0),

@@ -49,11 +49,20 @@ export interface StoreStatus {
   readonly isReady: boolean;
   /** Undefined for a ClickHouse server. */
   readonly engine: EngineStatus | undefined;
+  /** Each server with what keeps it from answering; undefined for the embedded engine. */
+  readonly servers: readonly ServerStatus[] | undefined;
   /** Undefined while the engine does not answer. */
   readonly disk: DiskUsage | undefined;
   /** Undefined for a ClickHouse server, whose disk is not ours. */
   readonly maxDiskBytes: number | undefined;
   readonly retentionDays: Readonly<Record<Signal, number>>;
+}
+
+/** One of the ClickHouse servers of a store. */
+export interface ServerStatus {
+  readonly address: string;
+  /** Null while it answers. */
+  readonly fault: string | null;
 }
 
 const COPY_PERIOD_MS = 60_000;
@@ -154,11 +163,14 @@ export class Store {
 
   async status(): Promise<StoreStatus> {
     const { engine, options, retention } = this.#parts;
-    const disk = await this.#diskUsage();
+    const usages = await this.#diskUsages();
+    const disk = wholeUsage(usages);
+    const servers = usages.map(({ address, fault }) => ({ address, fault }));
     return {
       kind: engine === undefined ? "clickhouse" : "embedded",
       isReady: disk !== undefined,
       engine: engine?.status(),
+      servers: engine === undefined ? servers : undefined,
       disk,
       maxDiskBytes: isEmbedded(options.config) ? retention.max_disk : undefined,
       retentionDays: retentionDays(retention),
@@ -195,23 +207,38 @@ export class Store {
     this.#cancels.push(keepDiskCap({ sql: first, maxBytes: retention.max_disk, clock, logger, metrics }));
   }
 
-  async #diskUsage(): Promise<DiskUsage | undefined> {
-    try {
-      const usages = await Promise.all(this.#parts.shards.all.map((shard) => diskUsage(shard)));
-      return {
-        bytes: usages.reduce((sum, usage) => sum + usage.bytes, 0),
-        tables: usages.flatMap((usage) => usage.tables),
-        oldestDay: usages
-          .flatMap((usage) => usage.oldestDay ?? [])
-          .sort()
-          .at(0),
-      };
-    } catch (error) {
-      // Being away is a state to show, not a fault of whoever asks for it.
-      if (error instanceof CollectorError) return undefined;
-      throw error;
-    }
+  #diskUsages(): Promise<(ServerStatus & { readonly usage: DiskUsage | undefined })[]> {
+    return Promise.all(
+      this.#parts.shards.all.map(async (shard) => {
+        try {
+          return { address: shard.address, fault: null, usage: await diskUsage(shard) };
+        } catch (error) {
+          // Being away is a state to show, not a fault of whoever asks for it.
+          if (!(error instanceof CollectorError)) throw error;
+          return { address: shard.address, fault: error.message, usage: undefined };
+        }
+      }),
+    );
   }
+}
+
+/** What all servers take together; undefined while one of them does not say. */
+function wholeUsage(parts: readonly { readonly usage: DiskUsage | undefined }[]): DiskUsage | undefined {
+  const usages = parts.flatMap(({ usage }) => usage ?? []);
+  if (usages.length < parts.length) return undefined;
+  const tables = new Map<string, { table: string; bytes: number; rows: number }>();
+  for (const { table, bytes, rows } of usages.flatMap((usage) => usage.tables)) {
+    const before = tables.get(table);
+    tables.set(table, { table, bytes: bytes + (before?.bytes ?? 0), rows: rows + (before?.rows ?? 0) });
+  }
+  return {
+    bytes: usages.reduce((sum, usage) => sum + usage.bytes, 0),
+    tables: [...tables.values()],
+    oldestDay: usages
+      .flatMap((usage) => usage.oldestDay ?? [])
+      .sort()
+      .at(0),
+  };
 }
 
 async function connect(

@@ -20,6 +20,14 @@ interface Decoded<C> {
   readonly window: TimeWindow;
 }
 
+/** Rows of one batch that go into one partition on one shard. */
+interface Insert {
+  readonly day: number;
+  readonly shard: number;
+  rows: number;
+  readonly landmark: Landmark;
+}
+
 /** What became of the rows of one batch in one table. */
 export interface TableResult<C> {
   readonly decoded: readonly Decoded<C>[];
@@ -28,8 +36,8 @@ export interface TableResult<C> {
 }
 
 /**
- * Writes the rows of one table, one insert for each day (nearly always one): a day is a partition, and each partition
- * tells repeated inserts apart by itself.
+ * Writes the rows of one table, one insert for each day (nearly always one) on each shard: a day is a partition, and
+ * each partition tells repeated inserts apart by itself.
  */
 export class TableWriter<C extends { readonly rowCount: number }> {
   readonly #source: RowSource<C>;
@@ -47,32 +55,36 @@ export class TableWriter<C extends { readonly rowCount: number }> {
   async write(batch: SpoolBatch, mayBeRepeat: boolean): Promise<TableResult<C>> {
     const dropped: Record<StoreDropReason, number> = { malformed: 0, time: 0, refused: 0 };
     const decoded = this.#decode(batch, dropped);
-    const days = new Map<number, { rows: number; landmark: Landmark }>();
+    const { shards } = this.#deps;
+    const batchShard = shards.ofToken(batch.token);
+    const inserts = new Map<number, Insert>();
     for (const { columns, receivedAtMs, window } of decoded) {
       for (let row = 0; row < columns.rowCount; row++) {
         const timeMs = this.#source.timeMs(columns, row, receivedAtMs);
-        const known = days.get(dayOf(timeMs));
-        if (!window.contains(timeMs)) dropped.time += 1;
-        else if (known) known.rows += 1;
+        if (!window.contains(timeMs)) {
+          dropped.time += 1;
+          continue;
+        }
+        const day = dayOf(timeMs);
+        const shard = this.#source.shardOf(columns, row, shards) ?? batchShard;
+        const known = inserts.get(day * shards.all.length + shard);
+        if (known) known.rows += 1;
         else {
           const landmark = this.#source.landmark(columns, row, receivedAtMs);
-          days.set(dayOf(timeMs), { rows: 1, landmark });
+          inserts.set(day * shards.all.length + shard, { day, shard, rows: 1, landmark });
         }
       }
     }
     let written = 0;
-    for (const [day, { rows, landmark }] of days) {
-      const { block, append } = this.#source;
+    for (const insert of inserts.values()) {
+      const { day, shard, rows } = insert;
+      const { block, append, shardOf } = this.#source;
       block.clear();
-      for (const { columns, window, receivedAtMs } of decoded)
-        append(columns, window.onDay(day), receivedAtMs);
-      const isTaken = await this.#insert(
-        `${batch.token}/${this.#source.table}/${day}`,
-        batch.token,
-        landmark,
-        mayBeRepeat,
-      );
-      if (isTaken) written += rows;
+      for (const { columns, window, receivedAtMs } of decoded) {
+        const isOnShard = (row: number) => (shardOf(columns, row, shards) ?? batchShard) === shard;
+        append(columns, window.onDay(day), receivedAtMs, shards.all.length > 1 ? isOnShard : undefined);
+      }
+      if (await this.#insert(batch.token, insert, mayBeRepeat)) written += rows;
       else dropped.refused += rows;
     }
     return { decoded, written, dropped };
@@ -116,13 +128,13 @@ export class TableWriter<C extends { readonly rowCount: number }> {
 
   /** False when the engine called the rows invalid, which no repetition changes. */
   async #insert(
-    token: string,
-    shardToken: string,
-    landmark: Landmark,
+    batchToken: string,
+    { day, shard, landmark }: Insert,
     mayBeRepeat: boolean,
   ): Promise<boolean> {
     const { table, block } = this.#source;
-    const sql = this.#deps.shards.forToken(shardToken);
+    const sql = this.#deps.shards.at(shard);
+    const token = `${batchToken}/${table}/${day}`;
     const insert = { table, columns: block.names, parts: block.parts(), token };
     try {
       await sql.insertNative(insert);

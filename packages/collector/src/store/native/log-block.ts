@@ -25,15 +25,20 @@ export class LogBlock {
   readonly #eventName = this.block.bytes("EventName", "String");
 
   /**
-   * Adds the records of one request whose time lies in the window.
+   * Adds the records of one request whose time lies in the window and that are wanted.
    *
    * @param receivedAtMs the time of records that bring none
    */
-  append(logs: LogColumns, window: TimeWindow, receivedAtMs: UnixMs): void {
+  append(
+    logs: LogColumns,
+    window: TimeWindow,
+    receivedAtMs: UnixMs,
+    isWanted: (row: number) => boolean = () => true,
+  ): void {
     const resources = logs.resources.map((resource) => prepareMap(resource.attributes));
     const scopes = logs.scopes.map((scope) => prepareMap(scope.attributes));
     for (let row = 0; row < logs.rowCount; row++) {
-      if (window.contains(logs.timeMs[row] || receivedAtMs)) {
+      if (window.contains(logs.timeMs[row] || receivedAtMs) && isWanted(row)) {
         this.#append(logs, row, receivedAtMs, resources, scopes);
       }
     }

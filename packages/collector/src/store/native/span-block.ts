@@ -36,11 +36,11 @@ export class SpanBlock {
   readonly #linkTraceState = this.#links.bytes("TraceState", "String");
   readonly #linkAttributes = this.#links.map("Attributes");
 
-  /** Adds the spans of one request whose start lies in the window. */
-  append(spans: SpanColumns, window: TimeWindow): void {
+  /** Adds the spans of one request whose start lies in the window and that are wanted. */
+  append(spans: SpanColumns, window: TimeWindow, isWanted: (row: number) => boolean = () => true): void {
     const resources = spans.resources.map((resource) => prepareMap(resource.attributes));
     for (let row = 0; row < spans.rowCount; row++) {
-      if (window.contains(spans.startTimeMs[row])) this.#append(spans, row, resources);
+      if (window.contains(spans.startTimeMs[row]) && isWanted(row)) this.#append(spans, row, resources);
     }
   }
 

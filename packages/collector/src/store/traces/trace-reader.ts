@@ -1,5 +1,5 @@
 import { Conditions, nanosOf } from "../conditions.js";
-import { formatCursor, parseCursor } from "../page-cursor.js";
+import { compareWhole, formatCursor, type PageCursor, parseCursor } from "../page-cursor.js";
 import type { Shards } from "../shards.js";
 import { SPAN_SELECT, type SpanRow, spanOfRow } from "./span-row.js";
 import type { Page, StoredSpan, StoredTrace, TraceFilter, TracePage, TraceSummary } from "./trace.js";
@@ -9,7 +9,7 @@ const MAX_SPANS = 10_000;
 /** Spans of several traces that are read at most. */
 const MAX_SPANS_IN_ALL = 100_000;
 /** A search looks at the newest part of its range first and widens it until the page is full. */
-const FIRST_SLICE_MS = 5 * 60_000;
+const FIRST_SLICE_MS = 60_000;
 const SLICE_GROWTH = 8;
 /** How far spans of one trace may lie apart from the span that was found. */
 const TRACE_SPREAD_MS = 3_600_000;
@@ -61,7 +61,10 @@ ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
 
   /** Traces from the one with the newest matching span to the oldest. */
   async search(filter: TraceFilter, page: Page): Promise<TracePage> {
-    const matches = await this.#matches(filter, page);
+    const cursor = page.cursor === undefined ? undefined : parseCursor(page.cursor);
+    // Later pages see the time of the first one: a trace that goes on meanwhile would move to a page that has passed.
+    const endMs = cursor?.endMs ?? Math.ceil(filter.endMs);
+    const matches = await this.#matches({ ...filter, endMs }, cursor, page);
     const shown = matches.slice(0, page.limit);
     const last = shown.at(-1);
     if (last === undefined) return { traces: [], nextCursor: undefined };
@@ -72,7 +75,9 @@ ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
         return summary ? [{ ...summary, matchCount: match.matches }] : [];
       }),
       nextCursor:
-        matches.length > page.limit ? formatCursor({ nanos: last.newest, tie: last.TraceId }) : undefined,
+        matches.length > page.limit
+          ? formatCursor({ nanos: last.newest, tie: last.TraceId, endMs })
+          : undefined,
     };
   }
 
@@ -86,25 +91,61 @@ ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
     return traceOf(id, rows.map(spanOfRow));
   }
 
-  async #matches(filter: TraceFilter, page: Page): Promise<Match[]> {
-    const cursor = page.cursor === undefined ? undefined : parseCursor(page.cursor);
+  async #matches(filter: TraceFilter, cursor: PageCursor | undefined, page: Page): Promise<Match[]> {
     const newestMs = cursor ? Number(BigInt(cursor.nanos) / 1_000_000n) : filter.endMs;
     for (let sliceMs = FIRST_SLICE_MS; ; sliceMs *= SLICE_GROWTH) {
       const startMs = Math.max(filter.startMs, newestMs - sliceMs);
-      const conditions = spanConditions({ ...filter, startMs });
       // A trace belongs to the page of its newest match, so the slice always reaches to the end of the range.
-      const rows = await this.#shards.query<Match>(
-        `SELECT TraceId, max(toUnixTimestamp64Nano(Timestamp)) AS newest_nanos, toString(newest_nanos) AS newest, count() AS matches
-FROM otel_traces WHERE ${conditions.where}
-GROUP BY TraceId ${cursor ? "HAVING (newest_nanos, TraceId) < ({nanos:Int64}, {tie:String})" : ""}
-ORDER BY newest_nanos DESC, TraceId DESC LIMIT ${page.limit + 1}`,
-        {
-          signal: page.signal,
-          params: { ...conditions.params, ...(cursor && { nanos: cursor.nanos, tie: cursor.tie }) },
-        },
-      );
-      if (rows.length > page.limit || startMs <= filter.startMs) return mergeMatches(rows);
+      const matches = await this.#newestMatches(spanConditions({ ...filter, startMs }), cursor, page);
+      if (matches.length > page.limit || startMs <= filter.startMs) return matches;
     }
+  }
+
+  /** Traces with a matching span, by their newest one, after the cursor: one more than the page has, if there are. */
+  async #newestMatches(
+    { where, params }: Conditions,
+    cursor: PageCursor | undefined,
+    { limit, signal }: Page,
+  ): Promise<Match[]> {
+    const matches: Match[] = [];
+    for (let after = cursor && { newest: cursor.nanos, TraceId: cursor.tie }; ; ) {
+      const answers = await this.#shards.queryEach<Match>(
+        `${MATCH_SELECT} WHERE ${where}
+GROUP BY TraceId ${after ? "HAVING (newest_nanos, TraceId) < ({nanos:Int64}, {tie:String})" : ""}
+ORDER BY newest_nanos DESC, TraceId DESC LIMIT ${limit + 1}`,
+        { signal, params: { ...params, ...(after && { nanos: after.newest, tie: after.TraceId }) } },
+      );
+      if (answers.length === 1) return answers.flat();
+      // A shard that gave all it may has more behind its last; down to the newest of those the lists are complete.
+      const [horizon] = answers.flatMap((rows) => (rows.length > limit ? rows.slice(-1) : [])).sort(byNewest);
+      const whole = await this.#overShards(answers.flat(), { where, params }, signal);
+      matches.push(
+        ...whole.filter(
+          (match) =>
+            (after === undefined || byNewest(match, after) > 0) &&
+            (horizon === undefined || byNewest(match, horizon) <= 0),
+        ),
+      );
+      if (horizon === undefined || matches.length > limit) return matches;
+      after = horizon;
+    }
+  }
+
+  /**
+   * The newest match and the count of some traces over all shards. Our own spans of one trace lie together; those that
+   * something else wrote, or that came while a shard was added, may not.
+   */
+  async #overShards(
+    found: readonly Match[],
+    { where, params }: Pick<Conditions, "where" | "params">,
+    signal: AbortSignal | undefined,
+  ): Promise<Match[]> {
+    if (found.length === 0) return [];
+    const rows = await this.#shards.query<Match>(
+      `${MATCH_SELECT} WHERE ${where} AND TraceId IN {found:Array(String)} GROUP BY TraceId`,
+      { signal, params: { ...params, found: [...new Set(found.map((match) => match.TraceId))] } },
+    );
+    return mergeMatches(rows);
   }
 
   async #summaries(matches: readonly Match[], signal?: AbortSignal): Promise<Map<string, TraceSummary>> {
@@ -140,6 +181,14 @@ interface Match {
   readonly matches: number;
 }
 
+const MATCH_SELECT = `SELECT TraceId, max(toUnixTimestamp64Nano(Timestamp)) AS newest_nanos,
+  toString(newest_nanos) AS newest, count() AS matches
+FROM otel_traces`;
+
+function byNewest(a: Pick<Match, "TraceId" | "newest">, b: Pick<Match, "TraceId" | "newest">): number {
+  return compareWhole(b.newest, a.newest) || (a.TraceId < b.TraceId ? 1 : a.TraceId > b.TraceId ? -1 : 0);
+}
+
 interface SummaryRow {
   readonly traceId: string;
   readonly start: string;
@@ -153,7 +202,7 @@ interface SummaryRow {
 
 function traceOf(traceId: string, spans: StoredSpan[]): StoredTrace | undefined {
   if (spans.length === 0) return undefined;
-  spans.sort((a, b) => compareNanos(a.startTimeUnixNano, b.startTimeUnixNano));
+  spans.sort((a, b) => compareWhole(a.startTimeUnixNano, b.startTimeUnixNano));
   return { traceId, spans: spans.slice(0, MAX_SPANS), isTruncated: spans.length > MAX_SPANS };
 }
 
@@ -183,13 +232,11 @@ function mergeMatches(rows: readonly Match[]): Match[] {
     const other = byTrace.get(row.TraceId);
     if (other === undefined) byTrace.set(row.TraceId, row);
     else {
-      const newest = compareNanos(other.newest, row.newest) > 0 ? other.newest : row.newest;
+      const newest = compareWhole(other.newest, row.newest) > 0 ? other.newest : row.newest;
       byTrace.set(row.TraceId, { TraceId: row.TraceId, newest, matches: other.matches + row.matches });
     }
   }
-  return [...byTrace.values()].sort(
-    (a, b) => compareNanos(b.newest, a.newest) || (a.TraceId < b.TraceId ? 1 : -1),
-  );
+  return [...byTrace.values()].sort(byNewest);
 }
 
 function mergeSummaries(rows: readonly SummaryRow[]): Map<string, TraceSummary> {
@@ -197,10 +244,10 @@ function mergeSummaries(rows: readonly SummaryRow[]): Map<string, TraceSummary> 
   for (const row of rows) grouped.set(row.traceId, [...(grouped.get(row.traceId) ?? []), row]);
   const summaries = new Map<string, TraceSummary>();
   for (const [traceId, parts] of grouped) {
-    const start = parts.map((part) => part.start).reduce((a, b) => (compareNanos(a, b) <= 0 ? a : b));
-    const end = parts.map((part) => part.end).reduce((a, b) => (compareNanos(a, b) >= 0 ? a : b));
+    const start = parts.map((part) => part.start).reduce((a, b) => (compareWhole(a, b) <= 0 ? a : b));
+    const end = parts.map((part) => part.end).reduce((a, b) => (compareWhole(a, b) >= 0 ? a : b));
     const [rooted] = [...parts].sort(
-      (a, b) => a.rootIsMissing - b.rootIsMissing || compareNanos(a.start, b.start),
+      (a, b) => a.rootIsMissing - b.rootIsMissing || compareWhole(a.start, b.start),
     );
     summaries.set(traceId, {
       traceId,
@@ -215,11 +262,6 @@ function mergeSummaries(rows: readonly SummaryRow[]): Map<string, TraceSummary> 
     });
   }
   return summaries;
-}
-
-/** Nanoseconds as text, of which the longer is the later. */
-function compareNanos(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
 }
 
 function capitalised(word: string): string {
