@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { allCommands } from "../packages/collector/dist/cli/commands.js";
-import { CollectorConfig } from "../packages/collector/dist/config/schema.js";
+import { WholeConfig } from "../packages/collector/dist/config/watch-schema.js";
 import { root } from "./prepare.mjs";
 
 const folder = join(root, "docs", "reference");
 const schema = {
   title: "tocsin.yaml",
-  ...z.toJSONSchema(CollectorConfig, { io: "input", unrepresentable: "any", reused: "ref" }),
+  ...z.toJSONSchema(WholeConfig, { io: "input", unrepresentable: "any", reused: "ref" }),
 };
 const files = {
   "tocsin.schema.json": `${JSON.stringify(schema, null, 2)}\n`,

@@ -7,31 +7,29 @@ import type { Address } from "./api/listen.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { readTokens } from "./auth/tokens.js";
 import { isLoopback } from "./config/listen.js";
+import type { Parts } from "./config/mode.js";
 import type { CollectorConfig } from "./config/schema.js";
 import type { Setup } from "./config/setup.js";
 import { CollectorError } from "./errors.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
-import { forwardTargets, startForwarding } from "./parts/forwarding.js";
+import { forwardTargets } from "./parts/forward-targets.js";
 import type { Keep } from "./parts/keep.js";
-import { startMeasuring } from "./parts/measure.js";
-import { createMemory, type Memory, startHead } from "./parts/memory.js";
-import { remoteWriteTargets } from "./parts/metrics-engine.js";
+import type { Memory } from "./parts/memory.js";
+import { remoteWriteConsumer, remoteWriteTargets } from "./parts/metrics-engine.js";
 import type { PartContext } from "./parts/parts.js";
 import { Reloading } from "./parts/reloading.js";
-import { remoteWriteConsumer, startRemoteWrite } from "./parts/remote-write.js";
-import { startScraping } from "./parts/scraping.js";
-import { createWatch } from "./parts/watch.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { REQUEST_KEYS } from "./signals/request-attributes.js";
+import { Signals } from "./signals/signals.js";
 import { Spool } from "./spool/index.js";
 import { letYoungGenerationGrow } from "./young-generation.js";
 
 export interface CollectorOptions {
   readonly setup: Setup;
-  /** Reads the configuration again for a reload; throws what is wrong with it. */
-  readonly readSetup: () => Promise<Setup>;
+  /** Reads the configuration again for a reload of the parts that run; throws what is wrong with it. */
+  readonly readSetup: (running: Parts) => Promise<Setup>;
   /** For what the configuration reads from the environment while running, such as Kubernetes's addresses. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly dataDir: string;
@@ -53,7 +51,7 @@ export interface Collector {
    * Reads the configuration again and takes what may change while running: SLOs, rules, routes and scrape jobs. The rest
    * is taken at the next start. A faulty configuration changes nothing.
    *
-   * @throws {CollectorError} CONFIG_INVALID with every fault, CONFIG_UNREADABLE
+   * @throws {CollectorError} CONFIG_INVALID with every fault, CONFIG_UNREADABLE, CONFIG_NEEDS_RESTART
    */
   reload(): Promise<void>;
   /** Ends intake, lets what was accepted through, then stops. Callable twice. */
@@ -93,21 +91,30 @@ export async function startCollector(options: CollectorOptions): Promise<Collect
 
 async function startParts(
   context: PartContext,
-  readSetup: () => Promise<Setup>,
+  readSetup: CollectorOptions["readSetup"],
 ): Promise<Omit<Collector, "close">> {
-  const { config, clock, logger, registry, closers, dataDir } = context;
+  const { setup, config, clock, logger, registry, closers, dataDir } = context;
+  const { parts } = setup;
   const authenticator = new Authenticator(await readTokens(config.auth));
-  const store = config.store === "none" || config.mode === "sidecar" ? undefined : config.store;
+  const store = config.store === "none" || !parts.store ? undefined : config.store;
+  const forwarding = forwardTargets(config);
+  const remoteWrite = remoteWriteTargets(config);
+  if (config.mode === "sidecar" && forwarding.length + remoteWrite.length === 0) {
+    logger.warn(
+      { mode: config.mode },
+      "nothing is passed on: this sidecar only counts. Tell it where to with --forward URL or forward.endpoints",
+    );
+  }
   const spool = closers.add(
     "spool",
     await Spool.open({
       dir: join(dataDir, "spool"),
       consumers: [
         "signals",
-        "head",
+        ...(setup.watch ? ["head"] : []),
         ...(store ? ["store"] : []),
-        ...forwardTargets(config).map(({ name }) => name),
-        ...remoteWriteTargets(config).map(({ name }) => remoteWriteConsumer(name)),
+        ...forwarding.map(({ name }) => name),
+        ...remoteWrite.map(({ name }) => remoteWriteConsumer(name)),
       ],
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
@@ -119,43 +126,67 @@ async function startParts(
       registry,
     }),
   );
-  const memory = createMemory(context, { spool, history: () => keep?.store()?.history });
-  // A collector without a store does not load its code.
+  // The code of a part is loaded where the part is started, and nowhere else: see config/mode.ts.
+  const watching = setup.watch && (await import("./parts/watching.js"));
+  const memory =
+    setup.watch &&
+    watching?.createMemory(context, { setup: setup.watch, spool, history: () => keep?.store()?.history });
   const keep: Keep | undefined =
     store &&
+    memory &&
     (await import("./parts/keep.js")).createKeep(context, store, spool.consumer("store"), memory.head);
-  const pipeline = closers.add("pipeline", await openPipeline(context, memory, spool));
-  await startHead(context, memory.head, spool.consumer("head"));
+  const signals = memory?.signals ?? new Signals();
+  const pipeline = closers.add("pipeline", await openPipeline(context, { signals, memory, spool }));
+  if (memory) await watching?.startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
-  const watch = await createWatch(context, memory, () => keep?.store(), api.url);
-  startRemoteWrite(context, spool);
-  startForwarding(context, spool);
+  const watch = memory && (await watching?.createWatch(context, memory, () => keep?.store(), api.url));
+  if (remoteWrite.length > 0) (await import("./parts/remote-write.js")).startRemoteWrite(context, spool);
+  if (forwarding.length > 0) (await import("./parts/forwarding.js")).startForwarding(context, spool);
   const doors = await openDoors(context, { spool, authenticator });
-  const scraping = await startScraping(context, spool);
+  const scraping = parts.scraping
+    ? await (await import("./parts/scraping.js")).startScraping(context, spool)
+    : undefined;
   const bound = { api: api.address, otlpHttp: doors.otlpHttp, otlpGrpc: doors.otlpGrpc };
   const { intake } = doors;
   const reloading = new Reloading({
     ...context,
-    readSetup,
-    async apply(setup) {
-      memory.tracker.reconfigure(setup.slos);
-      await watch.reload(setup);
-      await scraping.apply(setup.config.scrape_configs);
+    readSetup: () => readSetup(parts),
+    async apply(next) {
+      refuseNewParts(parts, next);
+      if (next.watch) await watch?.reload(next.watch);
+      await scraping?.apply(next.config.scrape_configs);
     },
   });
   if (config.reload_on_change) reloading.watchFiles(closers);
   pipeline.start();
-  startMeasuring(context, memory);
+  const readsSamples = memory !== undefined || remoteWrite.length > 0;
+  if (readsSamples) (await import("./parts/measure.js")).startMeasuring(context, { signals, memory, spool });
   api.serve(
-    createApi({ ...context, authenticator, bound, reloading, intake, keep, memory, scraping, spool, watch }),
+    createApi({
+      ...context,
+      authenticator,
+      bound,
+      reloading,
+      intake,
+      keep,
+      signals,
+      spool,
+      watch: memory && watch && watching?.createWatchApi(context, { keep, memory, scraping, watch }),
+      remoteWrite: readsSamples
+        ? (await import("./parts/remote-write.js")).remoteWriteDoor(context, spool)
+        : undefined,
+    }),
   );
-  await watch.start();
+  await watch?.start();
   if (keep) await atMost(STORE_PATIENCE_MS, keep.settled);
   return { bound, reload: () => reloading.reload() };
 }
 
-function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promise<SignalsPipeline> {
-  const { signals, tracker, sampler } = memory;
+function openPipeline(
+  context: PartContext,
+  parts: { readonly signals: Signals; readonly memory: Memory | undefined; readonly spool: Spool },
+): Promise<SignalsPipeline> {
+  const { signals, memory, spool } = parts;
   const { clock, logger, registry } = context;
   return SignalsPipeline.open({
     consumer: spool.consumer("signals"),
@@ -164,12 +195,23 @@ function openPipeline(context: PartContext, memory: Memory, spool: Spool): Promi
       traces: (columns, receivedAtMs) => signals.observeTraces(columns, receivedAtMs),
       metrics: (columns, receivedAtMs) => signals.observeMetrics(columns, receivedAtMs),
     },
-    state: { signals, slos: tracker, sampled: sampler },
+    state: { signals, ...(memory && { slos: memory.tracker, sampled: memory.sampler }) },
     snapshotFile: join(context.dataDir, "state"),
     clock,
     logger,
     registry,
   });
+}
+
+/** A part's code and state are made at the start, so a reload cannot bring one along. */
+function refuseNewParts(running: Parts, next: Setup): void {
+  const missing = (["watch", "scraping"] as const).filter((part) => next.parts[part] && !running[part]);
+  if (missing.length === 0) return;
+  const what = missing.map((part) => (part === "watch" ? "SLOs, rules or alerts" : "scrape_configs"));
+  throw new CollectorError(
+    "CONFIG_NEEDS_RESTART",
+    `The configuration now has ${what.join(" and ")}, which this ${next.config.mode} was started without. Restart it; until then nothing is changed.`,
+  );
 }
 
 /** Waits for something, but no longer than given. */

@@ -4,6 +4,7 @@ import { TocsinError } from "@tocsin/model";
 export type CollectorErrorCode =
   // config
   | "CONFIG_INVALID"
+  | "CONFIG_NEEDS_RESTART"
   | "CONFIG_UNREADABLE"
   // otlp: bytes that are not what they claim to be
   | "OTLP_MALFORMED"

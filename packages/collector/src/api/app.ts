@@ -4,7 +4,6 @@ import type { Registry } from "prom-client";
 import type { Authenticator } from "../auth/authenticator.js";
 import { requireByMethod, requirePermission, sameOriginOnly } from "./guard.js";
 import { healthRoutes, type Readiness } from "./health.js";
-import { pageRoutes } from "./page.js";
 
 export interface AppDeps {
   readonly authenticator: Authenticator;
@@ -23,6 +22,10 @@ export interface AppDeps {
   readonly writers: readonly { path: string; router: Router }[];
   /** Answers OTLP that came to this port by mistake. */
   readonly wrongDoor: Router;
+  /** Everything beside the APIs. */
+  readonly page: Router;
+  /** What somebody who asks an API for what is not there should know. */
+  readonly hint: string;
 }
 
 /** The express application of port 4319: page, APIs and own health. */
@@ -43,10 +46,10 @@ export function createApp(deps: AppDeps): Express {
   if (deps.jaeger) app.use("/jaeger", mayRead, deps.jaeger);
   app.use(["/api", "/prometheus", "/alertmanager", "/jaeger"], (request, response) => {
     response.status(404).json({
-      error: `There is nothing at ${request.method} ${request.originalUrl}. See /api/v1/openapi.json.`,
+      error: `There is nothing at ${request.method} ${request.originalUrl}. ${deps.hint}`,
     });
   });
-  app.use(pageRoutes());
+  app.use(deps.page);
   app.use(errorHandler(deps.logger));
   return app;
 }

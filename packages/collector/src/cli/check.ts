@@ -130,7 +130,7 @@ async function checkFile(
         dirname(source.file),
         io.env,
       );
-      const rules = countRules(setup?.ruleGroups ?? []) + (setup?.slos.length ?? 0);
+      const rules = countRules(setup?.watch?.ruleGroups ?? []) + (setup?.watch?.slos.length ?? 0);
       return { problems, sources, rules, origins };
     }
   }

@@ -4,9 +4,12 @@ import { formatProblem } from "@tocsin/model/config";
 import { type Bound, startCollector } from "../collector.js";
 import { baseFolder } from "../config/file-pattern.js";
 import { configError, sourceOf } from "../config/load.js";
-import { type CollectorConfig, Mode } from "../config/schema.js";
+import { Mode, type Parts } from "../config/mode.js";
+import type { CollectorConfig } from "../config/schema.js";
 import { loadSetup, type Setup } from "../config/setup.js";
+import { printableUrl } from "../export/endpoint.js";
 import { urlOf } from "../parts/api.js";
+import { forwardTargets } from "../parts/forward-targets.js";
 import { VERSION } from "../version.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
 import { parseFlags, portFlag } from "./flags.js";
@@ -50,13 +53,14 @@ Port 0 takes any free one.`,
     const logger = createLogger(io);
     const collector = await startCollector({
       setup,
-      readSetup: () => readSetup(flags, io),
+      readSetup: (running) => readSetup(flags, io, running),
       env: io.env,
       dataDir,
       clock: systemClock,
       logger,
     });
-    announce(collector.bound, { dataDir, json: flags.json === true }, io);
+    if (flags.json) announceJson(collector.bound, dataDir, io);
+    else io.out(`${announcement(collector.bound, setup, dataDir)}\n`);
     // What is wrong is logged by the collector, which goes on with what it has.
     io.onReload(() => void collector.reload().catch(() => {}));
     await aborted(io.signal);
@@ -72,9 +76,11 @@ type UpFlags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
  *
  * @throws {CollectorError} CONFIG_INVALID, CONFIG_UNREADABLE
  */
-async function readSetup(flags: UpFlags, io: CommandIo): Promise<Setup> {
+async function readSetup(flags: UpFlags, io: CommandIo, running?: Parts): Promise<Setup> {
   const file = flags.config === undefined ? undefined : resolve(io.cwd, flags.config);
-  const { setup, problems, sources } = await loadSetup(file, baseFolder(file, io.cwd), io.env);
+  const mode = flags.mode === undefined ? undefined : readMode(flags.mode);
+  const loading = loadSetup(file, baseFolder(file, io.cwd), io.env, { mode, running });
+  const { setup, problems, sources } = await loading;
   if (!setup) throw configError(problems, sources);
   for (const problem of problems) io.err(`${formatProblem(problem, sourceOf(problem, sources))}\n`);
   return { ...setup, config: withFlags(setup.config, flags) };
@@ -82,13 +88,11 @@ async function readSetup(flags: UpFlags, io: CommandIo): Promise<Setup> {
 
 /** Flags win over the file. */
 function withFlags(config: CollectorConfig, flags: UpFlags): CollectorConfig {
-  const mode = flags.mode === undefined ? config.mode : readMode(flags.mode);
   const { listen } = config;
   const port = (name: "otlp-http-port" | "otlp-grpc-port" | "port", configured: number) =>
     portFlag(name, flags[name]) ?? configured;
   return {
     ...config,
-    mode,
     reload_on_change: flags.watch ?? config.reload_on_change,
     forward: { ...config.forward, endpoints: flags.forward ?? config.forward.endpoints },
     listen: {
@@ -109,22 +113,34 @@ function readMode(text: string): Mode {
   throw new UsageError(`--mode ${text} is not a mode. Write one of: ${Mode.options.join(", ")}.`);
 }
 
-function announce(bound: Bound, options: { dataDir: string; json: boolean }, io: CommandIo): void {
-  const url = urlOf(bound.api);
-  if (options.json) {
-    const ports = {
-      port: bound.api.port,
-      otlpHttpPort: bound.otlpHttp.port,
-      otlpGrpcPort: bound.otlpGrpc.port,
-    };
-    io.out(
-      `${JSON.stringify({ version: VERSION, pid: process.pid, data: options.dataDir, url, ...ports, ...bound })}\n`,
-    );
-    return;
-  }
+function announceJson(bound: Bound, dataDir: string, io: CommandIo): void {
+  const ports = {
+    port: bound.api.port,
+    otlpHttpPort: bound.otlpHttp.port,
+    otlpGrpcPort: bound.otlpGrpc.port,
+  };
   io.out(
-    `Tocsin ${VERSION} · page ${url} · OTLP ${bound.otlpGrpc.port}/${bound.otlpHttp.port} · data ${options.dataDir}\n`,
+    `${JSON.stringify({ version: VERSION, pid: process.pid, data: dataDir, url: urlOf(bound.api), ...ports, ...bound })}\n`,
   );
+}
+
+/** What was started, in one line: a collector that does not watch has no page and keeps nothing, so it says where data goes. */
+export function announcement(bound: Bound, { config, parts }: Setup, dataDir: string): string {
+  const url = urlOf(bound.api);
+  const targets = forwardTargets(config).flatMap(({ config: { endpoints } }) => endpoints.slice(0, 1));
+  return [
+    config.mode === "standalone" ? `Tocsin ${VERSION}` : `Tocsin ${VERSION} ${config.mode}`,
+    parts.watch ? `page ${url}` : `services ${url}/api/v1/services`,
+    `OTLP ${bound.otlpGrpc.port}/${bound.otlpHttp.port}`,
+    ...(config.mode === "sidecar" && targets.length > 0
+      ? [`forwards to ${targets.map(withoutCredentials).join(", ")}`]
+      : []),
+    `data ${dataDir}`,
+  ].join(" · ");
+}
+
+function withoutCredentials(address: string): string {
+  return printableUrl(new URL(address));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ForwardConfig } from "../export/index.js";
+import { ForwardConfig } from "../export/config.js";
 import { RemoteWriteConfig } from "../remote-write/config.js";
 
 /** `exporters:` in tocsin.yaml. */

@@ -10,17 +10,30 @@ import {
   validate,
 } from "@tocsin/model/config";
 import { CollectorError } from "../errors.js";
+import { Mode, type Parts, partsOf } from "./mode.js";
 import { CollectorConfig } from "./schema.js";
+import type { WholeConfig } from "./watch-schema.js";
 
 /** A configuration that was read and found whole, or every reason why it is not. */
 export type LoadedConfig =
   | {
       ok: true;
       config: CollectorConfig;
+      /** The same with SLOs, rules and alerts; undefined where `parts.watch` is not wanted. */
+      whole: WholeConfig | undefined;
+      parts: Parts;
       document: ConfigDocument | undefined;
       source: ConfigSource | undefined;
     }
   | { ok: false; problems: Problem[]; source: ConfigSource };
+
+/** What decides, beside the file, which parts a collector has. */
+export interface LoadOptions {
+  /** Instead of the file's own mode. */
+  readonly mode?: Mode | undefined;
+  /** Parts that run already, for a reload. */
+  readonly running?: Parts | undefined;
+}
 
 /**
  * Reads and checks `tocsin.yaml`.
@@ -31,18 +44,10 @@ export type LoadedConfig =
 export async function loadConfig(
   file: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
+  options: LoadOptions = {},
 ): Promise<LoadedConfig> {
-  if (file === undefined)
-    return { ok: true, config: CollectorConfig.parse({}), document: undefined, source: undefined };
+  if (file === undefined) return defaults(undefined, options);
   const source = { file, text: await readConfigText(file) };
-  return parseConfig(source, env);
-}
-
-/** The same for a text that was read already. */
-export function parseConfig(
-  source: ConfigSource,
-  env: Readonly<Record<string, string | undefined>>,
-): LoadedConfig {
   const { documents, problems } = readYaml(source, { env });
   const [document, second] = documents;
   if (second) {
@@ -54,12 +59,42 @@ export function parseConfig(
     );
   }
   if (problems.length > 0) return { ok: false, problems: sortProblems(problems), source };
-  if (!document || document.value === undefined || document.value === null) {
-    return { ok: true, config: CollectorConfig.parse({}), document: undefined, source };
+  if (!document || document.value === undefined || document.value === null) return defaults(source, options);
+  return check(document, source, options);
+}
+
+async function defaults(source: ConfigSource | undefined, options: LoadOptions): Promise<LoadedConfig> {
+  const mode = options.mode ?? "standalone";
+  const parts = partsOf(mode, [], options.running);
+  const whole = parts.watch ? (await wholeSchema()).parse({ mode }) : undefined;
+  const config = whole ?? CollectorConfig.parse({ mode });
+  return { ok: true, config, whole, parts, document: undefined, source };
+}
+
+async function check(
+  document: ConfigDocument,
+  source: ConfigSource,
+  options: LoadOptions,
+): Promise<LoadedConfig> {
+  const written = (document.value ?? {}) as { mode?: unknown };
+  const mode = options.mode ?? Mode.safeParse(written.mode).data ?? "standalone";
+  const parts = partsOf(mode, Object.keys(written), options.running);
+  if (!parts.watch) {
+    const result = validate(CollectorConfig, document);
+    if (result.ok) {
+      return { ok: true, config: { ...result.value, mode }, whole: undefined, parts, document, source };
+    }
+    // Its faults are told from the whole schema, which knows every key that may have been meant.
   }
-  const result = validate(CollectorConfig, document);
+  const result = validate(await wholeSchema(), document);
   if (!result.ok) return { ok: false, problems: sortProblems(result.problems), source };
-  return { ok: true, config: result.value, document, source };
+  const whole = { ...result.value, mode };
+  return { ok: true, config: whole, whole, parts: { ...parts, watch: true }, document, source };
+}
+
+/** Loads what rules and alerts are checked with, which is most of the code of a configuration. */
+async function wholeSchema(): Promise<typeof WholeConfig> {
+  return (await import("./watch-schema.js")).WholeConfig;
 }
 
 /** What `up` says when it refuses a configuration: every fault with its line. */

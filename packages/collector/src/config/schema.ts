@@ -1,22 +1,23 @@
-import { AlertingConfig, actionDefinitions, actionsSchema } from "@tocsin/alerts";
-import { duration } from "@tocsin/model/config";
 import { z } from "zod";
 import { AuthConfig } from "../auth/config.js";
-import { ForwardConfig, RedactConfig, SampleConfig } from "../export/index.js";
-import { HeadConfig } from "../head/index.js";
-import { LimitsConfig, TlsConfig } from "../receive/index.js";
+import { ForwardConfig } from "../export/config.js";
+import { RedactConfig } from "../export/redact.js";
+import { SampleConfig } from "../export/transform.js";
+import { HeadConfig } from "../head/config.js";
+import { LimitsConfig } from "../receive/config.js";
+import { TlsConfig } from "../receive/tls.js";
 import { RemoteWriteConfigs } from "../remote-write/config.js";
 import { ScrapeConfigs } from "../scrape/config.js";
-import { SloFilesConfig, SlosConfig } from "../slo/config.js";
 import { SpoolConfig } from "../spool/config.js";
 import { RetentionConfig, StoreConfig } from "../store/config.js";
 import { ExportersConfig } from "./exporters.js";
 import { ListenConfig } from "./listen.js";
+import { Mode } from "./mode.js";
 
-export const Mode = z.enum(["standalone", "sidecar", "gateway"]);
-export type Mode = z.infer<typeof Mode>;
-
-/** `tocsin.yaml`, whole. Each area's schema stands with the code that it configures. */
+/**
+ * What every collector may be told in `tocsin.yaml`. Each area's schema stands with the code that it configures; what only
+ * rules, SLOs and alerts need is added in `watch-schema.ts`, so that a collector without them does not load it.
+ */
 export const CollectorConfig = z.strictObject({
   mode: Mode.default("standalone").describe(
     "standalone: everything in one process. sidecar: spool and forward, no store. gateway: external ClickHouse, several replicas.",
@@ -56,20 +57,5 @@ export const CollectorConfig = z.strictObject({
     .describe(
       "Read the configuration again when this file, or one that it names, changes; a file with a fault changes nothing.",
     ),
-  evaluation_interval: duration()
-    .default(15_000)
-    .describe("How often rule groups without an interval of their own are evaluated."),
-  slos: SlosConfig.describe("Service level objectives, in the short form."),
-  slo_files: SloFilesConfig.describe(
-    "Files with OpenSLO or Sloth documents; * stands for any name. Relative to this file.",
-  ),
-  rule_files: z
-    .array(z.string())
-    .default([])
-    .describe("Prometheus rule files; * stands for any name. Relative to this file."),
-  alerting: AlertingConfig.prefault({}).describe("Alertmanager's configuration, inline or from config_file."),
-  actions: actionsSchema(actionDefinitions).describe(
-    "What may be done about an alert; dry-run unless told otherwise.",
-  ),
 });
 export type CollectorConfig = z.infer<typeof CollectorConfig>;

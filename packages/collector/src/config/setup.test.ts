@@ -49,12 +49,14 @@ slos:
     "alertmanager.yml": "route: { receiver: log }\nreceivers: [{ name: log }]\n",
   });
   expect(problems).toEqual([]);
-  expect(setup?.ruleGroups.map(({ file, rules }) => [relative(folder, file), rules[0]?.name])).toEqual([
-    ["rules/one.yml", "Down"],
-    ["rules/two.yml", "a:b"],
-  ]);
-  expect(setup?.slos.map(({ service }) => service)).toEqual(["shop", "cart"]);
-  expect(setup?.alerting.route.receiver).toBe("log");
+  expect(setup?.watch?.ruleGroups.map(({ file, rules }) => [relative(folder, file), rules[0]?.name])).toEqual(
+    [
+      ["rules/one.yml", "Down"],
+      ["rules/two.yml", "a:b"],
+    ],
+  );
+  expect(setup?.watch?.slos.map(({ service }) => service)).toEqual(["shop", "cart"]);
+  expect(setup?.watch?.alerting.route.receiver).toBe("log");
 });
 
 test("faults of all files come together, each with its place", async () => {
@@ -80,5 +82,23 @@ actions: [{ name: rollback, webhook: { url: "http://127.0.0.1:1/" } }]
 test("without a file there are defaults", async () => {
   const { setup } = await loadSetup(undefined, folder, {});
   expect(setup?.config.listen.otlp_http).toEqual({ host: "127.0.0.1", port: 4318 });
-  expect(setup?.slos).toEqual([]);
+  expect(setup?.watch?.slos).toEqual([]);
+});
+
+test("a sidecar's configuration is checked whole, whatever of it is started", async () => {
+  const { problems } = await load({
+    "tocsin.yaml": `
+mode: sidecar
+store: { embedded: {} }
+alertin: {}
+`,
+  });
+  expect(problems).toEqual(['tocsin.yaml:4:1 unknown key "alertin". Did you mean "alerting"?']);
+  const { setup, problems: warnings } = await load({
+    "tocsin.yaml": "mode: sidecar\nstore: { embedded: {} }\n",
+  });
+  expect(setup?.watch).toBeUndefined();
+  expect(warnings).toEqual([
+    "tocsin.yaml:2:8 A sidecar keeps no traces and logs, so `store` is not used. Leave it out, or use mode: standalone.",
+  ]);
 });

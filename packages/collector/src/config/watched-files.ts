@@ -9,14 +9,8 @@ import type { Setup } from "./setup.js";
  * not come over network mounts.
  */
 export async function watchedSignature(setup: Setup): Promise<string> {
-  const { config, folder, file } = setup;
-  const { config_file } = config.alerting;
-  const patterns = [
-    ...config.rule_files,
-    ...config.slo_files,
-    ...setup.alerting.templates,
-    ...(config_file === undefined ? [] : [config_file]),
-  ];
+  const { folder, file } = setup;
+  const patterns = setup.watch?.files ?? [];
   const matching = await Promise.all(patterns.map((pattern) => filesMatching(resolve(folder, pattern))));
   const files = [...new Set([...(file === undefined ? [] : [file]), ...matching.flat()])].sort();
   return (await Promise.all(files.map(lineOf))).join("\n");

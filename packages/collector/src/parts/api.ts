@@ -1,35 +1,24 @@
 import { createServer, type RequestListener } from "node:http";
-import type { Router } from "express";
-import { createRulesView } from "../alerting/rules-view.js";
-import { actionsRoutes } from "../api/actions.js";
+import { Router } from "express";
 import { iso } from "../api/actions-json.js";
-import { alertmanagerRoutes } from "../api/alertmanager.js";
-import { alertsRoutes } from "../api/alerts.js";
 import { createApp } from "../api/app.js";
 import { deploymentsRoutes } from "../api/deployments.js";
-import { jaegerRoutes } from "../api/jaeger.js";
 import { type Address, listen } from "../api/listen.js";
-import { logsRoutes } from "../api/logs.js";
-import { openApiRoutes } from "../api/openapi/document.js";
-import { headCatalogue, historyCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
+import { openApiRoutes } from "../api/openapi/routes.js";
 import { reloadRoutes } from "../api/reload.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
 import { servicesRoutes } from "../api/services.js";
-import { slosRoutes } from "../api/slos.js";
 import { statusRoutes } from "../api/status.js";
-import { tracesRoutes } from "../api/traces.js";
 import { wrongDoor } from "../api/wrong-door.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Intake } from "../receive/index.js";
-import { remoteWriteRoutes } from "../remote-write/receive-routes.js";
-import type { ScrapeManager } from "../scrape/index.js";
+import type { Signals } from "../signals/signals.js";
 import type { Spool } from "../spool/index.js";
 import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
-import type { Memory } from "./memory.js";
 import type { PartContext } from "./parts.js";
 import type { Reloading, ReloadStatus } from "./reloading.js";
-import type { Watch } from "./watch.js";
+import type { WatchApi } from "./watch-api.js";
 
 /** The server of page and APIs: it holds its port from the start, and answers "starting" until it is told what to serve. */
 export interface ApiServer {
@@ -76,17 +65,18 @@ export interface ApiDeps extends PartContext {
   readonly reloading: Reloading;
   /** Undefined where nothing is kept. */
   readonly keep: Keep | undefined;
-  readonly memory: Memory;
+  readonly signals: Signals;
   readonly intake: Intake;
-  readonly scraping: ScrapeManager;
   readonly spool: Spool;
-  readonly watch: Watch;
+  /** The APIs of parts that not every collector has, and the page; without them there is a sidecar's. */
+  readonly watch: WatchApi | undefined;
+  /** Takes metrics by remote write; undefined where nobody would read them. */
+  readonly remoteWrite: Router | undefined;
 }
 
 /** Everything that is served on the port of page and APIs. */
 export function createApi(deps: ApiDeps): RequestListener {
-  const { config, clock, registry, bound, keep, memory, watch } = deps;
-  const { signals, tracker, head } = memory;
+  const { config, clock, registry, bound, keep, signals, watch } = deps;
   const otlpUrl = urlOf(bound.otlpHttp);
   const door = wrongDoor(() => otlpUrl, clock);
   const readiness = (): string[] => {
@@ -111,24 +101,14 @@ export function createApi(deps: ApiDeps): RequestListener {
       signals: () => signals.counts,
     },
   });
-  const stored = {
-    get store() {
-      return keep?.store();
-    },
-    clock,
-  };
   const tocsin: Router[] = [
     status,
     openApiRoutes(),
     reloadRoutes(() => deps.reloading.reload()),
-    tracesRoutes(stored),
-    logsRoutes(stored),
     servicesRoutes({ signals, clock }),
-    slosRoutes({ tracker, corrections: watch.corrections, clock }),
     deploymentsRoutes({ signals, clock }),
     serviceGraphRoutes({ signals, clock }),
-    alertsRoutes(watch.alerting, watch.replay),
-    actionsRoutes(watch.runner),
+    ...(watch?.tocsin ?? []),
   ];
   return createApp({
     authenticator: deps.authenticator,
@@ -138,33 +118,25 @@ export function createApi(deps: ApiDeps): RequestListener {
     hosts: [...config.listen.hosts, config.listen.api.host],
     wrongDoor: door.router,
     tocsin,
-    prometheus: prometheusRoutes({
-      queryable: memory.queryable,
-      clock,
-      maxQueryMs: 120_000,
-      catalogue: headCatalogue(
-        head,
-        historyCatalogue(() => keep?.store()?.history, clock),
-      ),
-      storage: head,
-      rules: createRulesView(watch.alerting, () => watch.ruleGroups()),
-      targets: deps.scraping.view(),
-      version: VERSION,
-    }),
-    alertmanager: alertmanagerRoutes({ alerting: watch.alerting, version: VERSION, clock }),
-    jaeger: jaegerRoutes(stored),
-    writers: [
-      {
-        path: "/prometheus/api/v1/write",
-        router: remoteWriteRoutes({
-          append: (record) => deps.spool.append(record),
-          clock,
-          registry,
-          maxBytes: config.limits.max_request_size,
-        }),
-      },
-    ],
+    prometheus: watch?.prometheus,
+    alertmanager: watch?.alertmanager,
+    jaeger: watch?.jaeger,
+    writers: deps.remoteWrite ? [{ path: "/prometheus/api/v1/write", router: deps.remoteWrite }] : [],
+    page: watch?.page ?? sidecarPage(),
+    hint: watch ? "See /api/v1/openapi.json." : SIDECAR_HINT,
   });
+}
+
+const SIDECAR_HINT =
+  "This is a sidecar: it has /api/v1/services, service-graph, deployments and status; traces, logs, SLOs, alerts and the page are where it forwards to.";
+
+/** What stands where other collectors have the page. */
+function sidecarPage(): Router {
+  const router = Router();
+  router.get("/", (_request, response) => {
+    response.type("text").send(`${SIDECAR_HINT}\n`);
+  });
+  return router;
 }
 
 function reloadJson({ loadedAtMs, failed }: ReloadStatus): object {

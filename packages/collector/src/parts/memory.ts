@@ -1,18 +1,23 @@
 import { join } from "node:path";
 import type { Clock } from "@tocsin/model";
 import { Engine, type Queryable, type Storage } from "@tocsin/promql";
+import type { WatchSetup } from "../config/watch-setup.js";
 import { Head, HeadConsumer } from "../head/index.js";
+import type { MetricsEngineConfig } from "../metrics-engine/config.js";
+import { RemotePrometheus } from "../metrics-engine/remote-prometheus.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
 import { SloTracker } from "../slo/tracker.js";
 import type { Spool, SpoolConsumer } from "../spool/index.js";
 import { recentAndHistory } from "../store/samples/recent-and-history.js";
-import { metricsEngineOf, remoteQueryable } from "./metrics-engine.js";
+import { bearerOf, metricsEngineOf } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 import { createPublisher, type PublishSamples } from "./publish.js";
 
-/** What the collector knows without asking a store. */
+/** What a collector that watches knows without asking a store. */
 export interface Memory {
+  /** SLOs, rules and alerts at the start. */
+  readonly setup: WatchSetup;
   readonly signals: Signals;
   readonly tracker: SloTracker;
   /** Reads the SLOs that no request tells. */
@@ -25,14 +30,15 @@ export interface Memory {
 }
 
 export interface MemoryDeps {
+  readonly setup: WatchSetup;
   readonly spool: Spool;
   /** Samples older than memory; undefined while there is no store. */
   readonly history: () => Storage | undefined;
 }
 
 /** Builds the stages that keep their state in memory. */
-export function createMemory(context: PartContext, { spool, history }: MemoryDeps): Memory {
-  const { setup, config, clock, logger, registry } = context;
+export function createMemory(context: PartContext, { setup, spool, history }: MemoryDeps): Memory {
+  const { config, clock, logger, registry } = context;
   const tracker = new SloTracker(setup.slos);
   const { metrics } = config;
   const head = new Head(
@@ -58,7 +64,16 @@ export function createMemory(context: PartContext, { spool, history }: MemoryDep
   });
   const signals = new Signals({ sinks: [tracker, sampler] });
   const publish = createPublisher(context, head, spool);
-  return { signals, tracker, sampler, head, queryable, publish };
+  return { setup, signals, tracker, sampler, head, queryable, publish };
+}
+
+/** The configured server as something that answers PromQL. */
+function remoteQueryable(engine: MetricsEngineConfig["prometheus"]): Queryable {
+  return new RemotePrometheus({
+    url: engine.query_url,
+    headers: { ...engine.headers, ...bearerOf(engine) },
+    timeoutMs: engine.timeout,
+  });
 }
 
 /** PromQL over a storage. */

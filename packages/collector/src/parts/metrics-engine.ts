@@ -1,21 +1,10 @@
-import type { Queryable } from "@tocsin/promql";
 import type { CollectorConfig } from "../config/schema.js";
 import type { MetricsEngineConfig } from "../metrics-engine/config.js";
-import { RemotePrometheus } from "../metrics-engine/remote-prometheus.js";
 import { RemoteWriteConfig } from "../remote-write/config.js";
 
 /** The Prometheus-compatible server that metrics live in; undefined when they live with us. */
 export function metricsEngineOf({ store }: CollectorConfig): MetricsEngineConfig | undefined {
   return typeof store === "object" ? store.metrics : undefined;
-}
-
-/** The server as something that answers PromQL. */
-export function remoteQueryable(engine: MetricsEngineConfig["prometheus"]): Queryable {
-  return new RemotePrometheus({
-    url: engine.query_url,
-    headers: { ...engine.headers, ...bearerOf(engine) },
-    timeoutMs: engine.timeout,
-  });
 }
 
 /** Every target of remote write: those configured, and the metrics engine. */
@@ -34,6 +23,12 @@ export function remoteWriteTargets(config: CollectorConfig): readonly RemoteWrit
   return [...own, target];
 }
 
-function bearerOf({ bearer_token }: MetricsEngineConfig["prometheus"]): Record<string, string> {
+/** The spool's consumer of one remote-write target. */
+export function remoteWriteConsumer(name: string): string {
+  return `remote-write-${name}`;
+}
+
+/** The header that shows the server who asks. */
+export function bearerOf({ bearer_token }: MetricsEngineConfig["prometheus"]): Record<string, string> {
   return bearer_token === undefined ? {} : { authorization: `Bearer ${bearer_token.reveal()}` };
 }

@@ -32,7 +32,7 @@ async function setUp() {
   const reloading = new Reloading({
     setup: await readSetup(),
     readSetup,
-    apply: async ({ ruleGroups }) => void applied.push(ruleGroups.length),
+    apply: async ({ watch }) => void applied.push(watch?.ruleGroups.length ?? 0),
     clock,
     logger: silentLogger,
     registry: new Registry(),

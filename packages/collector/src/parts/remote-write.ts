@@ -1,12 +1,9 @@
+import type { Router } from "express";
 import { RemoteWriteExporter } from "../remote-write/exporter.js";
+import { remoteWriteRoutes } from "../remote-write/receive-routes.js";
 import type { Spool } from "../spool/index.js";
-import { remoteWriteTargets } from "./metrics-engine.js";
+import { remoteWriteConsumer, remoteWriteTargets } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
-
-/** The spool's consumer of one remote-write target. */
-export function remoteWriteConsumer(name: string): string {
-  return `remote-write-${name}`;
-}
 
 /** Begins to send metrics to every target of `remote_write`, each from its own place in the spool. */
 export function startRemoteWrite(
@@ -21,4 +18,14 @@ export function startRemoteWrite(
     closers.add(`remote write to ${target.name}`, exporter);
     exporter.start();
   }
+}
+
+/** Takes metrics by remote write; what it acknowledges is in the spool. */
+export function remoteWriteDoor({ config, clock, registry }: PartContext, spool: Spool): Router {
+  return remoteWriteRoutes({
+    append: (record) => spool.append(record),
+    clock,
+    registry,
+    maxBytes: config.limits.max_request_size,
+  });
 }

@@ -12,7 +12,7 @@ import {
 import { parseDuration } from "@tocsin/model";
 import { createEvidenceCollector, type Replay, replayEvidence } from "../alerting/evidence.js";
 import { registerAlertingMetrics } from "../alerting/metrics.js";
-import type { Setup } from "../config/setup.js";
+import type { WatchSetup } from "../config/watch-setup.js";
 import { FileJournal } from "../journal/index.js";
 import { SloAlertSource } from "../slo/alert-source.js";
 import { CorrectionBook } from "../slo/correction-book.js";
@@ -34,7 +34,7 @@ export interface Watch {
   /** Brings back what was remembered, then begins to evaluate, notify and act. */
   start(): Promise<void>;
   /** Takes other rules, SLOs and routes; alerts that go on keep their state. */
-  reload(setup: Setup): Promise<void>;
+  reload(setup: WatchSetup): Promise<void>;
 }
 
 /**
@@ -59,7 +59,7 @@ export async function createWatch(
     "actions",
     await ActionRunner.open({
       journal,
-      actions: config.actions,
+      actions: memory.setup.actions,
       sli: createSliReader(memory.tracker),
       clock,
       logger,
@@ -71,30 +71,30 @@ export async function createWatch(
   };
   const slos = new SloAlertSource(memory.tracker);
   let groups: readonly RuleGroupSource[] = [];
-  const ruleSources = (setup: Setup): readonly AlertRuleSource[] => {
+  const ruleSources = (setup: WatchSetup): readonly AlertRuleSource[] => {
     groups = setup.ruleGroups.map(
       (group) =>
         new RuleGroupSource(group, {
           queryable: memory.queryable,
           appendSamples,
           externalUrl,
-          externalLabels: setup.config.external_labels,
-          defaultIntervalMs: setup.config.evaluation_interval,
+          externalLabels: setup.externalLabels,
+          defaultIntervalMs: setup.evaluationIntervalMs,
           logger,
         }),
     );
     return [slos, ...groups];
   };
-  const alertingOf = (setup: Setup) => ({
+  const alertingOf = (setup: WatchSetup) => ({
     config: setup.alerting,
     ruleSources: ruleSources(setup),
     templateSources: setup.templateSources,
-    externalLabels: setup.config.external_labels,
+    externalLabels: setup.externalLabels,
   });
   const alerting = closers.add(
     "alerting",
     createAlerting({
-      ...alertingOf(context.setup),
+      ...alertingOf(memory.setup),
       journal,
       externalUrl,
       appendSamples,
@@ -138,6 +138,9 @@ export async function createWatch(
       await runner.start();
       await alerting.start();
     },
-    reload: (setup) => alerting.reload(alertingOf(setup)),
+    async reload(next) {
+      memory.tracker.reconfigure(next.slos);
+      await alerting.reload(alertingOf(next));
+    },
   };
 }

@@ -1,4 +1,3 @@
-export { LimitsConfig } from "./config.js";
 export {
   createOtlpHttpReceiver,
   type HttpReceiver,
@@ -10,5 +9,5 @@ export { lokiRoutes } from "./loki.js";
 export { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 export type { RefusedSender } from "./refusal-log.js";
 export type { WriteAuthorizer } from "./sender.js";
-export { readTls, TlsConfig } from "./tls.js";
+export { readTls } from "./tls.js";
 export { zipkinRoutes } from "./zipkin.js";

@@ -7,7 +7,7 @@ function routes(): string[] {
   const folder = new URL("../", import.meta.url);
   const elsewhere = /^(health|page|jaeger|wrong-door|alertmanager.*)\.ts$|\.test\.ts$/;
   const files = readdirSync(folder).filter((file) => file.endsWith(".ts") && !elsewhere.test(file));
-  const texts = [...files.map((file) => new URL(file, folder)), new URL("document.ts", import.meta.url)].map(
+  const texts = [...files.map((file) => new URL(file, folder)), new URL("routes.ts", import.meta.url)].map(
     (url) => readFileSync(url, "utf8"),
   );
   return texts

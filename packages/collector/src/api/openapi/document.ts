@@ -1,20 +1,13 @@
-import { Router } from "express";
 import { z } from "zod";
 import { VERSION } from "../../version.js";
-import { OPERATIONS, type Operation } from "./operations.js";
+import type { Operation } from "./operations.js";
 import { Fault } from "./shapes.js";
 
-/** `GET /api/v1/openapi.json`: Tocsin's own API in OpenAPI 3.1. */
-export function openApiRoutes(): Router {
-  const router = Router();
-  const document = openApiDocument(OPERATIONS);
-  router.get("/openapi.json", (_request, response) => {
-    response.json(document);
-  });
-  return router;
-}
-
-/** @see OpenAPI Specification 3.1, whose schemas are JSON Schema 2020-12. */
+/**
+ * Tocsin's own API in OpenAPI 3.1.
+ *
+ * @see OpenAPI Specification 3.1, whose schemas are JSON Schema 2020-12.
+ */
 export function openApiDocument(operations: readonly Operation[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) {
