@@ -23,9 +23,10 @@ export function prepare() {
   build();
 }
 
-/** Compiles every package, then bundles the page. */
+/** Compiles every package, then bundles the agent and the page. */
 export function build() {
   run("npx", ["tsc", "-b"]);
+  run("npm", ["run", "build", "--silent", "-w", "packages/agent"]);
   if (existsSync(join(root, "packages/dashboard/index.html")))
     run("npm", ["run", "build", "--silent", "-w", "packages/dashboard"]);
 }

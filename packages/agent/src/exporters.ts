@@ -1,29 +1,19 @@
-import { createRequire } from "node:module";
-import {
-  ConsoleMetricExporter,
-  type MetricProducer,
-  type MetricReader,
-  PeriodicExportingMetricReader,
-  type PushMetricExporter,
-} from "@opentelemetry/sdk-metrics";
-import {
-  BatchSpanProcessor,
-  ConsoleSpanExporter,
-  SimpleSpanProcessor,
-  type SpanExporter,
-  type SpanProcessor,
-} from "@opentelemetry/sdk-trace";
-import type { Signal } from "./send/protocol.js";
+import type { Destination, Signal } from "./send/protocol.js";
+import { PROTOCOLS, type Protocol, readDestination } from "./settings/destinations.js";
 import type { EnvReader } from "./settings/env.js";
 
-/** The protocols of OTLP. Only the first goes the agent's own short way; the others are OpenTelemetry's exporters. */
-const PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
-export type Protocol = (typeof PROTOCOLS)[number];
+/** An exporter of OpenTelemetry's, with all that it needs to know. */
+export type OtherExporter =
+  | { readonly kind: "console" }
+  | { readonly kind: "zipkin"; readonly url: string }
+  | { readonly kind: "prometheus"; readonly host: string; readonly port: number }
+  | { readonly kind: "grpc" | "http/json"; readonly to: Destination };
 
-/** Which exporters a signal was asked to go to: the agent's own way, and others by name. */
+/** Where a signal was asked to go. */
 export interface ExporterChoice {
-  readonly isOwn: boolean;
-  readonly others: readonly string[];
+  /** The agent's own way, where it is taken. */
+  readonly own: Destination | undefined;
+  readonly others: readonly OtherExporter[];
 }
 
 const KNOWN: Readonly<Record<Signal, readonly string[]>> = {
@@ -32,24 +22,30 @@ const KNOWN: Readonly<Record<Signal, readonly string[]>> = {
   logs: ["otlp", "console", "none"],
 };
 
-/** Reads `OTEL_<SIGNAL>_EXPORTER` and the protocol of OTLP. */
-export function readExporters(env: EnvReader, signal: Signal): ExporterChoice {
+/**
+ * Reads `OTEL_<SIGNAL>_EXPORTER`, the protocol of OTLP and where each leads.
+ *
+ * @param url base URL that code gave, which wins over the environment
+ */
+export function readExporters(env: EnvReader, signal: Signal, url: string | undefined): ExporterChoice {
   const name = `OTEL_${signal.toUpperCase()}_EXPORTER`;
   const known = (env.list(name) ?? ["otlp"]).filter((exporter) => {
     if (KNOWN[signal].includes(exporter)) return true;
     env.fault(`${name} names "${exporter}"; known are ${KNOWN[signal].join(", ")}. It is left out.`);
     return false;
   });
-  if (known.includes("none")) return { isOwn: false, others: [] };
   const protocol = readProtocol(env, signal);
+  // Read in any case, so that what is wrong with it is named.
+  const to = readDestination(env, signal, protocol, url);
+  if (known.includes("none")) return { own: undefined, others: [] };
   const isOtlp = known.includes("otlp");
-  const others = known.filter((exporter) => exporter !== "otlp");
-  if (isOtlp && protocol !== "http/protobuf") others.push(protocol);
+  const others = known.flatMap((exporter) => otherExporter(env, exporter) ?? []);
+  if (isOtlp && protocol !== "http/protobuf") others.push({ kind: protocol, to });
   if (signal === "logs" && others.length > 0)
     env.fault(
-      `log lines go by OTLP over http/protobuf only; ${others.join(" and ")} gets records of the Logs API alone.`,
+      `log lines go by OTLP over http/protobuf only; ${others.map(({ kind }) => kind).join(" and ")} gets records of the Logs API alone.`,
     );
-  return { isOwn: isOtlp && protocol === "http/protobuf", others };
+  return { own: isOtlp && protocol === "http/protobuf" ? to : undefined, others };
 }
 
 function readProtocol(env: EnvReader, signal: Signal): Protocol {
@@ -58,59 +54,22 @@ function readProtocol(env: EnvReader, signal: Signal): Protocol {
   return env.choice(name, PROTOCOLS, "http/protobuf");
 }
 
-/** OpenTelemetry's own span processors for exporters other than the agent's. */
-export function otherSpanProcessors({ others }: ExporterChoice, delayMs: number): SpanProcessor[] {
-  return others.map((name) => {
-    if (name === "console") return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
-    return new BatchSpanProcessor({ exporter: spanExporter(name), scheduledDelayMillis: delayMs });
-  });
-}
-
-function spanExporter(name: string): SpanExporter {
-  switch (name) {
-    case "zipkin":
-      return make("@opentelemetry/exporter-zipkin", "ZipkinExporter");
-    case "grpc":
-      return make("@opentelemetry/exporter-trace-otlp-grpc", "OTLPTraceExporter");
-    default:
-      return make("@opentelemetry/exporter-trace-otlp-http", "OTLPTraceExporter");
-  }
-}
-
-/** OpenTelemetry's own metric readers for exporters other than the agent's; `producer` adds what the agent measures. */
-export function otherMetricReaders(
-  { others }: ExporterChoice,
-  producer: MetricProducer,
-  intervalMs: number,
-): MetricReader[] {
-  const metricProducers = [producer];
-  return others.map((name) => {
-    if (name === "prometheus")
-      return make("@opentelemetry/exporter-prometheus", "PrometheusExporter", { metricProducers });
-    return new PeriodicExportingMetricReader({
-      exporter: metricExporter(name),
-      exportIntervalMillis: intervalMs,
-      metricProducers,
-    });
-  });
-}
-
-function metricExporter(name: string): PushMetricExporter {
+function otherExporter(env: EnvReader, name: string): OtherExporter | undefined {
   switch (name) {
     case "console":
-      return new ConsoleMetricExporter();
-    case "grpc":
-      return make("@opentelemetry/exporter-metrics-otlp-grpc", "OTLPMetricExporter");
+      return { kind: "console" };
+    case "zipkin":
+      return {
+        kind: "zipkin",
+        url: env.text("OTEL_EXPORTER_ZIPKIN_ENDPOINT") ?? "http://localhost:9411/api/v2/spans",
+      };
+    case "prometheus":
+      return {
+        kind: "prometheus",
+        host: env.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
+        port: env.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
+      };
     default:
-      return make("@opentelemetry/exporter-metrics-otlp-http", "OTLPMetricExporter");
+      return undefined;
   }
-}
-
-/** Loaded when asked for; few services have any of these. */
-function make<T>(packageName: string, className: string, options?: object): T {
-  const require = createRequire(createRequire(import.meta.url).resolve("@opentelemetry/sdk-node"));
-  const exported = require(packageName) as Record<string, new (options?: object) => T>;
-  const Exporter = exported[className];
-  if (Exporter === undefined) throw new Error(`${packageName} has no ${className}`);
-  return new Exporter(options);
 }

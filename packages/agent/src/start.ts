@@ -1,10 +1,11 @@
 import { createServer } from "node:http";
-import { isMainThread } from "node:worker_threads";
+import { isMainThread, workerData } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { MetricProducer } from "@opentelemetry/sdk-metrics";
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import type { SpanProcessor as SdkSpanProcessor } from "@opentelemetry/sdk-trace";
 import { type Agent, RunningAgent } from "./agent.js";
-import { otherMetricReaders, otherSpanProcessors } from "./exporters.js";
 import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { flushAtExit } from "./lifecycle/exit.js";
@@ -16,11 +17,12 @@ import { HttpMetrics } from "./metrics/http-metrics.js";
 import { promToScopeMetrics } from "./metrics/prom-metrics.js";
 import { AgentMetricReader } from "./metrics/reader.js";
 import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
+import { onDemand } from "./on-demand/load.js";
 import { Pipeline } from "./pipeline.js";
 import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
-import { NodeSDK } from "./sdk-node.js";
-import { type AgentOptions, readSettings, type Settings } from "./settings/settings.js";
+import type { AgentOptions } from "./settings/options.js";
+import { readSettings, type Settings } from "./settings/settings.js";
 import { readPropagator } from "./trace/propagators.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
@@ -65,8 +67,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
   const processors = [
-    ...otherSpanProcessors(exporters.traces, settings.batchDelayMs),
-    ...settings.spanProcessors,
+    ...exporters.traces.others.map((choice) =>
+      onDemand("exporters").spanProcessor(choice, settings.batchDelayMs),
+    ),
+    ...(settings.spanProcessors as readonly SdkSpanProcessor[]),
   ];
   const instrumented: Instrumented = instrument({
     settings,
@@ -100,7 +104,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     now: () => Date.now(),
   });
   const flush = async (timeoutMs: number): Promise<void> => {
-    if (exporters.metrics.isOwn) await reader.forceFlush();
+    if (exporters.metrics.own !== undefined) await reader.forceFlush();
     pipeline.handOver();
     await pipeline.sender.flush(timeoutMs);
   };
@@ -110,16 +114,27 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     contextManager: instrumented.contexts,
     textMapPropagator: readPropagator(settings.env),
     spanProcessors: [
-      ...(exporters.traces.isOwn
+      ...(exporters.traces.own !== undefined
         ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]
         : []),
       ...processors,
     ],
     metricReaders: [
-      ...(exporters.metrics.isOwn ? [reader] : []),
-      ...otherMetricReaders(exporters.metrics, producer, settings.metricIntervalMs),
+      ...(exporters.metrics.own !== undefined ? [reader] : []),
+      ...exporters.metrics.others.map((choice) =>
+        onDemand("exporters").metricReader(choice, {
+          producer,
+          intervalMs: settings.metricIntervalMs,
+          temporality: settings.temporality,
+        }),
+      ),
     ],
-    ...(exporters.logs.isOwn ? { logRecordProcessors: [pipeline.logRecords] } : {}),
+    logRecordProcessors: [
+      ...(exporters.logs.own === undefined ? [] : [pipeline.logRecords]),
+      ...exporters.logs.others.map((choice) =>
+        onDemand("exporters").logProcessor(choice, settings.batchDelayMs),
+      ),
+    ],
     instrumentations: [],
     sampler: sampler.custom ?? new ParentOrRootSampler(sampler.roots),
   });
@@ -127,7 +142,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const undoExit = flushAtExit({
     flush,
     flushSync: (timeoutMs) => {
-      if (exporters.metrics.isOwn) reader.exportSync();
+      if (exporters.metrics.own !== undefined) reader.exportSync();
       pipeline.handOver();
       pipeline.sender.flushSync(timeoutMs);
     },
@@ -206,4 +221,15 @@ function serveMetrics(settings: Settings, { registries }: Instrumented, voice: V
   server.listen(settings.metricsPort, "127.0.0.1");
   server.unref();
   return () => server.close();
+}
+
+/** What `@tocsin/agent/register` does: starts, unless in the agent's own thread, and never fails the service. */
+export function startByImport(): void {
+  // The agent's own thread must not watch itself.
+  if (!isMainThread && (workerData as { kind?: string } | null)?.kind === "tocsin-sender") return;
+  try {
+    start();
+  } catch (error) {
+    process.stderr.write(`tocsin: could not start, the service runs without it: ${String(error)}\n`);
+  }
 }

@@ -102,14 +102,14 @@ interface Definition {
 }
 
 function create(item: Entry, { packageDir }: LoadedFile): Internals | undefined {
-  for (const from of [import.meta.url, join(packageDir, "noop.js"), join(process.cwd(), "noop.js")])
+  const places: readonly (readonly [from: string, name: string])[] = [
+    [import.meta.url, `./on-demand/instrumentation-${item.instrumentation}.cjs`],
+    [join(packageDir, "noop.js"), packageOf(item)],
+    [join(process.cwd(), "noop.js"), packageOf(item)],
+  ];
+  for (const [from, name] of places)
     try {
-      const exported = createRequire(from)(packageOf(item)) as Record<
-        string,
-        new (
-          config: object,
-        ) => Internals
-      >;
+      const exported = createRequire(from)(name) as Record<string, new (config: object) => Internals>;
       const Instrumentation = exported[item.className];
       if (Instrumentation === undefined) continue;
       const made = new Instrumentation({ enabled: false });

@@ -1,9 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-// The worker thread runs compiled files, so the built sender is the one to test.
-import { Sender } from "../../dist/send/sender.js";
 import type { Destination, Note } from "./protocol.js";
+import { Sender } from "./sender.js";
 
 const servers: Server[] = [];
 const senders: Sender[] = [];
@@ -55,6 +54,8 @@ function sender(url: string, limitBytes = 1 << 20): { sender: Sender; notes: Not
     logScope: new Uint8Array(),
     limitBytes,
     note: (note) => notes.push(note),
+    // Threads run built files only.
+    workerUrl: new URL("../../dist/worker.cjs", import.meta.url),
   });
   senders.push(made);
   return { sender: made, notes };

@@ -17,6 +17,8 @@ export interface SenderDeps {
   /** Bytes that may wait for the collector in all; what comes on top is dropped and counted. */
   readonly limitBytes: number;
   readonly note: (note: Note) => void;
+  /** The thread's compiled file; else the one beside the agent's. */
+  readonly workerUrl?: URL;
 }
 
 /**
@@ -116,8 +118,8 @@ export class Sender {
     if (this.worker !== undefined) return this.worker;
     if (this.restarts > RESTARTS_MAX) return undefined;
     const { port1, port2 } = new MessageChannel();
-    const { destinations, resource, logScope } = this.deps;
-    const worker = new Worker(new URL("./worker.js", import.meta.url), {
+    const { destinations, resource, logScope, workerUrl } = this.deps;
+    const worker = new Worker(workerUrl ?? new URL("./worker.cjs", import.meta.url), {
       name: "tocsin",
       // The process's own flags would load the agent, and whatever else, into this thread too.
       execArgv: [],

@@ -1,28 +1,36 @@
 import { readFileSync } from "node:fs";
-import { type Destination, SIGNALS, type Signal } from "../send/protocol.js";
+import type { Destination, Signal } from "../send/protocol.js";
 import type { EnvReader } from "./env.js";
+
+/** The protocols of OTLP. Only the first goes the agent's own short way; the others are OpenTelemetry's exporters. */
+export const PROTOCOLS = ["http/protobuf", "http/json", "grpc"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
 
 /** Where the collector is unless something else is said. */
 export const DEFAULT_URL = "http://127.0.0.1:4318";
 
+/** The same for OTLP over gRPC. */
+const DEFAULT_GRPC_URL = "http://127.0.0.1:4317";
+
 /**
- * Where each signal goes: the signal's own `OTEL_EXPORTER_OTLP_*` variables, then the common ones, then `TOCSIN_URL`,
- * then the collector on this machine.
+ * Where a signal goes: its own `OTEL_EXPORTER_OTLP_*` variables, then the common ones, then `TOCSIN_URL`, then the
+ * collector on this machine.
  *
+ * @param url base URL that code gave, which wins over the environment
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
-export function readDestinations(env: EnvReader, url: string | undefined): Record<Signal, Destination> {
-  const entries = SIGNALS.map((signal) => [signal, readDestination(env, signal, url)] as const);
-  return Object.fromEntries(entries) as Record<Signal, Destination>;
-}
-
-function readDestination(env: EnvReader, signal: Signal, url: string | undefined): Destination {
+export function readDestination(
+  env: EnvReader,
+  signal: Signal,
+  protocol: Protocol,
+  url: string | undefined,
+): Destination {
   const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}`;
   const either = (part: string): string =>
     `${env.text(`${own}_${part}`) === undefined ? COMMON : own}_${part}`;
   const token = env.text("TOCSIN_TOKEN");
   return {
-    url: readUrl(env, signal, own, url),
+    url: protocol === "grpc" ? readGrpcUrl(env, own, url) : readUrl(env, signal, own, url),
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...lowerKeys(env.pairs(`${COMMON}_HEADERS`)),
@@ -52,6 +60,15 @@ function readUrl(env: EnvReader, signal: Signal, own: string, url: string | unde
   for (const [name, value] of candidates)
     if (value !== undefined && isUrl(env, name, value)) return `${value.replace(/\/+$/, "")}/v1/${signal}`;
   return `${DEFAULT_URL}/v1/${signal}`;
+}
+
+/** gRPC has no paths: endpoints are taken as they are, also without a scheme. */
+function readGrpcUrl(env: EnvReader, own: string, url: string | undefined): string {
+  const name = env.text(`${own}_ENDPOINT`) === undefined ? `${COMMON}_ENDPOINT` : `${own}_ENDPOINT`;
+  const given = url ?? env.text(name);
+  if (given === undefined) return DEFAULT_GRPC_URL;
+  const whole = given.includes("://") ? given : `http://${given}`;
+  return isUrl(env, url === undefined ? name : "url", whole) ? whole : DEFAULT_GRPC_URL;
 }
 
 function isUrl(env: EnvReader, name: string, value: string): boolean {

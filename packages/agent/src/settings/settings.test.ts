@@ -1,4 +1,6 @@
+import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
 import { expect, test } from "vitest";
+import type { SpanProcessor } from "./options.js";
 import { readSettings } from "./settings.js";
 
 const faultsOf = (env: Record<string, string>): readonly string[] => readSettings({ env }).env.faults;
@@ -74,4 +76,9 @@ test("secrets are not in what is said", () => {
   expect(faultsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: "ftp://user:hunter2@host" }).join()).not.toContain(
     "hunter2",
   );
+});
+
+test("takes OpenTelemetry's own span processors", () => {
+  const processor: SpanProcessor = new SimpleSpanProcessor({ exporter: new InMemorySpanExporter() });
+  expect(readSettings({ env: {}, spanProcessors: [processor] }).spanProcessors).toEqual([processor]);
 });

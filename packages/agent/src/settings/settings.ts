@@ -1,35 +1,11 @@
-import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { type ExporterChoice, readExporters } from "../exporters.js";
 import type { Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
 import { PROPAGATORS } from "../trace/propagators.js";
 import { readSampler, type SamplerChoice } from "../trace/sampler.js";
 import { readConfigFile } from "./config-file.js";
-import { readDestinations } from "./destinations.js";
-import { type Env, EnvReader } from "./env.js";
-
-/** What a developer may pass to `start`; environment variables fill in the rest. */
-export interface AgentOptions {
-  /** `service.name`; else `OTEL_SERVICE_NAME`, else the name in `package.json`. */
-  readonly serviceName?: string;
-  /** `service.version`; else `SERVICE_VERSION`, else `package.json`, else git's commit. */
-  readonly serviceVersion?: string;
-  /** Base URL of the collector; else `OTEL_EXPORTER_OTLP_ENDPOINT`, else `TOCSIN_URL`. */
-  readonly url?: string;
-  /** Port of a server of its own for `GET /metrics` in Prometheus's form; else `TOCSIN_METRICS_PORT`; else none. */
-  readonly metricsPort?: number;
-  /**
-   * Ratios for sampling root spans by path, e.g. `{ "/search*": 0.1 }`; a path that ends in `*` is a prefix. Comes on top
-   * of `TOCSIN_SAMPLE`. Probes (`/livez`, `/readyz`, `/healthz`) are at 0 unless said otherwise. Metrics are not sampled.
-   */
-  readonly sampling?: Readonly<Record<string, number>>;
-  /** Which loggers' lines are sent: any of `pino` (the default), `winston`, `console`; else `TOCSIN_LOG_SOURCES`. */
-  readonly logSources?: readonly LogSource[];
-  /** Span processors of your own, beside the agent's. */
-  readonly spanProcessors?: readonly SpanProcessor[];
-  /** Environment to read instead of the process's own. */
-  readonly env?: Env;
-}
+import { EnvReader } from "./env.js";
+import type { AgentOptions, LogSource, SpanProcessor } from "./options.js";
 
 /** Everything that the agent goes by, decided once at start. */
 export interface Settings {
@@ -62,9 +38,6 @@ const TEMPORALITIES = ["cumulative", "delta", "lowmemory"] as const;
 /** OpenTelemetry's preferences for what a point counts since. */
 export type Temporality = (typeof TEMPORALITIES)[number];
 
-/** Loggers whose lines the agent can send. */
-export type LogSource = "pino" | "winston" | "console";
-
 /** How much the agent says on standard error. */
 export type LogLevel = "silent" | "warn" | "info" | "debug";
 
@@ -73,11 +46,10 @@ export function readSettings(options: AgentOptions = {}): Settings {
   const file = readConfigFile(options.env ?? process.env);
   const env = new EnvReader(file.env);
   for (const fault of file.faults) env.fault(fault);
-  const destinations = readDestinations(env, options.url);
   const exporters = {
-    traces: readExporters(env, "traces"),
-    metrics: readExporters(env, "metrics"),
-    logs: readExporters(env, "logs"),
+    traces: readExporters(env, "traces", options.url),
+    metrics: readExporters(env, "metrics", options.url),
+    logs: readExporters(env, "logs", options.url),
   };
   for (const name of env.list("OTEL_PROPAGATORS") ?? [])
     if (!PROPAGATORS.some((known) => known === name))
@@ -92,9 +64,9 @@ export function readSettings(options: AgentOptions = {}): Settings {
     sampler: readSampler(env, options.sampling),
     exporters,
     destinations: {
-      traces: exporters.traces.isOwn ? destinations.traces : undefined,
-      metrics: exporters.metrics.isOwn ? destinations.metrics : undefined,
-      logs: exporters.logs.isOwn ? destinations.logs : undefined,
+      traces: exporters.traces.own,
+      metrics: exporters.metrics.own,
+      logs: exporters.logs.own,
     },
     temporality: env.choice("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", TEMPORALITIES, "cumulative"),
     isExponential:

@@ -1,6 +1,6 @@
-import { createRequire } from "node:module";
 import type { TextMapPropagator } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
+import { onDemand } from "../on-demand/load.js";
 import type { EnvReader } from "../settings/env.js";
 
 /** The propagators that `OTEL_PROPAGATORS` may name. */
@@ -20,21 +20,13 @@ function make(name: string): TextMapPropagator | undefined {
     case "baggage":
       return new W3CBaggagePropagator();
     case "b3":
-      return load("@opentelemetry/propagator-b3", "B3Propagator");
+      return new (onDemand("propagators").B3Propagator)();
     case "b3multi":
       // 1 is the form of one header per value.
-      return load("@opentelemetry/propagator-b3", "B3Propagator", { injectEncoding: 1 });
+      return new (onDemand("propagators").B3Propagator)({ injectEncoding: 1 });
     case "jaeger":
-      return load("@opentelemetry/propagator-jaeger", "JaegerPropagator");
+      return new (onDemand("propagators").JaegerPropagator)();
     default:
       return undefined;
   }
-}
-
-/** Loaded when named; `sdk-node` brings them along. */
-function load(packageName: string, className: string, options?: object): TextMapPropagator | undefined {
-  const require = createRequire(createRequire(import.meta.url).resolve("@opentelemetry/sdk-node"));
-  const exported = require(packageName) as Record<string, new (options?: object) => TextMapPropagator>;
-  const Propagator = exported[className];
-  return Propagator === undefined ? undefined : new Propagator(options);
 }
