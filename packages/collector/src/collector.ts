@@ -105,6 +105,8 @@ async function startParts(
       "nothing is passed on: this sidecar only counts. Tell it where to with --forward URL or forward.endpoints",
     );
   }
+  const tailBytes =
+    config.mode === "sidecar" ? Math.min(config.spool.memory, SIDECAR_TAIL_BYTES) : config.spool.memory;
   const spool = closers.add(
     "spool",
     await Spool.open({
@@ -118,8 +120,9 @@ async function startParts(
       ],
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
-      tailBytes:
-        config.mode === "sidecar" ? Math.min(config.spool.memory, SIDECAR_TAIL_BYTES) : config.spool.memory,
+      tailBytes,
+      // What signals and rules have not seen yet must fit in memory: from the disk they would read it slower still.
+      pace: { consumers: ["signals", "head"], maxLagBytes: 0.75 * tailBytes },
       durability: config.spool.durability,
       clock,
       logger,

@@ -44,6 +44,10 @@ export interface PipelineOptions {
 /** How much is decoded before the event loop gets its turn. */
 const BATCH_BYTES = 512 * 1024;
 
+/** Snapshots that only make room in the spool take at most this share of the time, and come no faster than this. */
+const EARLY_SHARE = 0.1;
+const EARLY_LEAST_MS = 500;
+
 /**
  * The way from the spool into memory: signals and SLOs. It starts where the last snapshot was taken and sees
  * every record behind it again, so that after a crash each count is what it would have been without one.
@@ -59,6 +63,8 @@ export class SignalsPipeline {
   #running: Promise<void> | undefined;
   #saving: Promise<void> = Promise.resolve();
   #cancelTimer: Cancel | undefined;
+  /** When the snapshot may be written again before its time. */
+  #nextEarlyMs = 0;
 
   private constructor(options: PipelineOptions, position: SpoolPosition) {
     this.#options = options;
@@ -132,8 +138,21 @@ export class SignalsPipeline {
       if (!batch) return;
       for (const record of batch.records) this.#observe(record);
       this.#position = batch.position;
+      if (consumer.isOverdue) await this.#saveEarly();
       await turn();
     }
+  }
+
+  /** Makes room in the spool before it is time; a state that takes long to write is not written all the time for it. */
+  async #saveEarly(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const beganMs = clock.now();
+    if (beganMs < this.#nextEarlyMs) return;
+    await this.save().catch((error) =>
+      logger.error({ error: messageOf(error) }, "cannot write the snapshot, will retry"),
+    );
+    const nowMs = clock.now();
+    this.#nextEarlyMs = nowMs + Math.max(EARLY_LEAST_MS, (nowMs - beganMs) / EARLY_SHARE);
   }
 
   #observe(record: SpoolRecord): void {

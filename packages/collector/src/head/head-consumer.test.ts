@@ -20,8 +20,8 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const clock = new ManualClock(NOW);
 
-async function open() {
-  const spool = await Spool.open({ dir: join(dir, "spool"), consumers: ["head"], clock });
+async function open(maxBytes?: number) {
+  const spool = await Spool.open({ dir: join(dir, "spool"), consumers: ["head"], clock, maxBytes });
   const head = new Head(
     { retentionMs: 3 * 3_600_000, outOfOrderMs: 600_000, maxSeries: 1_000, maxLabels: 32 },
     { clock },
@@ -39,7 +39,7 @@ async function open() {
   return { spool, head, consumer };
 }
 
-const append = (spool: Spool, signal: "metrics" | "samples", body: Buffer) =>
+const append = (spool: Spool, signal: "metrics" | "samples" | "traces", body: Buffer) =>
   spool.append({ signal, body, receivedAtMs: clock.now() });
 
 const samples = (name: string, list: readonly WireSample[], startMs = 0) =>
@@ -166,4 +166,30 @@ test("a damaged snapshot is put aside", async () => {
   await expect(readFile(file)).rejects.toThrow("ENOENT");
   await second.consumer.close();
   await second.spool.close();
+});
+
+test("makes room in the spool before its time: without a snapshot for traces, with one for samples", async () => {
+  const { spool, head, consumer } = await open(64_000);
+  const lag = () => spool.status().consumers[0].lagBytes;
+  const untilRead = async (bytes: number) => {
+    while (lag() > bytes) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await append(spool, "samples", samples("up", [{ timeMs: NOW, value: 1 }]));
+  for (let n = 0; n < 20; n++) {
+    await append(spool, "traces", Buffer.alloc(1_000));
+    await untilRead(9_000);
+  }
+  // The first room was made by the snapshot that holds the sample, the rest by moving on alone.
+  const snapshot = await readFile(join(dir, "head", "head.snapshot"));
+  for (let n = 0; n < 20; n++) {
+    await append(spool, "traces", Buffer.alloc(1_000));
+    await untilRead(9_000);
+  }
+  expect((await readFile(join(dir, "head", "head.snapshot"))).equals(snapshot)).toBe(true);
+  await consumer.close();
+  await spool.close();
+  const again = await open(64_000);
+  expect(valuesOf(again.head, "up")).toEqual(valuesOf(head, "up"));
+  await again.consumer.close();
+  await again.spool.close();
 });

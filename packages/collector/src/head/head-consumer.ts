@@ -23,6 +23,8 @@ export interface HeadConsumerDeps {
 
 /** Writing a snapshot takes at most this share of the time. */
 const SNAPSHOT_SHARE = 0.05;
+/** A snapshot that only makes room in the spool comes no faster than this. */
+const EARLY_LEAST_MS = 1_000;
 /** How much is appended before the event loop gets its turn. */
 const MAX_BATCH_BYTES = 512 * 1024;
 
@@ -42,6 +44,10 @@ export class HeadConsumer {
   #running: Promise<void> | undefined;
   #position: SpoolPosition | undefined;
   #nextSnapshotMs = 0;
+  /** When a snapshot may be taken before its time, because the spool needs room. */
+  #nextEarlyMs = 0;
+  /** Whether anything was appended since the last snapshot. */
+  #isChanged = true;
 
   constructor(options: HeadConsumerOptions, { head, spool, clock, logger }: HeadConsumerDeps) {
     this.#options = options;
@@ -72,6 +78,7 @@ export class HeadConsumer {
 
   /** Appends one record; also for owners that read the spool themselves. */
   append(record: SpoolRecord): void {
+    if (record.signal === "metrics" || record.signal === "samples") this.#isChanged = true;
     try {
       if (record.signal === "metrics") this.#otlp.append(decodeMetrics(record.body));
       else if (record.signal === "samples") this.#samples.append(record.body);
@@ -105,8 +112,21 @@ export class HeadConsumer {
       for (const record of batch.records) this.append(record);
       this.#position = batch.position;
       if (this.#clock.now() >= this.#nextSnapshotMs) await this.#snapshot();
+      else if (this.#spool.isOverdue) await this.#makeRoom(batch.position);
       await turn();
     }
+  }
+
+  /** Lets the spool delete what was read, before it is time for a snapshot. */
+  async #makeRoom(position: SpoolPosition): Promise<void> {
+    if (this.#isChanged) {
+      if (this.#clock.now() >= this.#nextEarlyMs) await this.#snapshot();
+      return;
+    }
+    // Nothing of it is in the head (traces, logs), so the snapshot there is stays good.
+    await this.#spool.commit(position).catch((error) => {
+      this.#logger.error({ error: messageOf(error) }, "place in the spool could not be written");
+    });
   }
 
   /** What is read again from the spool is complete from its first record on, snapshot or not. */
@@ -122,6 +142,7 @@ export class HeadConsumer {
     try {
       if (this.#options.dir !== undefined)
         await saveSnapshot(this.#head, this.#options.dir, position, beganMs);
+      this.#isChanged = false;
       await this.#spool.commit(position);
     } catch (error) {
       this.#logger.error({ error: messageOf(error) }, "snapshot of recent metrics could not be written");
@@ -129,6 +150,7 @@ export class HeadConsumer {
     this.#otlp.sweep();
     this.#samples.sweep();
     const tookMs = this.#clock.now() - beganMs;
-    this.#nextSnapshotMs = beganMs + Math.max(this.#options.snapshotIntervalMs, tookMs / SNAPSHOT_SHARE);
+    this.#nextEarlyMs = beganMs + Math.max(EARLY_LEAST_MS, tookMs / SNAPSHOT_SHARE);
+    this.#nextSnapshotMs = Math.max(this.#nextEarlyMs, beganMs + this.#options.snapshotIntervalMs);
   }
 }

@@ -1,5 +1,6 @@
 import type { Address } from "../api/listen.js";
 import type { Authenticator } from "../auth/authenticator.js";
+import type { CollectorConfig } from "../config/schema.js";
 import {
   createOtlpGrpcReceiver,
   createOtlpHttpReceiver,
@@ -19,6 +20,13 @@ export interface Doors {
   readonly otlpGrpc: Address;
 }
 
+/** A sidecar reads fewer requests at once: the others wait, and nothing is lost by it. */
+const SIDECAR_IN_FLIGHT_BYTES = 16 * 1024 * 1024;
+
+function inFlightOf({ mode, limits }: CollectorConfig): number {
+  return mode === "sidecar" ? Math.min(limits.max_in_flight, SIDECAR_IN_FLIGHT_BYTES) : limits.max_in_flight;
+}
+
 /**
  * Opens the ports for telemetry. What they acknowledge is in the spool.
  *
@@ -33,7 +41,8 @@ export async function openDoors(
     "intake",
     new Intake({
       spool: deps.spool,
-      limits: limitsOf(config.limits),
+      backpressure: deps.spool,
+      limits: limitsOf({ ...config.limits, max_in_flight: inFlightOf(config) }),
       clock,
       logger,
       registry,

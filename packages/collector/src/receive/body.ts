@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
-import type { Reservation } from "./budget.js";
+import type { Reservation } from "./admission.js";
 import { Refusal } from "./refusal.js";
 
 type Decompress = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
@@ -22,14 +22,18 @@ const DECOMPRESSORS = new Map<string, Decompress>([
 /** What to put in `Accept-Encoding` of a 415. */
 export const ACCEPTED_ENCODINGS = zstd ? "gzip, deflate, zstd" : "gzip, deflate";
 
-/** How much larger than its compressed form a body may turn out before memory is reserved for it. */
+/** How much larger than its compressed form a body may turn out before more memory is reserved for it. */
 const USUAL_RATIO = 8;
 
+/** What is reserved for a body that comes in chunks, whose size nobody told. */
+const UNANNOUNCED_BYTES = 64 * 1024;
+
 /**
- * Reads a request's body, decompressed, never holding more than `maxBytes` of it in either form.
+ * Reads a request's body, decompressed, never holding more than `maxBytes` of it in either form. Nothing is read before
+ * there is room for it.
  *
  * @param onWireBytes told how many bytes came over the wire
- * @throws {Refusal} too_large, media_type, malformed, overload, sender_overload, aborted
+ * @throws {Refusal} too_large, media_type, malformed, overload, sender_overload, spool_full, behind, aborted
  */
 export async function readBody(
   request: IncomingMessage,
@@ -47,15 +51,19 @@ export async function readBody(
   }
   const announced = Number(request.headers["content-length"] ?? 0);
   if (announced > maxBytes) throw tooLarge(announced, maxBytes);
-  const body = await collect(request, maxBytes, announced, reservation);
+  // Unfolding is part of it: a hundred small bodies may unfold at once.
+  const reserved = Math.min(
+    maxBytes,
+    (announced || UNANNOUNCED_BYTES) * (decompress === undefined ? 1 : 1 + USUAL_RATIO),
+  );
+  await reservation.admit(reserved);
+  const body = await collect(request, maxBytes, reserved, reservation);
   onWireBytes(body.length);
   if (decompress === undefined) return body;
-  // Reserved before the memory is taken: a hundred small bodies may unfold at once.
-  const guess = Math.min(maxBytes, body.length * USUAL_RATIO);
-  reservation.add(guess);
   try {
     const unfolded = await decompress(body, { maxOutputLength: maxBytes });
-    if (unfolded.length > guess) reservation.add(unfolded.length - guess);
+    const beyond = body.length + unfolded.length - Math.max(reserved, body.length);
+    if (beyond > 0) reservation.add(beyond);
     return unfolded;
   } catch (error) {
     if (error instanceof Refusal) throw error;
@@ -67,18 +75,16 @@ export async function readBody(
 async function collect(
   request: IncomingMessage,
   maxBytes: number,
-  announced: number,
+  reserved: number,
   reservation: Reservation,
 ): Promise<Buffer> {
-  // With a length announced, all of it is reserved before a byte is read, so that refusing is cheap.
-  reservation.add(announced);
   const chunks: Buffer[] = [];
   let size = 0;
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > maxBytes) throw tooLarge(undefined, maxBytes);
-      if (size > announced) reservation.add(Math.min(chunk.length, size - announced));
+      if (size > reserved) reservation.add(Math.min(chunk.length, size - reserved));
       chunks.push(chunk);
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { size } from "@tocsin/model/config";
+import { duration, size } from "@tocsin/model/config";
 import { z } from "zod";
 
 export const LimitsConfig = z.strictObject({
@@ -8,12 +8,25 @@ export const LimitsConfig = z.strictObject({
   max_in_flight: size()
     .default(64 * 1024 * 1024)
     .describe(
-      "Bytes of requests being received at once, in all; beyond it senders are told to come back (503).",
+      "Bytes of requests being received at once, in all; beyond it requests wait, then senders are told to come back (503). A sidecar takes at most 16 MiB at once.",
     ),
   max_in_flight_per_sender: size()
     .default(32 * 1024 * 1024)
     .describe(
-      "The same for one sender (token, else address); beyond it that sender is told to come back (429).",
+      "The same for one sender (token, else address); beyond it that sender waits, then is told to come back (429).",
+    ),
+  max_wait: duration()
+    .default(2_000)
+    .describe(
+      "How long a request waits for room, in memory or in the spool, before it is refused; senders give up after about 10 s. 0 refuses at once.",
+    ),
+  max_waiting: z
+    .number()
+    .int()
+    .nonnegative()
+    .default(256)
+    .describe(
+      "Requests that may wait at once; one sender gets at most half of the places. Others are refused at once.",
     ),
   max_connections: z.number().int().positive().default(2_000).describe("Open connections per port."),
   max_attributes: z

@@ -2,6 +2,7 @@ import type { Request, Response } from "express";
 import type { OtlpSignal } from "../otlp/columns.js";
 import { encodeRequest } from "../otlp/json.js";
 import { readBody } from "./body.js";
+import { holdBack } from "./hold-back.js";
 import type { Intake } from "./intake.js";
 import type { Transport } from "./metrics.js";
 import { Refusal } from "./refusal.js";
@@ -44,6 +45,7 @@ export function foreignHandler(
     } catch (error) {
       const refusal = intake.refuse(transport, signal, sender.name, error);
       if (response.destroyed) return;
+      holdBack(request, response, refusal, intake.clock);
       if (refusal.retryable) response.setHeader("Retry-After", String(intake.limits.retryAfterSeconds));
       if (refusal.httpStatus === 413) response.setHeader("Connection", "close");
       else request.resume();

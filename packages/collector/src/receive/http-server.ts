@@ -58,7 +58,7 @@ export function createOtlpHttpReceiver(options: HttpReceiverOptions): HttpReceiv
       `There is nothing at ${request.method} ${request.path}. OTLP goes to /v1/traces, /v1/metrics and /v1/logs; the page is on another port (4319).`,
     );
     intake.refuse("otlp-http", "", name, refusal);
-    sendRefusal(request, response, refusal, "json", intake.limits.retryAfterSeconds);
+    sendRefusal(request, response, refusal, "json", intake);
   });
   const server: Server = tls
     ? createTlsServer(

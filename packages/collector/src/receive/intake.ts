@@ -4,7 +4,7 @@ import type { OtlpSignal } from "../otlp/columns.js";
 import { limitRequest } from "../otlp/limit.js";
 import { validateRequest } from "../otlp/validate.js";
 import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
-import { Budget, type Reservation } from "./budget.js";
+import { Admission, type Backpressure, type Reservation } from "./admission.js";
 import type { LimitsConfig } from "./config.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
 import { type Refusal, refusalOf } from "./refusal.js";
@@ -19,6 +19,9 @@ export interface IntakeLimits {
   readonly maxRequestBytes: number;
   readonly maxInFlightBytes: number;
   readonly maxInFlightBytesPerSender: number;
+  /** Requests that may wait for room at once, and for how long. */
+  readonly maxWaiting: number;
+  readonly maxWaitMs: number;
   readonly maxConnections: number;
   readonly retryAfterSeconds: number;
   /** Attributes of one item; those beyond are cut. */
@@ -33,6 +36,8 @@ export function limitsOf(config: LimitsConfig): IntakeLimits {
     maxRequestBytes: config.max_request_size,
     maxInFlightBytes: config.max_in_flight,
     maxInFlightBytesPerSender: config.max_in_flight_per_sender,
+    maxWaiting: config.max_waiting,
+    maxWaitMs: config.max_wait,
     maxConnections: config.max_connections,
     retryAfterSeconds: config.retry_after,
     maxAttributes: config.max_attributes,
@@ -44,6 +49,8 @@ export const DEFAULT_LIMITS: IntakeLimits = {
   maxRequestBytes: 8 * 1024 * 1024,
   maxInFlightBytes: 64 * 1024 * 1024,
   maxInFlightBytesPerSender: 32 * 1024 * 1024,
+  maxWaiting: 256,
+  maxWaitMs: 2_000,
   maxConnections: 2_000,
   retryAfterSeconds: 1,
   maxAttributes: 256,
@@ -52,6 +59,8 @@ export const DEFAULT_LIMITS: IntakeLimits = {
 
 export interface IntakeDeps {
   readonly spool: Appender;
+  /** Tells when nothing more should be let in. Without it only the limits do. */
+  readonly backpressure?: Backpressure;
   readonly limits?: Partial<IntakeLimits>;
   readonly clock?: Clock;
   readonly logger?: Logger;
@@ -73,25 +82,25 @@ export interface Accepted {
  */
 export class Intake {
   readonly limits: IntakeLimits;
+  readonly clock: Clock;
   readonly #spool: Appender;
-  readonly #clock: Clock;
   readonly #metrics: ReceiveMetrics;
-  readonly #budget: Budget;
+  readonly #admission: Admission;
   readonly #refusals: RefusalLog;
 
   constructor(deps: IntakeDeps) {
     const { spool, limits, clock = systemClock, logger = silentLogger, registry = new Registry() } = deps;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#spool = spool;
-    this.#clock = clock;
-    this.#metrics = new ReceiveMetrics(registry);
-    this.#budget = new Budget(this.limits);
+    this.clock = clock;
+    this.#admission = new Admission(this.limits, clock, deps.backpressure);
+    this.#metrics = new ReceiveMetrics(registry, this.#admission);
     this.#refusals = new RefusalLog(clock, logger);
   }
 
-  /** Room for the bytes of one request. */
+  /** Room for the bytes of one request; to be asked for before they are read. */
   reserve(sender: string): Reservation {
-    return this.#budget.reserve(sender);
+    return this.#admission.reserve(sender);
   }
 
   /**
@@ -107,7 +116,7 @@ export class Intake {
     if (items > 0) {
       try {
         const kept = isOverLimit ? this.#limited(signal, body) : body;
-        await this.#spool.append({ signal, body: kept, receivedAtMs: this.#clock.now() });
+        await this.#spool.append({ signal, body: kept, receivedAtMs: this.clock.now() });
       } catch (error) {
         this.#metrics.failedItems.inc({ signal }, items + rejected);
         throw error;
@@ -129,7 +138,6 @@ export class Intake {
   /** Counts bytes as they came over the wire. */
   countBytes(transport: Transport, bytes: number): void {
     this.#metrics.bytes.inc({ transport }, bytes);
-    this.#metrics.inFlightBytes.set(this.#budget.inFlightBytes);
   }
 
   /** Counts a refused request and remembers it for the log; returns what to tell the sender. */
@@ -147,6 +155,7 @@ export class Intake {
   }
 
   close(): void {
+    this.#admission.close();
     this.#refusals.close();
   }
 }

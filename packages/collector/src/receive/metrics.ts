@@ -16,9 +16,8 @@ export class ReceiveMetrics {
   readonly failedItems: Counter<"signal">;
   readonly cut: Counter<"what">;
   readonly bytes: Counter<"transport">;
-  readonly inFlightBytes: Gauge<never>;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, admission: { readonly inFlightBytes: number; readonly waiting: number }) {
     const registers = [registry];
     this.requests = new Counter({
       name: "tocsin_receive_requests_total",
@@ -68,10 +67,21 @@ export class ReceiveMetrics {
       labelNames: ["transport"],
       registers,
     });
-    this.inFlightBytes = new Gauge({
+    new Gauge({
       name: "tocsin_receive_in_flight_bytes",
       help: "Bytes of requests that are being received.",
       registers,
+      collect() {
+        this.set(admission.inFlightBytes);
+      },
+    });
+    new Gauge({
+      name: "tocsin_receive_waiting_requests",
+      help: "Requests that wait for room before their bodies are read.",
+      registers,
+      collect() {
+        this.set(admission.waiting);
+      },
     });
   }
 }

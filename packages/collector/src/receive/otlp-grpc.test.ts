@@ -9,11 +9,14 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { ManualClock } from "@tocsin/model/testing";
+import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CollectorError } from "../errors.js";
 import { decodeLogs, otlpJsonToProtobuf } from "../otlp/index.js";
 import { Spool } from "../spool/index.js";
-import { type Appender, Intake, type IntakeLimits } from "./intake.js";
+import type { Backpressure } from "./admission.js";
+import { type Appender, Intake, type IntakeDeps, type IntakeLimits } from "./intake.js";
 import { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 
 const LOGS = otlpJsonToProtobuf(
@@ -45,10 +48,11 @@ async function start(
   limits: Partial<IntakeLimits> = {},
   options: Partial<GrpcReceiverOptions> = {},
   appender: Appender = spool,
+  deps: Partial<IntakeDeps> = {},
 ): Promise<void> {
   client?.close();
   await receiver?.close();
-  receiver = createOtlpGrpcReceiver({ intake: new Intake({ spool: appender, limits }), ...options });
+  receiver = createOtlpGrpcReceiver({ intake: new Intake({ spool: appender, limits, ...deps }), ...options });
   const port = await receiver.listen({ host: "127.0.0.1", port: 0 });
   client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
     "grpc.default_compression_algorithm": compressionAlgorithms.gzip,
@@ -113,6 +117,38 @@ describe("OTLP over gRPC", () => {
     expect(Buffer.from(details as Buffer).indexOf(Buffer.from([0x12, 4, 0x0a, 2, 8, 9]))).toBeGreaterThan(0);
     await start({ maxInFlightBytesPerSender: 5 });
     expect((await refusalOf(send(LOGS))).code).toBe(status.RESOURCE_EXHAUSTED);
+  });
+
+  test("waits for room before a message is read, and is refused when there is none in time", async () => {
+    let holdUp: ReturnType<Backpressure["holdUp"]> = "behind";
+    let relieve = (): void => {};
+    const backpressure: Backpressure = {
+      holdUp: () => holdUp,
+      onRelief: (listener) => {
+        relieve = listener;
+        return () => {};
+      },
+    };
+    const clock = new ManualClock(0);
+    const registry = new Registry();
+    await start({}, {}, spool, { backpressure, clock, registry });
+    const waiting = async (): Promise<number> =>
+      (await registry.getSingleMetric("tocsin_receive_waiting_requests")?.get())?.values[0].value ?? 0;
+    const untilWaiting = async (): Promise<void> => {
+      while ((await waiting()) === 0) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const taken = send(LOGS);
+    await untilWaiting();
+    holdUp = undefined;
+    relieve();
+    expect(await taken).toHaveLength(0);
+    holdUp = "spool_full";
+    const refused = refusalOf(send(LOGS));
+    await untilWaiting();
+    clock.advance(2_000);
+    expect((await refused).code).toBe(status.UNAVAILABLE);
+    const inFlight = await registry.getSingleMetric("tocsin_receive_in_flight_bytes")?.get();
+    expect(inFlight?.values[0].value).toBe(0);
   });
 
   test("needs the right token when there are tokens", async () => {

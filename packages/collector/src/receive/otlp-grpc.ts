@@ -2,12 +2,15 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
   type ServerUnaryCall,
   type ServiceDefinition,
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { type Address, listenError } from "../api/listen.js";
 import type { OtlpSignal } from "../otlp/columns.js";
+import type { Reservation } from "./admission.js";
 import { exportResponse, statusWithRetryInfo } from "./answer.js";
 import type { ServerTls } from "./http-server.js";
 import type { Intake } from "./intake.js";
@@ -35,6 +38,20 @@ const SERVICES: Readonly<Record<OtlpSignal, string>> = {
   logs: "opentelemetry.proto.collector.logs.v1.LogsService",
 };
 
+const SIGNAL_OF_PATH: ReadonlyMap<string, OtlpSignal> = new Map(
+  (Object.keys(SERVICES) as OtlpSignal[]).map((signal) => [`/${SERVICES[signal]}/Export`, signal]),
+);
+
+/** What is reserved before a message is read: gRPC does not tell its size. */
+const UNANNOUNCED_BYTES = 256 * 1024;
+
+interface Admitted {
+  readonly sender: string;
+  readonly reservation: Reservation;
+  /** Bytes of it. */
+  readonly reserved: number;
+}
+
 /** Calls that were let in are given this long to end when closing. */
 const DRAIN_MS = 5_000;
 
@@ -45,7 +62,10 @@ const DRAIN_MS = 5_000;
  */
 export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {
   const { intake, authorizer = anyoneMayWrite, tls } = options;
+  /** By the metadata of a call, which is all that its interceptor and its handler have in common. */
+  const admitted = new WeakMap<Metadata, Admitted>();
   const server = new Server({
+    interceptors: [admit],
     "grpc.max_receive_message_length": intake.limits.maxRequestBytes,
     "grpc.max_concurrent_streams": 256,
     // A sender that went away without a word is noticed, and one that pings too often is cut off by the library.
@@ -63,26 +83,62 @@ export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiv
   let closing: Promise<void> | undefined;
   return { listen, close };
 
+  /** Lets a call in before its message is read: until then the sender's bytes stay where they are. */
+  function admit(
+    method: Parameters<ServerInterceptor>[0],
+    call: Parameters<ServerInterceptor>[1],
+  ): ServerInterceptingCall {
+    let reservation: Reservation | undefined;
+    const onReceiveMetadata = async (
+      metadata: Metadata,
+      next: (metadata: Metadata) => void,
+    ): Promise<void> => {
+      const authorization = metadata.get("authorization")[0]?.toString();
+      const sender = senderOf(authorizer, authorization, call.getPeer().replace(/:\d+$/, ""));
+      reservation = intake.reserve(sender.name);
+      try {
+        if (sender.refusal) throw sender.refusal;
+        const { maxRequestBytes, maxInFlightBytes, maxInFlightBytesPerSender } = intake.limits;
+        const reserved = Math.min(
+          UNANNOUNCED_BYTES,
+          maxRequestBytes,
+          maxInFlightBytes,
+          maxInFlightBytesPerSender,
+        );
+        await reservation.admit(reserved);
+        admitted.set(metadata, { sender: sender.name, reservation, reserved });
+        next(metadata);
+      } catch (error) {
+        const refusal = intake.refuse("otlp-grpc", SIGNAL_OF_PATH.get(method.path) ?? "", sender.name, error);
+        call.sendStatus({ code: refusal.rpcCode, details: refusal.message, metadata: detailsOf(refusal) });
+      }
+    };
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, pass) => void onReceiveMetadata(metadata, pass),
+          // However a call ends, it ends here.
+          onCancel: () => reservation?.release(),
+        }),
+    });
+  }
+
   async function receive(
     signal: OtlpSignal,
     call: ServerUnaryCall<Buffer, Buffer>,
     callback: sendUnaryData<Buffer>,
   ): Promise<void> {
-    const authorization = call.metadata.get("authorization")[0]?.toString();
-    const address = call.getPeer().replace(/:\d+$/, "");
-    const sender = senderOf(authorizer, authorization, address);
-    const reservation = intake.reserve(sender.name);
+    const { sender = "unknown", reservation, reserved = 0 } = admitted.get(call.metadata) ?? {};
     try {
-      if (sender.refusal) throw sender.refusal;
-      reservation.add(call.request.length);
+      if (call.request.length > reserved) reservation?.add(call.request.length - reserved);
       intake.countBytes("otlp-grpc", call.request.length);
       const { rejected, reason } = await intake.accept("otlp-grpc", signal, call.request);
       callback(null, exportResponse(signal, "protobuf", rejected, reason));
     } catch (error) {
-      const refusal = intake.refuse("otlp-grpc", signal, sender.name, error);
+      const refusal = intake.refuse("otlp-grpc", signal, sender, error);
       callback({ code: refusal.rpcCode, details: refusal.message, metadata: detailsOf(refusal) });
     } finally {
-      reservation.release();
+      reservation?.release();
     }
   }
 

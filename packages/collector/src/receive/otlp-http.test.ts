@@ -5,11 +5,14 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync, gzipSync } from "node:zlib";
+import { type Clock, systemClock } from "@tocsin/model";
+import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CollectorError } from "../errors.js";
 import { attributeText, decodeTraces, otlpJsonToProtobuf } from "../otlp/index.js";
 import { Spool } from "../spool/index.js";
+import type { Backpressure } from "./admission.js";
 import { createOtlpHttpReceiver, type HttpReceiver, type HttpReceiverOptions } from "./http-server.js";
 import { type Appender, Intake, type IntakeLimits } from "./intake.js";
 
@@ -37,10 +40,12 @@ async function start(
   limits: Partial<IntakeLimits> = {},
   options: Partial<HttpReceiverOptions> = {},
   appender: Appender = spool,
+  backpressure?: Backpressure,
+  clock: Clock = systemClock,
 ): Promise<void> {
   await receiver?.close();
   registry = new Registry();
-  intake = new Intake({ spool: appender, limits, registry });
+  intake = new Intake({ spool: appender, backpressure, limits, clock, registry });
   receiver = createOtlpHttpReceiver({ intake, ...options });
   url = `http://127.0.0.1:${await receiver.listen({ host: "127.0.0.1", port: 0 })}`;
 }
@@ -78,6 +83,11 @@ async function bytesOf(response: Response): Promise<Buffer> {
 async function sum(name: string): Promise<number> {
   const metric = (await registry.getMetricsAsJSON()).find((each) => each.name === name);
   return metric?.values.reduce((total, each) => total + each.value, 0) ?? Number.NaN;
+}
+
+/** Looks again, turn by turn of the event loop, until it is so. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("a good request", () => {
@@ -276,6 +286,70 @@ describe("a request that is not taken", () => {
     expect((await post(GOOD)).status).toBe(401);
     expect((await post(GOOD, { authorization: "Bearer r" })).status).toBe(403);
     expect((await post(GOOD, { authorization: "Bearer w" })).status).toBe(200);
+  });
+});
+
+describe("under overload", () => {
+  let holdUp: ReturnType<Backpressure["holdUp"]>;
+  let relieve = (): void => {};
+  const backpressure: Backpressure = {
+    holdUp: () => holdUp,
+    onRelief: (listener) => {
+      relieve = listener;
+      return () => {};
+    },
+  };
+
+  test("a request waits for room before its body is read, and is taken when there is some", async () => {
+    holdUp = "behind";
+    await start({}, {}, spool, backpressure);
+    const request = http.request(`${url}/v1/traces`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-length": GOOD.length },
+    });
+    const answered = new Promise<number | undefined>((resolve, reject) => {
+      request.on("response", (response) => response.resume().on("end", () => resolve(response.statusCode)));
+      request.on("error", reject);
+    });
+    request.flushHeaders();
+    await until(async () => (await sum("tocsin_receive_waiting_requests")) === 1);
+    expect(await sum("tocsin_receive_in_flight_bytes")).toBe(0);
+    holdUp = undefined;
+    relieve();
+    request.end(GOOD);
+    expect(await answered).toBe(200);
+    expect(await sum("tocsin_receive_waiting_requests")).toBe(0);
+  });
+
+  test("who is refused for want of room is answered, then not read from for a second", async () => {
+    holdUp = "spool_full";
+    const clock = new ManualClock(0);
+    await start({ maxWaiting: 0 }, {}, spool, backpressure, clock);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const send = (): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const request = http.request(`${url}/v1/traces`, {
+          method: "POST",
+          agent,
+          headers: { "content-type": "application/json" },
+        });
+        request.on("response", (response) => response.resume().on("end", () => resolve(response.statusCode)));
+        request.on("error", reject);
+        request.end(GOOD);
+      });
+    expect(await send()).toBe(503);
+    holdUp = undefined;
+    let isAnswered = false;
+    const second = send().then((status) => {
+      isAnswered = true;
+      return status;
+    });
+    // Another connection is served meanwhile, so the first one is held, not slow.
+    expect((await post(GOOD)).status).toBe(200);
+    expect(isAnswered).toBe(false);
+    clock.advance(1_000);
+    expect(await second).toBe(200);
+    agent.destroy();
   });
 });
 

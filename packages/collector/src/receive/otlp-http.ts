@@ -4,6 +4,7 @@ import type { OtlpSignal } from "../otlp/columns.js";
 import { otlpJsonToProtobuf } from "../otlp/json.js";
 import { type Encoding, exportResponse, statusBody } from "./answer.js";
 import { ACCEPTED_ENCODINGS, readBody } from "./body.js";
+import { holdBack } from "./hold-back.js";
 import type { Intake } from "./intake.js";
 import { Refusal } from "./refusal.js";
 import { senderOf, type WriteAuthorizer } from "./sender.js";
@@ -50,7 +51,7 @@ export function otlpHttpRoutes(intake: Intake, authorizer: WriteAuthorizer): Rou
       send(response, 200, encoding, exportResponse(signal, encoding, rejected, reason));
     } catch (error) {
       const refusal = intake.refuse("otlp-http", signal, sender.name, error);
-      sendRefusal(request, response, refusal, encoding ?? "json", intake.limits.retryAfterSeconds);
+      sendRefusal(request, response, refusal, encoding ?? "json", intake);
     } finally {
       reservation.release();
     }
@@ -63,10 +64,11 @@ export function sendRefusal(
   response: Response,
   refusal: Refusal,
   encoding: Encoding,
-  retryAfterSeconds: number,
+  intake: Intake,
 ): void {
   if (response.destroyed || response.headersSent) return;
-  if (refusal.retryable) response.setHeader("Retry-After", String(retryAfterSeconds));
+  holdBack(request, response, refusal, intake.clock);
+  if (refusal.retryable) response.setHeader("Retry-After", String(intake.limits.retryAfterSeconds));
   if (refusal.httpStatus === 401) response.setHeader("WWW-Authenticate", 'Bearer realm="tocsin"');
   if (refusal.httpStatus === 405) response.setHeader("Allow", "POST");
   if (refusal.httpStatus === 415) response.setHeader("Accept-Encoding", ACCEPTED_ENCODINGS);

@@ -13,6 +13,7 @@ export type RefusalReason =
   | "overload"
   | "sender_overload"
   | "spool_full"
+  | "behind"
   | "spool_unwritable"
   | "closing"
   | "aborted"
@@ -54,6 +55,7 @@ const KINDS: Readonly<Record<RefusalReason, Kind>> = {
   overload: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   sender_overload: { httpStatus: 429, rpcCode: RpcCode.resourceExhausted, retryable: true },
   spool_full: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
+  behind: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   spool_unwritable: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   closing: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   // Nobody is there to read it; it only needs a number in the metrics.

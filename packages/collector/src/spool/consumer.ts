@@ -22,6 +22,10 @@ export interface ConsumerSource {
   onAppend(listener: () => void): () => void;
   /** Told after every commit. */
   committed(): Promise<void>;
+  /** Told when a reader comes for more, so has dealt with what it had. */
+  moved(): void;
+  bytesBetween(from: SpoolPosition, to: SpoolPosition): number;
+  readonly maxUncommittedBytes: number;
   isClosed(): boolean;
   readonly isSynced: boolean;
 }
@@ -61,10 +65,15 @@ export class Consumer implements SpoolConsumer {
     return this.#committed;
   }
 
+  get isOverdue(): boolean {
+    return this.#source.bytesBetween(this.#committed, this.#position) > this.#source.maxUncommittedBytes;
+  }
+
   async read(
     options: { maxBytes?: number; signal?: AbortSignal; wait?: boolean } = {},
   ): Promise<SpoolBatch | undefined> {
     const { maxBytes = DEFAULT_BATCH_BYTES, signal, wait = true } = options;
+    this.#source.moved();
     for (;;) {
       if (signal?.aborted || this.#source.isClosed()) return undefined;
       const start = this.#source.normalize(this.#position);

@@ -35,6 +35,8 @@ export interface SpoolConsumer {
   readonly name: string;
   /** Where the next `read` begins. */
   readonly position: SpoolPosition;
+  /** Whether what was read but not committed takes so much of the spool that it should be committed soon. */
+  readonly isOverdue: boolean;
   /**
    * The next records, at least one and at most about `maxBytes`; waits while there are none.
    * Recently appended records come from memory, without a disk read.

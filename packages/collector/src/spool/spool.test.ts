@@ -268,3 +268,55 @@ test("acknowledges under fsync too, many at a time", async () => {
   expect(await readAll(spool)).toHaveLength(100);
   expect(await metric("tocsin_spool_appended_records_total")).toBe(100);
 });
+
+describe("back-pressure", () => {
+  test("tells that there is no room, counting what is still in flight, and when there is again", async () => {
+    const spool = await openSpool({ maxBytes: 4_000 });
+    let reliefs = 0;
+    const stop = spool.onRelief(() => reliefs++);
+    await Promise.all(Array.from({ length: 3 }, () => spool.append(record("x".repeat(900)))));
+    expect(spool.holdUp(0, 900)).toBeUndefined();
+    expect(spool.holdUp(900, 900)).toBe("spool_full");
+    await spool.append(record("x".repeat(900)));
+    expect(spool.holdUp(0, 900)).toBe("spool_full");
+    await readAll(spool);
+    expect(reliefs).toBeGreaterThan(0);
+    expect(spool.holdUp(0, 900)).toBeUndefined();
+    stop();
+    const before = reliefs;
+    await spool.append(record("one more"));
+    await readAll(spool);
+    expect(reliefs).toBe(before);
+  });
+
+  test("tells that a reader that must keep up has not", async () => {
+    const spool = await openSpool({
+      consumers: ["signals"],
+      pace: { consumers: ["signals"], maxLagBytes: 500 },
+    });
+    expect(spool.holdUp(0, 100)).toBeUndefined();
+    for (let n = 0; n < 5; n++) await spool.append(record("x".repeat(100)));
+    expect(spool.holdUp(0, 100)).toBe("behind");
+    let isRelieved = false;
+    spool.onRelief(() => {
+      isRelieved = spool.holdUp(0, 100) === undefined;
+    });
+    await spool.consumer("signals").read();
+    await spool.consumer("signals").read({ wait: false });
+    expect(isRelieved).toBe(true);
+  });
+
+  test("asks a reader to commit when what it has read takes an eighth of the room", async () => {
+    const spool = await openSpool({ maxBytes: 8_000 });
+    const consumer = spool.consumer("store");
+    await spool.append(record("x".repeat(900)));
+    await consumer.read();
+    expect(consumer.isOverdue).toBe(false);
+    await spool.append(record("x".repeat(900)));
+    expect(consumer.isOverdue).toBe(false);
+    const batch = await consumer.read();
+    expect(consumer.isOverdue).toBe(true);
+    await consumer.commit(batch?.position ?? spool.end);
+    expect(consumer.isOverdue).toBe(false);
+  });
+});

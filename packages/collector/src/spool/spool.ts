@@ -11,6 +11,7 @@ import { Cursor } from "./cursor.js";
 import { frameHeader } from "./frame.js";
 import { lockDirectory } from "./lock.js";
 import { SpoolMetrics } from "./metrics.js";
+import { Pace } from "./pace.js";
 import { comparePositions, type SpoolConsumer, type SpoolPosition, type SpoolRecord } from "./record.js";
 import { frameBytes, SEGMENT_HEAD_BYTES, Segment, type SegmentReading, segmentNumber } from "./segment.js";
 import { Tail } from "./tail.js";
@@ -25,6 +26,8 @@ export interface SpoolOptions {
   readonly segmentBytes?: number;
   /** Newest records kept in memory. Default 16 MiB. */
   readonly tailBytes?: number;
+  /** Readers that must keep up, and how far they may fall behind before nothing more is to be let in. */
+  readonly pace?: { readonly consumers: readonly string[]; readonly maxLagBytes: number };
   /** "write" (default): acknowledged records survive the process; "fsync": also the machine. */
   readonly durability?: "write" | "fsync";
   readonly clock?: Clock;
@@ -49,6 +52,9 @@ interface Waiting {
   readonly reject: (error: CollectorError) => void;
 }
 
+/** A reader that keeps this part of the spool from being deleted, though it has read it, is asked to commit. */
+const UNCOMMITTED_SHARE = 8;
+
 /** Seconds between two log lines about the same fault. */
 const FAULT_LOG_MS = 60_000;
 
@@ -71,6 +77,7 @@ export class Spool {
   #nextNumber = 1;
   readonly #consumers = new Map<string, Consumer>();
   readonly #listeners = new Set<() => void>();
+  readonly #pace: Pace;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #draining: Promise<void> | undefined;
@@ -88,6 +95,7 @@ export class Spool {
     this.#logger = options.logger ?? silentLogger;
     this.#metrics = new SpoolMetrics(options.registry ?? new Registry());
     this.#tail = new Tail(options.tailBytes ?? 16 * 1024 * 1024);
+    this.#pace = new Pace(options.pace ?? { consumers: [], maxLagBytes: 0 });
     this.#metrics.maxBytes.set(this.#maxBytes);
     this.#metrics.writable.set(1);
   }
@@ -151,6 +159,21 @@ export class Spool {
       "SPOOL_CONSUMER_UNKNOWN",
       `The spool was opened for ${[...this.#consumers.keys()].join(", ") || "no consumers"}, not for "${name}".`,
     );
+  }
+
+  /**
+   * Why nothing more should be let in: there is no room for it, or those who must keep up have not.
+   *
+   * @param inFlightBytes let in already but not appended yet
+   */
+  holdUp(inFlightBytes: number, bytes: number): "spool_full" | "behind" | undefined {
+    if (this.#sizeBytes() + this.#queuedBytes + inFlightBytes + bytes > this.#maxBytes) return "spool_full";
+    return this.#pace.isBehind(inFlightBytes, bytes) ? "behind" : undefined;
+  }
+
+  /** Calls `listener` whenever `holdUp` may have changed for the better; returns how to stop. */
+  onRelief(listener: () => void): () => void {
+    return this.#pace.onRelief(listener);
   }
 
   status(): SpoolStatus {
@@ -347,6 +370,9 @@ export class Spool {
         return () => this.#listeners.delete(listener);
       },
       committed: () => this.#deleteRead(),
+      moved: () => this.#pace.relieve(),
+      maxUncommittedBytes: this.#maxBytes / UNCOMMITTED_SHARE,
+      bytesBetween: (from, to) => this.#bytesAfter(from) - this.#bytesAfter(to),
       isClosed: () => this.#closing !== undefined,
       isSynced: this.#isSynced,
     };
@@ -354,6 +380,7 @@ export class Spool {
       const cursor = await Cursor.open(join(this.#dir, `${encodeURIComponent(name)}.cursor`));
       const consumer = new Consumer(name, cursor, source);
       this.#consumers.set(name, consumer);
+      this.#pace.watch(name, () => this.#bytesAfter(consumer.position));
       // The last segment may be read and deleted: its number must not come again, or new records count as read.
       this.#nextNumber = Math.max(this.#nextNumber, consumer.committed.segment + 1);
     }
@@ -427,6 +454,7 @@ export class Spool {
       });
     }
     this.#metrics.sizeBytes.set(this.#sizeBytes());
+    this.#pace.relieve();
   }
 
   #bytesAfter(position: SpoolPosition): number {
