@@ -24,9 +24,9 @@ export async function needLoadGenerator(bench) {
   }
 }
 
-/** Starts `tocsin up` on free ports in a directory of its own. */
-export async function startCollector(args) {
-  const dir = await mkdtemp(join(tmpdir(), "tocsin-bench-"));
+/** Starts `tocsin up` on free ports, in a directory of its own unless one is given, which then stays. */
+export async function startCollector(args, folder) {
+  const dir = folder ?? (await mkdtemp(join(tmpdir(), "tocsin-bench-")));
   const ports = ["--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"];
   const startedMs = performance.now();
   const child = spawn(process.execPath, [BIN, "up", "--json", "--data", dir, ...ports, ...args], {
@@ -47,7 +47,7 @@ export async function startCollector(args) {
     async stop() {
       child.kill("SIGTERM");
       if (child.exitCode === null) await once(child, "exit");
-      await rm(dir, { recursive: true, force: true });
+      if (folder === undefined) await rm(dir, { recursive: true, force: true });
     },
   };
 }

@@ -7,6 +7,8 @@ import { QueryProblem } from "./search-query.js";
 export interface StoreDeps<S> {
   /** Undefined when the collector runs without one (`store: none`, sidecar). */
   readonly store: S | undefined;
+  /** Why there is none although one is wanted: it starts, or cannot be opened. */
+  readonly fault?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -30,6 +32,15 @@ export async function answerFromStore<S>(
 ): Promise<void> {
   const abort = new AbortController();
   response.on("close", () => abort.abort());
+  if (deps.store === undefined && deps.fault !== undefined) {
+    response.setHeader("Retry-After", "5");
+    fail(response, {
+      status: 503,
+      code: "STORE_NOT_READY",
+      message: `There is no store to ask at the moment: ${deps.fault}. What arrives meanwhile waits in the spool.`,
+    });
+    return;
+  }
   if (deps.store === undefined) {
     fail(response, {
       status: 503,

@@ -9,6 +9,10 @@ import { ManualClock } from "@tocsin/model/testing";
 import express, { type Router } from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
+import type { Command, CommandIo } from "../cli/command.js";
+import { logs } from "../cli/logs.js";
+import { trace } from "../cli/trace.js";
+import { traces } from "../cli/traces.js";
 import { engineAvailability } from "../store/engine/availability.js";
 import type { StoredLog } from "../store/logs/log.js";
 import { Store } from "../store/store.js";
@@ -223,6 +227,126 @@ describe.skipIf(!availability.available)("reading APIs", () => {
     expect(seen).toHaveLength(30);
   });
 
+  describe("summary of spans", () => {
+    test("by service, the largest first, with what fails and how long it takes", async () => {
+      const { body } = await json("/api/v1/traces/summary");
+      expect(body).toMatchObject({ by: "service", isTruncated: false });
+      expect(
+        body.groups.map((group: { key: string; spanCount: number; errorCount: number }) => [
+          group.key,
+          group.spanCount,
+          group.errorCount,
+        ]),
+      ).toEqual([
+        ["gateway", 2, 0],
+        ["cart", 1, 0],
+        ["checkout", 1, 1],
+      ]);
+      const { latencySeconds } = body.groups[0];
+      expect(latencySeconds.max).toBe(0.212);
+      expect(latencySeconds.p50).toBeGreaterThan(0.2 * 0.989);
+      expect(latencySeconds.p50).toBeLessThan(0.2 * 1.011);
+    });
+
+    test.each([
+      ["by=operation&service=gateway", ["POST", "POST /pay"]],
+      ["by=kind&service=gateway", ["client", "server"]],
+      ["by=http.response.status_code&service=checkout", ["500"]],
+      ["by=service.name&status=error", ["checkout"]],
+      ["by=nothing.has.it&service=cart", [""]],
+      ["by=route&service=nobody", []],
+      ["by=service&limit=1", ["gateway"]],
+    ])("%s", async (query, want) => {
+      const { body } = await json(`/api/v1/traces/summary?${query}`);
+      expect(body.groups.map((group: { key: string }) => group.key)).toEqual(want);
+      expect(body.isTruncated).toBe(query.includes("limit"));
+    });
+
+    test("quantiles are within 1.1 % of those of the spans themselves", async () => {
+      const durations = Array.from({ length: 999 }, (_, n) => 0.01 * 1.013 ** n);
+      const spans = durations.map((durationMs, n) => ({
+        service: "spread",
+        name: "op",
+        trace: traceId(5_000 + n),
+        id: spanId(1),
+        startMs: NOW_MS - 3 * 86_400_000,
+        durationMs,
+      }));
+      await store.writer.write(batch("spread", [record("traces", tracesRequest(spans), NOW_MS)]));
+      const { body } = await json("/api/v1/traces/summary?service=spread&since=4d");
+      for (const [name, rank] of [
+        ["p50", 500],
+        ["p95", 950],
+        ["p99", 990],
+      ] as const) {
+        const exact = durations[rank - 1]! / 1000;
+        expect(Math.abs(body.groups[0].latencySeconds[name] / exact - 1)).toBeLessThan(0.011);
+      }
+    });
+  });
+
+  describe("commands", () => {
+    const run = async (command: Command, ...args: string[]) => {
+      let out = "";
+      let err = "";
+      const io: CommandIo = {
+        env: { TOCSIN_API_URL: url },
+        cwd: "/",
+        out: (text) => {
+          out += text;
+        },
+        err: (text) => {
+          err += text;
+        },
+        isTerminal: false,
+        signal: new AbortController().signal,
+        onReload: () => {},
+      };
+      return { code: await command.run(args, io), out, err };
+    };
+
+    test("traces, one of them, and what they have in common", async () => {
+      const list = await run(traces, "service=checkout", "status=error", "duration>100ms");
+      expect(list).toMatchObject({ code: 0, err: "" });
+      expect(list.out).toContain(`${PAY}    212 ms  gateway POST /pay  3 spans  1 error  checkout, gateway`);
+      const whole = await run(trace, PAY);
+      expect(whole.out).toContain("ERROR TypeError");
+      expect(await run(trace, traceId(99))).toMatchObject({ code: 1, out: "" });
+      const groups = await run(traces, "service=gateway", "--by", "operation");
+      expect(groups.out).toMatch(/^operation +spans +errors +p50 +p95 +p99 +max\nPOST +1 +0 % +/);
+    });
+
+    test.each([
+      [
+        "traces",
+        ["service=chekout"],
+        'No span of the service "chekout" is stored for this time. Did you mean checkout?\n',
+      ],
+      [
+        "traces",
+        ["service=cart", "status=error"],
+        "None of the 4 spans of this time fulfils the filter. Leave a part of it out, or take a longer time: --since 1d.\n",
+      ],
+      [
+        "traces",
+        ["--since", "1ms"],
+        "No span is stored for this time. A longer time: --since 1d. Whether services send at all: tocsin doctor.\n",
+      ],
+      [
+        "logs",
+        ["unheard-of"],
+        "There are lines of this time, and none fulfils the filter. Leave a part of it out, or take a longer time: --since 1d.\n",
+      ],
+      [
+        "logs",
+        ["--since", "1ms"],
+        "No line is stored for this time. A longer time: --since 1d. Whether services send at all: tocsin doctor.\n",
+      ],
+    ])("%s %j says why there is nothing", async (name, args, want) => {
+      expect(await run(name === "traces" ? traces : logs, ...args)).toEqual({ code: 0, out: "", err: want });
+    });
+  });
+
   describe("jaeger", () => {
     test("services, operations and dependencies", async () => {
       expect((await json("/jaeger/api/services")).body).toEqual({
@@ -361,6 +485,20 @@ describe.skipIf(!availability.available)("reading APIs", () => {
       response.destroy();
     });
   });
+});
+
+test("while a store starts, or cannot be opened, every path says so", async () => {
+  const deps = { store: undefined, fault: "the store is starting", clock: new ManualClock() };
+  const { url, server } = await serve({ "/api/v1": [tracesRoutes(deps)], "/jaeger": [jaegerRoutes(deps)] });
+  for (const path of ["/api/v1/traces", "/jaeger/api/services"]) {
+    const response = await fetch(`${url}${path}`);
+    expect([response.status, response.headers.get("retry-after"), await response.text()]).toEqual([
+      503,
+      "5",
+      expect.stringContaining("the store is starting"),
+    ]);
+  }
+  server.close();
 });
 
 test("without a store every path says why it is empty", async () => {

@@ -1,5 +1,5 @@
 import type { StoredLog } from "../store/logs/log.js";
-import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
+import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
 import { type Command, ExitCode } from "./command.js";
 import { parseFlags } from "./flags.js";
 import { filterParameters, timeText } from "./search-filter.js";
@@ -45,11 +45,24 @@ ${CLIENT_HELP}`,
       return ExitCode.good;
     }
     for (const log of answer.logs.toReversed()) io.out(logLine(log, Date.now()));
-    if (answer.logs.length === 0) io.err("No line matches. A longer time: --since 1d.\n");
+    if (answer.logs.length === 0) io.err(await nothingText(client, query));
     if (answer.nextCursor !== null) io.err(`Earlier lines: --cursor ${answer.nextCursor}\n`);
     return ExitCode.good;
   },
 };
+
+/** Why nothing was found, as far as the store can tell, and what to try. */
+async function nothingText(client: CollectorClient, query: URLSearchParams): Promise<string> {
+  const wider = new URLSearchParams({ limit: "1" });
+  for (const name of ["since", "start", "end"]) {
+    const value = query.get(name);
+    if (value !== null) wider.set(name, value);
+  }
+  const { logs: any } = await client.json<{ logs: readonly StoredLog[] }>(`/api/v1/logs?${wider}`);
+  return any.length === 0
+    ? "No line is stored for this time. A longer time: --since 1d. Whether services send at all: tocsin doctor.\n"
+    : "There are lines of this time, and none fulfils the filter. Leave a part of it out, or take a longer time: --since 1d.\n";
+}
 
 /** One record on one line; what does not fit there is in --json. */
 export function logLine(log: StoredLog, nowMs: number): string {

@@ -109,7 +109,7 @@ test("the commands ask the API and print what it says", async () => {
     if (request.url?.includes("/tail")) {
       response.write(`: hello\n\nevent: log\ndata: ${JSON.stringify(log)}\n\n`);
       response.end('event: skipped\ndata: {"count":12}\n\n');
-    } else response.end(JSON.stringify({ traces: [], logs: [log], nextCursor: "1-2" }));
+    } else response.end(JSON.stringify({ traces: [], groups: [], logs: [log], nextCursor: "1-2" }));
   }).listen(0, "127.0.0.1");
   await new Promise((done) => server.once("listening", done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -133,10 +133,11 @@ test("the commands ask the API and print what it says", async () => {
   expect(JSON.parse(out)).toMatchObject({ logs: [{ service: "checkout" }] });
   await expect(tail.run(["severity=error"], io)).rejects.toThrow("ended the stream");
   expect(out).toContain("no currency");
-  expect(err).toContain("No trace matches.");
+  expect(err).toContain("No span is stored for this time.");
   expect(err).toContain("(12 lines left out");
   expect(asked).toEqual([
     "/api/v1/traces?service=a&since=2h",
+    "/api/v1/traces/summary?by=service&since=2h",
     "/api/v1/logs?q=currency",
     "/api/v1/logs/tail?severity=error",
   ]);

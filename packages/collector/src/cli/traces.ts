@@ -1,6 +1,9 @@
+import { nearestName } from "@tocsin/model";
+import type { SpanGroups } from "../store/traces/latency-reader.js";
 import type { TraceSummary } from "../store/traces/trace.js";
-import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
-import { type Command, ExitCode } from "./command.js";
+import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
+import { type Command, ExitCode, UsageError } from "./command.js";
+import { percent, table } from "./figures.js";
 import { parseFlags } from "./flags.js";
 import { filterParameters, nanosText, timeText } from "./search-filter.js";
 
@@ -9,6 +12,7 @@ const FLAGS = {
   since: { type: "string" },
   limit: { type: "string" },
   cursor: { type: "string" },
+  by: { type: "string" },
 } as const;
 
 const KNOWN = [
@@ -34,6 +38,8 @@ export const traces: Command = {
   --since DURATION     how far back (default 1h)
   --limit N            how many (default 20)
   --cursor TEXT        where to go on, as the last line says
+  --by WHAT            instead of traces: count, errors and latency of their spans by service, operation, route, version,
+                       status, kind or any attribute
 ${CLIENT_HELP}`,
   async run(args, io) {
     const { flags, positionals } = parseFlags(FLAGS, args);
@@ -43,6 +49,16 @@ ${CLIENT_HELP}`,
       if (value !== undefined) query.set(name, value);
     }
     const client = collectorClient(flags, io);
+    if (flags.by !== undefined) {
+      if (flags.cursor !== undefined)
+        throw new UsageError("--by has no pages. Leave out --cursor, and take a larger --limit.");
+      query.set("by", flags.by);
+      const found = await client.json<SpanGroups & { by: string }>(`/api/v1/traces/summary?${query}`);
+      io.out(flags.json ? `${JSON.stringify(found)}\n` : groupsText(found));
+      if (found.groups.length === 0) io.err(await nothingText(client, query));
+      if (found.isTruncated) io.err("There are more groups; the largest are shown. More: --limit 1000.\n");
+      return ExitCode.good;
+    }
     const answer = await client.json<{ traces: TraceSummary[]; nextCursor: string | null }>(
       `/api/v1/traces?${query}`,
     );
@@ -51,11 +67,44 @@ ${CLIENT_HELP}`,
       return ExitCode.good;
     }
     for (const trace of answer.traces) io.out(traceLine(trace, Date.now()));
-    if (answer.traces.length === 0) io.err("No trace matches. A longer time: --since 1d.\n");
+    if (answer.traces.length === 0) io.err(await nothingText(client, query));
     if (answer.nextCursor !== null) io.err(`More: --cursor ${answer.nextCursor}\n`);
     return ExitCode.good;
   },
 };
+
+function groupsText({ by, groups }: SpanGroups & { readonly by: string }): string {
+  return table(
+    [by, "spans", "errors", "p50", "p95", "p99", "max"],
+    groups.map(({ key, spanCount, errorCount, latencySeconds: { p50, p95, p99, max } }) => [
+      key || "(none)",
+      String(spanCount),
+      percent(errorCount / spanCount),
+      ...[p50, p95, p99, max].map((seconds) => nanosText(Math.round(seconds * 1e9))),
+    ]),
+  );
+}
+
+/** Why nothing was found, as far as the store can tell, and what to try. */
+async function nothingText(client: CollectorClient, query: URLSearchParams): Promise<string> {
+  const wider = new URLSearchParams();
+  for (const name of ["since", "start", "end"]) {
+    const value = query.get(name);
+    if (value !== null) wider.set(name, value);
+  }
+  const { groups } = await client.json<SpanGroups>(`/api/v1/traces/summary?by=service&${wider}`);
+  if (groups.length === 0) {
+    return "No span is stored for this time. A longer time: --since 1d. Whether services send at all: tocsin doctor.\n";
+  }
+  const names = groups.map(({ key }) => key);
+  const service = query.get("service");
+  if (service !== null && !names.includes(service)) {
+    const nearest = nearestName(service, names);
+    return `No span of the service "${service}" is stored for this time. ${nearest === undefined ? `There are ${names.slice(0, 10).join(", ")}.` : `Did you mean ${nearest}?`}\n`;
+  }
+  const spans = groups.reduce((sum, { spanCount }) => sum + spanCount, 0);
+  return `None of the ${spans} spans of this time fulfils the filter. Leave a part of it out, or take a longer time: --since 1d.\n`;
+}
 
 function traceLine(trace: TraceSummary, nowMs: number): string {
   const errors =

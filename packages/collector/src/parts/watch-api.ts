@@ -42,6 +42,9 @@ export function createWatchApi({ clock }: PartContext, deps: WatchApiDeps): Watc
     get store() {
       return keep?.store();
     },
+    get fault() {
+      return keep?.fault();
+    },
     clock,
   };
   return {

@@ -25,6 +25,7 @@ import { migrate } from "./schema/migrate.js";
 import type { Dialect, Signal } from "./schema/table.js";
 import { Shards } from "./shards.js";
 import { ClickHouseSql, type SqlEndpoint } from "./sql.js";
+import { LatencyReader } from "./traces/latency-reader.js";
 import { ServiceReader } from "./traces/service-reader.js";
 import { TraceReader } from "./traces/trace-reader.js";
 import { StoreWriter } from "./writer.js";
@@ -81,6 +82,7 @@ export class Store {
   readonly writer: StoreWriter;
   readonly traces: TraceReader;
   readonly services: ServiceReader;
+  readonly latency: LatencyReader;
   readonly logs: LogReader;
   readonly tail = new LogTail();
   /** Samples of metrics that left memory. */
@@ -96,6 +98,7 @@ export class Store {
     this.writer = new StoreWriter({ shards, tail: this.tail, metrics, logger, retentionMs: retention });
     this.traces = new TraceReader(shards);
     this.services = new ServiceReader(shards);
+    this.latency = new LatencyReader(shards);
     this.logs = new LogReader(shards);
     this.history = new SampleHistory(shards);
     this.#samples = new SampleWriter(shards);

@@ -29,6 +29,26 @@ const TIME = {
 };
 const PAGE = { limit: "how many", cursor: "nextCursor of the page before" };
 
+const SPAN_FILTER = {
+  service: "name of a service",
+  operation: "name of a span",
+  route: "http.route of a span",
+  status: "ok, error or unset",
+  kind: "server, client, producer, consumer, internal or unspecified",
+  min_duration: "such as 300ms",
+  max_duration: "such as 2s",
+  attribute: "key=value, or a key alone; may be repeated",
+};
+
+const LOG_FILTER = {
+  q: 'words of the body, "a phrase"; upper and lower case are the same',
+  severity: "at least: trace, debug, info, warn, error, fatal, or a number from 1 to 24",
+  service: "name of a service",
+  trace_id: "lines of one trace",
+  span_id: "lines of one span",
+  attribute: "key=value, or a key alone; may be repeated",
+};
+
 export const OPERATIONS: readonly Operation[] = [
   { method: "get", path: "/status", summary: "What the collector says of itself", answer: shapes.Status },
   { method: "get", path: "/openapi.json", summary: "This description", answer: Anything },
@@ -103,40 +123,34 @@ export const OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/traces",
     summary: "Find traces, newest first",
-    query: {
-      service: "",
-      operation: "name of a span",
-      route: "",
-      status: "ok, error or unset",
-      kind: "server, client, …",
-      min_duration: "such as 300ms",
-      max_duration: "",
-      attribute: "key=value; may be repeated",
-      ...TIME,
-      ...PAGE,
-    },
+    query: { ...SPAN_FILTER, ...TIME, ...PAGE },
     answer: shapes.TracePage,
+  },
+  {
+    method: "get",
+    path: "/traces/summary",
+    summary: "Count, errors and latency of stored spans, by what they have in common",
+    query: {
+      by: "service (default), operation, route, version, status, kind or the name of any attribute",
+      ...SPAN_FILTER,
+      ...TIME,
+      limit: "how many groups",
+    },
+    answer: shapes.SpanGroups,
   },
   { method: "get", path: "/traces/{id}", summary: "One trace, whole", answer: shapes.Trace },
   {
     method: "get",
     path: "/logs",
     summary: "Find log lines, newest first",
-    query: {
-      q: "words of the body",
-      severity: "at least: trace, debug, info, warn, error, fatal",
-      service: "",
-      trace_id: "",
-      attribute: "key=value; may be repeated",
-      ...TIME,
-      ...PAGE,
-    },
+    query: { ...LOG_FILTER, ...TIME, ...PAGE },
     answer: shapes.LogPage,
   },
   {
     method: "get",
     path: "/logs/tail",
     summary: "Follow log lines; what a slow reader missed is counted and told",
+    query: LOG_FILTER,
     answer: z.string(),
     type: "text/event-stream",
   },

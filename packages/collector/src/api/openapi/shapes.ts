@@ -89,6 +89,19 @@ export const TracePage = z.looseObject({
   nextCursor: z.string().nullable(),
 });
 
+export const SpanGroups = z.looseObject({
+  by: z.string(),
+  groups: z.array(
+    z.looseObject({
+      key: z.string(),
+      spanCount: z.number(),
+      errorCount: z.number(),
+      latencySeconds: z.looseObject({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() }),
+    }),
+  ),
+  isTruncated: z.boolean(),
+});
+
 export const Trace = z.looseObject({
   traceId: z.string(),
   spans: z.array(z.looseObject({ spanId: z.string() })),
