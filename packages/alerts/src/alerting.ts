@@ -33,6 +33,7 @@ import { type EvaluatorDeps, type RuleStatus, SourceEvaluator } from "./rule/eva
 import type { SampleSink } from "./rule/sample-sink.js";
 import type { AlertRuleSource } from "./rule/source.js";
 import type { TrackedAlert } from "./rule/state.js";
+import { WatchdogSource } from "./rule/watchdog.js";
 import { keepSilences, Silences } from "./silence/silences.js";
 
 /** What `createAlerting` is handed. */
@@ -349,8 +350,8 @@ export class Alerting {
 
   /** A source that has not been evaluated for three intervals: alerts may be missing, so nobody may say all is well. */
   #evaluationFault(nowMs: UnixMs): string | undefined {
-    for (const { source, lastEvaluatedAtMs } of this.#evaluators) {
-      const lateMs = nowMs - (lastEvaluatedAtMs ?? nowMs);
+    for (const { source, lastEvaluatedAtMs, startedAtMs } of this.#evaluators) {
+      const lateMs = nowMs - (lastEvaluatedAtMs ?? startedAtMs);
       if (lateMs > 3 * source.intervalMs + 10_000)
         return `the rules of ${source.name} have not been evaluated for ${Math.round(lateMs / 1_000)} s`;
     }
@@ -358,8 +359,11 @@ export class Alerting {
   }
 
   /** Starts evaluating sources; alerts of rules that nobody evaluates any more end. */
-  async #adopt(sources: readonly AlertRuleSource[]): Promise<void> {
+  async #adopt(rules: readonly AlertRuleSource[]): Promise<void> {
     const nowMs = this.#clock.now();
+    const sources = this.#config.watchdog
+      ? [...rules, new WatchdogSource((atMs) => this.#evaluationFault(atMs))]
+      : rules;
     const orphans = this.#store.settle(sources, nowMs);
     if (orphans.length > 0) {
       await this.#options.journal.append(stateRecord(orphans, nowMs)).catch((error: unknown) => {

@@ -94,6 +94,7 @@ export {
 export { type RecordingStatus, type RuleGroupDeps, RuleGroupSource } from "./rule/rule-group.js";
 export type { RuleSample, SampleSink } from "./rule/sample-sink.js";
 export type { ActiveSample, AlertRule, AlertRuleSource, RuleOutcome, RuleResult } from "./rule/source.js";
+export { WATCHDOG } from "./rule/watchdog.js";
 export { type ReplayedAlert, type ReplayOptions, replayRules } from "./rule-test/replay.js";
 export { type RuleTestResult, runRuleTests } from "./rule-test/run-tests.js";
 export { parseSeries, parseValues } from "./rule-test/series-notation.js";

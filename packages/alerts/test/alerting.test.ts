@@ -464,3 +464,35 @@ test("what could not be delivered is counted by receiver and reason", async () =
     { failed: { unreachable: 1, rejected: 1 }, dead: { rejected: 1 }, tries: 2 },
   ]);
 });
+
+const watchdogRoute = { receiver: "hook", matchers: ['alertname="tocsin_watchdog"'], repeat_interval: "30s" };
+
+test("the watchdog is told again and again where a route names it, and ends when a rule is not evaluated", async () => {
+  const source = new SettableSource();
+  const { alerting, hook, clock } = await setUp({
+    source,
+    route: { routes: [watchdogRoute] },
+    extra: { watchdog: true },
+  });
+  await clock.advance(20_000);
+  await delivered(alerting, 1);
+  await clock.advance(45_000);
+  await delivered(alerting, 2);
+  expect(hook.received.map(({ body }) => `${body.groupLabels.alertname} ${body.status}`)).toEqual([
+    "tocsin_watchdog firing",
+    "tocsin_watchdog firing",
+  ]);
+  source.evaluate = (_nowMs, signal) =>
+    new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+  await clock.advance(60_000);
+  while (hook.received.at(-1)!.body.status !== "resolved")
+    await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("a route for everything does not hear the watchdog", async () => {
+  const { alerting, hook, clock } = await setUp({ source: new SettableSource(), extra: { watchdog: true } });
+  await clock.advance(60_000);
+  expect(alerting.alerts()).toMatchObject([{ rule: "tocsin_watchdog", state: "firing" }]);
+  expect(alerting.routeOf({ alertname: "tocsin_watchdog" })).toEqual([]);
+  expect(hook.received).toEqual([]);
+});

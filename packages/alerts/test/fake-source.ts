@@ -34,7 +34,7 @@ export class SettableSource implements AlertRuleSource {
     return [this.rule];
   }
 
-  async evaluate(nowMs: number) {
+  async evaluate(nowMs: number, _signal?: AbortSignal) {
     this.evaluatedAtMs.push(nowMs);
     return [{ rule: this.rule, outcome: this.outcome }];
   }

@@ -2,6 +2,7 @@ import { duration } from "@tocsin/model/config";
 import { z } from "zod";
 import type { InhibitRule as Rule } from "../dispatch/inhibitor.js";
 import { NamedTimeInterval } from "../route/time-interval.js";
+import { WATCHDOG } from "../rule/watchdog.js";
 import { secretFile, secretUrl } from "./fields.js";
 import { GlobalConfig } from "./global.js";
 import { InhibitRule } from "./inhibit-rule.js";
@@ -34,6 +35,7 @@ export interface AlertingConfig {
   readonly fallback_receiver: string | undefined;
   readonly expire_after: number;
   readonly heartbeat: HeartbeatConfig | undefined;
+  readonly watchdog: boolean;
 }
 
 /** What is used when nothing is configured: alerts are written to the log, grouped by what they are about. */
@@ -73,6 +75,12 @@ export const AlertingConfig: z.ZodType<AlertingConfig, unknown> = z
       .default(4 * 3_600_000)
       .describe("A notification that cannot be delivered for so long is given up and listed as dead."),
     heartbeat: HeartbeatConfig.optional(),
+    watchdog: z
+      .boolean()
+      .default(false)
+      .describe(
+        `An alert ${WATCHDOG} that fires as long as all rules are evaluated. It is told only where a route names it in a matcher of alertname.`,
+      ),
   })
   .transform((written, context): AlertingConfig => {
     const report = (path: (string | number)[], message: string): void =>

@@ -1,6 +1,7 @@
 import type { Labels } from "@tocsin/model";
 import type { EscalationConfig, RouteConfig } from "../config/route.js";
 import { routeMatchers } from "../config/route.js";
+import { WATCHDOG } from "../rule/watchdog.js";
 import { formatMatchers, type Matcher, matchesAll } from "./matcher.js";
 
 /** A route with everything that it inherits filled in. Durations in ms. */
@@ -20,6 +21,8 @@ export interface Route {
   readonly activeTimeIntervals: readonly string[];
   readonly continues: boolean;
   readonly escalation: EscalationConfig | undefined;
+  /** Whether a matcher on the way names some alerts and not others, so that the route was meant for those. */
+  readonly namesAlerts: boolean;
   readonly children: readonly Route[];
 }
 
@@ -30,6 +33,7 @@ const ROOT_DEFAULTS = {
   groupIntervalMs: 300_000,
   repeatIntervalMs: 14_400_000,
   escalation: undefined as EscalationConfig | undefined,
+  namesAlerts: false,
 };
 
 /** Builds the tree from the config. Mute and active time intervals are not inherited, as in Alertmanager. */
@@ -58,6 +62,7 @@ function build(
     groupIntervalMs: config.group_interval ?? parent.groupIntervalMs,
     repeatIntervalMs: config.repeat_interval ?? parent.repeatIntervalMs,
     escalation: config.escalation ?? parent.escalation,
+    namesAlerts: parent.namesAlerts || matchers.some(namesAlerts),
   };
   return {
     ...own,
@@ -75,15 +80,27 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** A matcher that takes every name, or all but some, was not written for one alert. */
+function namesAlerts(matcher: Matcher): boolean {
+  return matcher.name === "alertname" && !matcher.matches({ alertname: "\u0001" });
+}
+
 /**
  * The routes that an alert takes: the deepest matches, depth first. A match ends the search among its siblings
  * unless it says `continue`; a node none of whose children match takes the alert itself.
+ *
+ * The watchdog always fires, so it takes only routes that name it: a catch-all must not page because all is well.
  */
 export function matchRoutes(route: Route, labels: Labels): Route[] {
+  const found = deepestMatches(route, labels);
+  return labels.alertname === WATCHDOG ? found.filter((each) => each.namesAlerts) : found;
+}
+
+function deepestMatches(route: Route, labels: Labels): Route[] {
   if (!matchesAll(route.matchers, labels)) return [];
   const found: Route[] = [];
   for (const child of route.children) {
-    const matched = matchRoutes(child, labels);
+    const matched = deepestMatches(child, labels);
     found.push(...matched);
     if (matched.length > 0 && !child.continues) break;
   }

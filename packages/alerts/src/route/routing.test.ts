@@ -156,3 +156,17 @@ describe("time intervals", () => {
     expect(() => interval(config)).toThrow(want);
   });
 });
+
+test.each([
+  ['alertname="tocsin_watchdog"', ["deadman"]],
+  ['alertname=~"tocsin_.*"', ["deadman"]],
+  ['alertname=~".+"', []],
+  ['alertname!="Other"', []],
+  ['severity="none"', []],
+])("the watchdog takes the route %s: %j", (matcher, want) => {
+  const tree = buildRouteTree(
+    RouteConfig.parse({ receiver: "mail", routes: [{ receiver: "deadman", matchers: [matcher] }] }),
+  );
+  const labels = { alertname: "tocsin_watchdog", severity: "none" };
+  expect(matchRoutes(tree, labels).map(({ receiver }) => receiver)).toEqual(want);
+});

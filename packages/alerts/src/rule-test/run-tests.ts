@@ -1,15 +1,21 @@
-// Runs promtool's rule tests with virtual time. One piece: evaluating and comparing step through the same moments.
+// Runs promtool's rule tests with virtual time. One piece, though long: evaluating and comparing step through the same
+// moments.
 import { formatDuration, formatLabels, type Labels, labelsKey, messageOf, type UnixMs } from "@tocsin/model";
-import { Engine, formatFloat, MemoryStorage, type Queryable } from "@tocsin/promql";
+import { Engine, MemoryStorage, type Queryable } from "@tocsin/promql";
 import type { Alert } from "../alert.js";
 import { isOn } from "../alert.js";
-import { matchRoutes, type Route } from "../route/route-tree.js";
+import type { AlertingConfig } from "../config/alerting-config.js";
+import { buildRouteTree, matchRoutes, type Route } from "../route/route-tree.js";
 import { alertSeries } from "../rule/alert-series.js";
 import type { LoadedGroup } from "../rule/rule-file.js";
 import { RuleGroupSource } from "../rule/rule-group.js";
 import { NO_ALERTS, type RuleAlerts, stepRule } from "../rule/state.js";
+import { type ComparedSample, comparable, sampleText } from "./compared-sample.js";
+import { differenceOf, notificationDifference } from "./difference.js";
+import { parseHistogram } from "./histogram-notation.js";
 import { parseSeries, parseValues } from "./series-notation.js";
 import type { RuleTestFile, TestGroup } from "./test-file.js";
+import { Told } from "./told.js";
 
 /** The outcome of one entry under `tests`. */
 export interface RuleTestResult {
@@ -22,19 +28,22 @@ export interface RuleTestResult {
  * Runs every test of a file.
  *
  * @param groups the rules under test
- * @param routes for `exp_receivers`; undefined when the file names no `alerting_file`
+ * @param alerting for `exp_receivers` and `notification_test`; undefined when the file names no `alerting_file`
+ * @param isWanted which tests to run, by name; default all
  */
 export async function runRuleTests(
   file: RuleTestFile,
   groups: readonly LoadedGroup[],
-  routes: Route | undefined,
+  alerting: AlertingConfig | undefined,
+  isWanted: (name: string) => boolean = () => true,
 ): Promise<RuleTestResult[]> {
   const ordered = inOrder(groups, file.group_eval_order ?? []);
   const results: RuleTestResult[] = [];
   for (const [index, test] of (file.tests ?? []).entries()) {
     const name = test.name ?? `test ${index + 1}`;
+    if (!isWanted(name)) continue;
     try {
-      results.push({ name, failures: await new TestRun(file, test, ordered, routes).run() });
+      results.push({ name, failures: await new TestRun(file, test, ordered, alerting).run() });
     } catch (error) {
       results.push({ name, failures: [messageOf(error)] });
     }
@@ -52,6 +61,7 @@ class TestRun {
   readonly #file: RuleTestFile;
   readonly #test: TestGroup;
   readonly #sources: readonly RuleGroupSource[];
+  readonly #alerting: AlertingConfig | undefined;
   readonly #routes: Route | undefined;
   readonly #storage = new MemoryStorage();
   readonly #queryable: Queryable;
@@ -63,11 +73,12 @@ class TestRun {
     file: RuleTestFile,
     test: TestGroup,
     groups: readonly LoadedGroup[],
-    routes: Route | undefined,
+    alerting: AlertingConfig | undefined,
   ) {
     this.#file = file;
     this.#test = test;
-    this.#routes = routes;
+    this.#alerting = alerting;
+    this.#routes = alerting && buildRouteTree(alerting.route);
     this.#startMs = startOf(test.start_timestamp);
     const engine = new Engine();
     this.#queryable = {
@@ -91,30 +102,60 @@ class TestRun {
 
   async run(): Promise<string[]> {
     this.#load();
-    const stepMs = this.#file.evaluation_interval;
-    const alertTests = [...(this.#test.alert_rule_test ?? [])].sort((a, b) => a.eval_time - b.eval_time);
-    const lastMs = Math.max(
-      0,
-      ...alertTests.map((each) => each.eval_time),
-      ...(this.#test.promql_expr_test ?? []).map((each) => each.eval_time),
-    );
-    for (let atMs = 0; atMs <= lastMs; atMs += stepMs) {
-      await this.#evaluate(this.#startMs + atMs);
-      // A moment between two evaluations sees the one before it.
-      for (const test of alertTests) {
-        if (test.eval_time >= atMs && test.eval_time < atMs + stepMs) this.#checkAlerts(test);
-      }
+    const told = await this.#openTold();
+    try {
+      await this.#step(told);
+    } finally {
+      await told?.close();
     }
     for (const test of this.#test.promql_expr_test ?? []) await this.#checkExpression(test);
     return this.#failures;
   }
 
+  async #openTold(): Promise<Told | undefined> {
+    if (!this.#test.notification_test?.length) return undefined;
+    if (!this.#alerting)
+      throw new Error("notification_test needs alerting_file: whose routes are to be tried?");
+    return Told.open(this.#alerting, this.#startMs);
+  }
+
+  /** Evaluates all rules at every interval; a moment between two evaluations sees the one before it. */
+  async #step(told: Told | undefined): Promise<void> {
+    const stepMs = this.#file.evaluation_interval;
+    const alertTests = inTime(this.#test.alert_rule_test ?? []);
+    const notificationTests = inTime(this.#test.notification_test ?? []);
+    const all = [...alertTests, ...notificationTests, ...(this.#test.promql_expr_test ?? [])];
+    const lastMs = Math.max(0, ...all.map((each) => each.eval_time));
+    for (let atMs = 0; atMs <= lastMs; atMs += stepMs) {
+      const isNow = (test: { readonly eval_time: number }): boolean =>
+        test.eval_time >= atMs && test.eval_time < atMs + stepMs;
+      await this.#evaluate(this.#startMs + atMs);
+      await told?.take(this.#toldOf(), this.#startMs + atMs);
+      for (const test of alertTests.filter(isNow)) this.#checkAlerts(test);
+      for (const test of notificationTests.filter(isNow)) {
+        const difference = notificationDifference(
+          test.exp_notifications ?? [],
+          (await told?.until(this.#startMs + test.eval_time)) ?? [],
+        );
+        if (difference !== undefined)
+          this.#failures.push(`notifications until ${formatDuration(test.eval_time)}\n${difference}`);
+      }
+    }
+  }
+
+  #toldOf(): Alert[] {
+    return [...this.#alerts.values()]
+      .flatMap((alerts) => [...alerts.values()])
+      .map(({ alert }) => alert)
+      .filter(({ state }) => isOn(state) || state === "resolved");
+  }
+
   #load(): void {
+    const stepMs = this.#test.interval ?? this.#file.evaluation_interval;
     for (const { series, values } of this.#test.input_series ?? []) {
       const labels = parseSeries(series);
       for (const [index, value] of parseValues(values).entries()) {
-        if (value !== undefined)
-          this.#storage.append(labels, this.#startMs + index * this.#test.interval, value);
+        if (value !== undefined) this.#storage.append(labels, this.#startMs + index * stepMs, value);
       }
     }
   }
@@ -149,7 +190,7 @@ class TestRun {
       return { each, labels, text: alertText(labels, each.exp_annotations ?? {}) };
     });
     const got = firing.map((alert) => ({ alert, text: alertText(alert.labels, alert.annotations) }));
-    const difference = diff(
+    const difference = differenceOf(
       expected.map(({ text }) => text),
       got.map(({ text }) => text),
     );
@@ -175,12 +216,12 @@ class TestRun {
       const told = this.#routes
         ? matchRoutes(this.#routes, alert.labels).map(({ receiver }) => receiver)
         : ["(no alerting_file)"];
-      const difference = diff(expected.exp_receivers, told);
+      const difference = differenceOf(expected.exp_receivers, told);
       if (difference !== undefined)
         this.#failures.push(`${where}, receivers of ${formatLabels(alert.labels)}\n${difference}`);
     }
     if (expected.exp_actions) {
-      const difference = diff(expected.exp_actions, alert.actions);
+      const difference = differenceOf(expected.exp_actions, alert.actions);
       if (difference !== undefined)
         this.#failures.push(`${where}, actions of ${formatLabels(alert.labels)}\n${difference}`);
     }
@@ -190,33 +231,33 @@ class TestRun {
     const where = `expr: ${JSON.stringify(test.expr)}, time: ${formatDuration(test.eval_time)}`;
     try {
       const result = await this.#queryable.instantQuery(test.expr, this.#startMs + test.eval_time);
-      const samples =
+      const samples: readonly ComparedSample[] | undefined =
         result.resultType === "vector"
           ? result.samples
           : result.resultType === "scalar"
-            ? [{ labels: {}, value: result.value }]
+            ? [{ labels: {}, value: result.value, histogram: undefined }]
             : undefined;
       if (!samples) throw new Error(`a ${result.resultType} cannot be compared`);
-      const expected = (test.exp_samples ?? []).map(({ labels, value }) => ({
-        labels: parseSeries(labels),
-        value: value ?? 0,
-      }));
-      const difference = diff(
-        expected.map((sample) => sampleText(sample.labels, sample.value)),
-        samples.map(({ labels, value }) => sampleText(labels, this.#fuzzy(labels, value, expected))),
+      const expected = (test.exp_samples ?? []).map(
+        ({ labels, value, histogram }): ComparedSample => ({
+          labels: parseSeries(labels),
+          value: value ?? 0,
+          histogram: histogram === undefined ? undefined : parseHistogram(histogram),
+        }),
+      );
+      const difference = differenceOf(
+        expected.map(sampleText),
+        samples.map((sample) => sampleText(comparable(sample, expected, this.#file.fuzzy_compare))),
       );
       if (difference !== undefined) this.#failures.push(`${where}\n${difference}`);
     } catch (error) {
       this.#failures.push(`${where}\n    ${messageOf(error)}`);
     }
   }
+}
 
-  /** With `fuzzy_compare` a value that only differs in its last digits counts as the expected one. */
-  #fuzzy(labels: Labels, value: number, expected: readonly { labels: Labels; value: number }[]): number {
-    if (!this.#file.fuzzy_compare) return value;
-    const wanted = expected.find((each) => labelsKey(each.labels) === labelsKey(labels))?.value;
-    return wanted !== undefined && Math.abs(wanted - value) <= Math.abs(wanted) * 1e-12 ? wanted : value;
-  }
+function inTime<T extends { readonly eval_time: number }>(tests: readonly T[]): T[] {
+  return [...tests].sort((a, b) => a.eval_time - b.eval_time);
 }
 
 function startOf(written: string | number | undefined): UnixMs {
@@ -237,23 +278,6 @@ function alertText(labels: Labels, annotations: Labels): string {
   return `${formatLabels(withoutEmpty(labels))}${notes.join("")}`;
 }
 
-function sampleText(labels: Labels, value: number): string {
-  return `${formatLabels(labels)} ${formatFloat(value)}`;
-}
-
 function withoutEmpty(labels: Labels): Labels {
   return Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ""));
-}
-
-/** The two lists as lines with - for what was expected and + for what came; undefined when they are the same set. */
-function diff(expected: readonly string[], got: readonly string[]): string | undefined {
-  const [left, right] = [[...expected].sort(), [...got].sort()];
-  if (left.length === right.length && left.every((text, index) => text === right[index])) return undefined;
-  const common = left.filter((text) => right.includes(text));
-  const lines = [
-    ...common.map((text) => `      ${text}`),
-    ...left.filter((text) => !common.includes(text)).map((text) => `    - ${text}`),
-    ...right.filter((text) => !common.includes(text)).map((text) => `    + ${text}`),
-  ];
-  return lines.length === 0 ? "    (nothing)" : lines.join("\n");
 }

@@ -1,8 +1,10 @@
 import type { Labels } from "@tocsin/model";
-import { parse, STALE_MARKER } from "@tocsin/promql";
+import { type Histogram, parse, STALE_MARKER } from "@tocsin/promql";
+import { parseHistogram, steppedHistogram } from "./histogram-notation.js";
+import { isNumber, readNumber } from "./number.js";
 
 /** One value of a series in time; undefined where there is none. */
-export type NotatedValue = number | typeof STALE_MARKER | undefined;
+export type NotatedValue = number | Histogram | typeof STALE_MARKER | undefined;
 
 /**
  * Labels of a series as they are written: `up{job="api"}`, `{a="b"}` or `up`.
@@ -23,41 +25,50 @@ export function parseSeries(text: string): Labels {
   return labels;
 }
 
-// No hexadecimal: `0x10` is eleven zeros.
-const NUMBER = String.raw`[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|[Ii]nf|NaN|nan)`;
-const REPEATED = new RegExp(`^(${NUMBER})(?:([+-])(${NUMBER}))?x(\\d+)$`);
-const PLAIN = new RegExp(`^${NUMBER}$`);
+/** A value, or `a+bxn`: with its start, sign, step and number of repeats. */
+const REPEATED = /^(?<start>\{\{.*?\}\}|.+?)(?:(?<sign>[+-])(?<step>\{\{.*?\}\}|[^+-].*?))?x(?<times>\d+)$/s;
 
 /**
  * Values in the expanding notation of Prometheus's tests: `1+2x3` is 1 3 5 7, `5x2` is 5 5 5, `_` is none, `stale`
- * ends the series.
+ * ends the series. A native histogram may stand for each number: `{{schema:0 count:1 buckets:[1]}}x3`.
  *
  * @throws {Error} naming the part that is not understood
  */
 export function parseValues(text: string): NotatedValue[] {
-  const values: NotatedValue[] = [];
-  for (const part of text
-    .trim()
-    .split(/\s+/)
-    .filter((each) => each !== "")) {
-    const gap = /^_(?:x(\d+))?$/.exec(part);
-    const repeated = REPEATED.exec(part);
-    if (gap) values.push(...Array.from({ length: Number(gap[1] ?? 1) }, () => undefined));
-    else if (part === "stale") values.push(STALE_MARKER);
-    else if (PLAIN.test(part)) values.push(numberOf(part));
-    else if (repeated) {
-      const [, start = "", sign = "+", step = "0", times = "0"] = repeated;
-      const by = numberOf(step) * (sign === "-" ? -1 : 1);
-      for (let index = 0; index <= Number(times); index++) values.push(numberOf(start) + by * index);
-    } else if (part.startsWith("{{"))
-      throw new Error("native histograms in input_series are not supported; use classic buckets");
-    else throw new Error(`"${part}" is not a value. Write for instance 1 2 3, 0+10x5, _ or stale`);
-  }
-  return values;
+  return partsOf(text).flatMap(valuesOf);
 }
 
-function numberOf(text: string): number {
-  const infinite = /^([+-]?)[Ii]nf$/.exec(text);
-  if (infinite) return infinite[1] === "-" ? -Infinity : Infinity;
-  return /^nan$/i.test(text) ? Number.NaN : Number(text);
+/** Divided by spaces, but not by those inside of a histogram. */
+function partsOf(text: string): string[] {
+  const parts = text.match(/(?:\{\{.*?\}\}|[^\s{]|\{(?!\{))+/gs) ?? [];
+  // A brace that is opened and never closed fits nothing and would be passed over.
+  if (parts.join("").replaceAll(/\s/g, "") !== text.replaceAll(/\s/g, ""))
+    throw new Error(`a histogram that begins with {{ has no }} in "${text}"`);
+  return parts;
+}
+
+function valuesOf(part: string): NotatedValue[] {
+  const gap = /^_(?:x(\d+))?$/.exec(part);
+  if (gap) return Array.from({ length: Number(gap[1] ?? 1) }, () => undefined);
+  if (part === "stale") return [STALE_MARKER];
+  if (isNumber(part)) return [readNumber(part, "a sample")];
+  if (part.startsWith("{{") && part.indexOf("}}") === part.length - 2) return [parseHistogram(part)];
+  const { start, sign, step, times } = REPEATED.exec(part)?.groups ?? {};
+  if (start === undefined || !isValue(start) || (step !== undefined && !isValue(step)))
+    throw new Error(`"${part}" is not a value. Write for instance 1 2 3, 0+10x5, _ or stale`);
+  const turns = Array.from({ length: Number(times) + 1 }, (_, index) => (sign === "-" ? -index : index));
+  if (!start.startsWith("{{")) {
+    if (step?.startsWith("{{")) throw new Error(`"${part}" adds a histogram to a number`);
+    const [from, by] = [readNumber(start, "a sample"), readNumber(step ?? "0", "a step")];
+    return turns.map((turn) => from + by * turn);
+  }
+  const base = parseHistogram(start);
+  if (step === undefined) return turns.map(() => base);
+  if (!step.startsWith("{{")) throw new Error(`"${part}" adds a number to a histogram`);
+  const by = parseHistogram(step);
+  return turns.map((turn) => steppedHistogram(base, by, turn));
+}
+
+function isValue(text: string): boolean {
+  return isNumber(text) || text.startsWith("{{");
 }

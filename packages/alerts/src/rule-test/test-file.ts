@@ -12,6 +12,9 @@ const labels = z
   .record(z.string(), z.union([z.string(), z.number(), z.boolean()]).transform(String))
   .nullish();
 
+/** YAML reads `values: 1` as a number. */
+const text = z.union([z.string(), z.number()]).transform(String);
+
 const ExpectedAlert = z.strictObject({
   exp_labels: labels,
   exp_annotations: labels,
@@ -19,12 +22,24 @@ const ExpectedAlert = z.strictObject({
   exp_actions: z.array(z.string()).optional().describe("Tocsin's own: the actions that are considered."),
 });
 
-const number = z.union([z.number(), z.string()]).transform((written, context) => {
+const ExpectedNotification = z.strictObject({
+  receiver: z.string(),
+  status: z.enum(["firing", "resolved"]).default("firing"),
+  exp_alerts: z
+    .array(z.strictObject({ exp_labels: labels, status: z.enum(["firing", "resolved"]).optional() }))
+    .optional()
+    .describe("Every alert of the message; left out, any will do. Labels include alertname."),
+});
+export type ExpectedNotification = z.output<typeof ExpectedNotification>;
+
+/** YAML has `.inf` and `.nan`, which are no numbers to a schema. */
+const anyNumber = z.custom<number>((value) => typeof value === "number");
+const number = z.union([anyNumber, z.string()]).transform((written, context) => {
   const text = String(written).toLowerCase().replace(/^\+/, "");
   const value =
-    text === "inf" || text === ".inf"
+    text === "inf" || text === ".inf" || text === "infinity"
       ? Infinity
-      : text === "-inf" || text === "-.inf"
+      : text === "-inf" || text === "-.inf" || text === "-infinity"
         ? -Infinity
         : text === "nan" || text === ".nan"
           ? Number.NaN
@@ -36,8 +51,8 @@ const number = z.union([z.number(), z.string()]).transform((written, context) =>
 
 const TestGroup = z.strictObject({
   name: z.string().optional(),
-  interval: duration().default(60_000),
-  input_series: z.array(z.strictObject({ series: z.string(), values: z.string() })).nullish(),
+  interval: duration().optional().describe("Time between two values; default evaluation_interval."),
+  input_series: z.array(z.strictObject({ series: z.string(), values: text })).nullish(),
   alert_rule_test: z
     .array(
       z.strictObject({
@@ -50,7 +65,7 @@ const TestGroup = z.strictObject({
   promql_expr_test: z
     .array(
       z.strictObject({
-        expr: z.string(),
+        expr: text,
         eval_time: duration(),
         exp_samples: z
           .array(
@@ -64,6 +79,18 @@ const TestGroup = z.strictObject({
       }),
     )
     .nullish(),
+  notification_test: z
+    .array(
+      z.strictObject({
+        eval_time: duration(),
+        exp_notifications: z
+          .array(ExpectedNotification)
+          .nullish()
+          .describe("All that were sent since the entry before this one; in any order."),
+      }),
+    )
+    .nullish()
+    .describe("Tocsin's own: what is sent, by the routes, groups and times of alerting_file."),
   external_labels: labels,
   external_url: z.string().optional(),
   start_timestamp: z.union([z.string(), z.number()]).optional(),
@@ -74,13 +101,22 @@ export type TestGroup = z.output<typeof TestGroup>;
 export const RuleTestFile = z.strictObject({
   rule_files: z.array(z.string()).nullish(),
   evaluation_interval: duration().default(60_000),
-  group_eval_order: z.array(z.string()).nullish(),
+  group_eval_order: z
+    .array(z.string())
+    .superRefine((names, context) => {
+      const twice = names.find((name, index) => names.indexOf(name) !== index);
+      if (twice !== undefined)
+        context.addIssue({ code: "custom", message: `the group "${twice}" is named twice.`, input: names });
+    })
+    .nullish(),
   fuzzy_compare: z.boolean().default(false),
   tests: z.array(TestGroup).nullish(),
   alerting_file: z
     .string()
     .optional()
-    .describe("Tocsin's own: an Alertmanager file whose routes exp_receivers is held against."),
+    .describe(
+      "Tocsin's own: an Alertmanager file that exp_receivers and notification_test are held against.",
+    ),
 });
 export type RuleTestFile = z.output<typeof RuleTestFile>;
 

@@ -52,6 +52,7 @@ export interface RuleStatus {
 /** Evaluates one source at its interval: steps the state of every rule, writes changes down, publishes them. */
 export class SourceEvaluator {
   readonly source: AlertRuleSource;
+  readonly startedAtMs: UnixMs;
   readonly #deps: EvaluatorDeps;
   readonly #health = new Map<string, Omit<RuleStatus, "rule" | "alerts">>();
   readonly #abort = new AbortController();
@@ -69,7 +70,8 @@ export class SourceEvaluator {
   constructor(source: AlertRuleSource, deps: EvaluatorDeps) {
     this.source = source;
     this.#deps = deps;
-    this.#refreshedAtMs = deps.clock.now();
+    this.startedAtMs = deps.clock.now();
+    this.#refreshedAtMs = this.startedAtMs;
   }
 
   /** Evaluations that could not start in time, because the one before was still running. */

@@ -1,9 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import {
-  buildRouteTree,
+  type AlertingConfig,
   type LoadedGroup,
-  type Route,
   type RuleTestFile,
   type RuleTestResult,
   readAlertmanagerFile,
@@ -17,7 +16,7 @@ import { filesMatching } from "../config/file-pattern.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
 
-const FLAGS = { json: { type: "boolean" }, junit: { type: "string" } } as const;
+const FLAGS = { json: { type: "boolean" }, junit: { type: "string" }, run: { type: "string" } } as const;
 
 interface FileResult {
   readonly file: string;
@@ -29,9 +28,10 @@ export const test: Command = {
   summary: "run unit tests of rules, in promtool's format, with virtual time",
   help: `tocsin test FILE... [flags]
 
-Runs promtool's rule tests unchanged. Besides its fields an expected alert may have exp_receivers (held against
-alerting_file, an Alertmanager configuration) and exp_actions.
+Runs promtool's rule tests unchanged. Besides its fields an expected alert may have exp_receivers and exp_actions, and a
+test may have notification_test: what is sent, by the routes, groups and times of alerting_file (an alertmanager.yml).
 
+  --run PATTERN  only tests whose name fits the regular expression
   --junit FILE   also write a JUnit report
   --json         results as JSON
 
@@ -39,8 +39,10 @@ Exit code 0 when all pass, 1 when one fails.`,
   async run(args, io) {
     const { flags, positionals } = parseFlags(FLAGS, args);
     if (positionals.length === 0) throw new UsageError("Name a file with rule tests.");
+    const isWanted = wantedBy(flags.run);
     const files: FileResult[] = [];
-    for (const file of positionals) files.push({ file, results: await runFile(resolve(io.cwd, file)) });
+    for (const file of positionals)
+      files.push({ file, results: await runFile(resolve(io.cwd, file), isWanted) });
     if (flags.junit !== undefined) await writeFile(resolve(io.cwd, flags.junit), junit(files));
     if (flags.json) io.out(`${JSON.stringify(files)}\n`);
     else for (const each of files) io.out(report(each));
@@ -51,14 +53,25 @@ Exit code 0 when all pass, 1 when one fails.`,
   },
 };
 
-async function runFile(path: string): Promise<RuleTestResult[]> {
+/** @throws {UsageError} when the pattern is none */
+function wantedBy(pattern: string | undefined): (name: string) => boolean {
+  if (pattern === undefined) return () => true;
+  try {
+    const regex = new RegExp(pattern);
+    return (name) => regex.test(name);
+  } catch (error) {
+    throw new UsageError(`--run ${pattern} is not a regular expression: ${messageOf(error)}`);
+  }
+}
+
+async function runFile(path: string, isWanted: (name: string) => boolean): Promise<RuleTestResult[]> {
   try {
     const source = { file: path, text: await readFile(path, "utf8") };
     const { file, problems } = readRuleTestFile(source);
     if (!file) return [failed("reading the file", problems, source)];
     const { groups, faults } = await readRules(file, dirname(path));
     if (faults.length > 0) return faults;
-    return await runRuleTests(file, groups, await readRoutes(file, dirname(path)));
+    return await runRuleTests(file, groups, await readAlerting(file, dirname(path)), isWanted);
   } catch (error) {
     return [{ name: "reading the file", failures: [messageOf(error)] }];
   }
@@ -82,14 +95,14 @@ async function readRules(
   return { groups, faults };
 }
 
-async function readRoutes(file: RuleTestFile, folder: string): Promise<Route | undefined> {
+async function readAlerting(file: RuleTestFile, folder: string): Promise<AlertingConfig | undefined> {
   if (file.alerting_file === undefined) return undefined;
   const source = {
     file: file.alerting_file,
     text: await readFile(resolve(folder, file.alerting_file), "utf8"),
   };
   const { config, problems } = readAlertmanagerFile(source);
-  if (config) return buildRouteTree(config.route);
+  if (config) return config;
   throw new Error(problems.map((problem) => formatProblem(problem, source)).join("\n"));
 }
 

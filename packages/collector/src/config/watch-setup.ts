@@ -1,11 +1,14 @@
 import {
   type AlertingConfig,
   alertingWarnings,
+  buildRouteTree,
   type LoadedGroup,
+  matchRoutes,
   readAlertmanagerFile,
   readRuleFile,
   templateFileProblems,
   unknownActionNames,
+  WATCHDOG,
 } from "@tocsin/alerts";
 import { compileSlo } from "../slo/compile.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
@@ -103,6 +106,7 @@ async function readAlerting(config: WholeConfig, reading: Reading): Promise<Aler
   if (config_file === undefined) {
     if (reading.document)
       reading.problems.push(...alertingWarnings(config.alerting, reading.document, ["alerting"]));
+    checkWatchdog(config.alerting, reading);
     return config.alerting;
   }
   const [source] = await reading.texts([config_file], ["alerting", "config_file"]);
@@ -110,8 +114,21 @@ async function readAlerting(config: WholeConfig, reading: Reading): Promise<Aler
   const read = readAlertmanagerFile(source);
   reading.problems.push(...read.problems);
   // What only Tocsin knows cannot stand in Alertmanager's file, so it is taken from here.
-  const { allow_private_targets, fallback_receiver, expire_after, heartbeat } = config.alerting;
-  return read.config && { ...read.config, allow_private_targets, fallback_receiver, expire_after, heartbeat };
+  const { allow_private_targets, fallback_receiver, expire_after, heartbeat, watchdog } = config.alerting;
+  const own = { allow_private_targets, fallback_receiver, expire_after, heartbeat, watchdog };
+  if (read.config) checkWatchdog({ ...read.config, ...own }, reading);
+  return read.config && { ...read.config, ...own };
+}
+
+/** A dead man's alert that nobody hears is no switch. */
+function checkWatchdog(alerting: AlertingConfig, reading: Reading): void {
+  if (!alerting.watchdog || matchRoutes(buildRouteTree(alerting.route), { alertname: WATCHDOG }).length > 0)
+    return;
+  reading.warning(
+    ["alerting", "watchdog"],
+    "alerting/watchdog-unrouted",
+    `No route names ${WATCHDOG}, so nobody hears it. Add a route with matchers: ['alertname="${WATCHDOG}"'], or use heartbeat.`,
+  );
 }
 
 /** Actions that SLOs name must exist: an alert that cannot act as promised is found out before it fires. */

@@ -42,7 +42,9 @@ export const history = signal<ReadonlyMap<string, readonly Sample[]>>(new Map())
 
 export const firing = computed(() =>
   (alerts.value.data ?? []).filter(
-    ({ state }) => state === "firing" || state === "no-data" || state === "error",
+    // What has the severity none, such as a watchdog, is not for people.
+    ({ state, labels }) =>
+      (state === "firing" || state === "no-data" || state === "error") && labels.severity !== "none",
   ),
 );
 
