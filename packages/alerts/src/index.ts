@@ -26,10 +26,11 @@ export {
   type RuleGroupStatus,
 } from "./alerting.js";
 export { AlertingConfig, HeartbeatConfig } from "./config/alerting-config.js";
-export { alertingWarnings, type ReadAlerting, readAlertmanagerFile } from "./config/alertmanager-file.js";
+export { type ReadAlerting, readAlertmanagerFile } from "./config/alertmanager-file.js";
 export { printAlertmanagerConfig } from "./config/print.js";
 export type { ReceiverConfig, ReceiverEntry } from "./config/receiver.js";
 export type { RouteConfig } from "./config/route.js";
+export { alertingWarnings } from "./config/unused.js";
 export type { DeliveryFault, DeliveryTotal } from "./deliver/delivery-totals.js";
 export type { DeliveryRecord } from "./deliver/outbox.js";
 export type { Acknowledgement } from "./dispatch/acknowledgements.js";

@@ -6,7 +6,6 @@ import type { AlertRegistry, RoutedAlert } from "./dispatch/alert-registry.js";
 import { Dispatcher, outboxKey } from "./dispatch/dispatcher.js";
 import { Inhibitor } from "./dispatch/inhibitor.js";
 import type { HttpClient } from "./http/client.js";
-import { log } from "./notify/log.js";
 import type { Notifier, NotifierDeps } from "./notify/notifier.js";
 import { buildRouteTree, matchRoutes, type Route } from "./route/route-tree.js";
 import type { Silences } from "./silence/silences.js";
@@ -45,14 +44,8 @@ export class Routing {
     };
     for (const receiver of config.receivers) {
       for (const entry of receiver.entries) {
-        // Kinds that cannot be delivered to are written to the log, so that no alert is mute.
-        const notifier = (entry.definition ?? log).create(entry.definition ? entry.config : {}, notifierDeps);
+        const notifier = entry.definition.create(entry.config, notifierDeps);
         this.#notifiers.set(outboxKey("", receiver.name, entry), notifier);
-        if (!entry.definition)
-          deps.logger.warn(
-            { receiver: receiver.name, type: entry.type },
-            "this kind of receiver is not supported, its alerts go to the log",
-          );
       }
     }
     this.dispatcher = new Dispatcher({

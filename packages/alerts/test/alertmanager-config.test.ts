@@ -42,17 +42,6 @@ describe.each(conformanceFiles("alertmanager-config"))("$file", ({ file, text })
   });
 });
 
-test("kinds of receivers without a notifier are named", () => {
-  const text = `route: {receiver: a}
-receivers:
-  - name: a
-    victorops_configs: [{api_key: k, routing_key: r}]
-`;
-  expect(readAlertmanagerFile({ file: "am.yml", text }).problems.map(formatProblemLine)).toEqual([
-    'am.yml:4:25 Tocsin cannot deliver to VictorOps (Splunk On-Call); what is routed to "a" goes to the log instead. Use a webhook, or another kind of receiver.',
-  ]);
-});
-
 test.each([
   {
     name: "an unknown receiver",

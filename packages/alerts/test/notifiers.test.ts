@@ -1,129 +1,19 @@
 import { createHmac } from "node:crypto";
-import { createServer, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import { silentLogger } from "@tocsin/model";
-import { ManualClock } from "@tocsin/model/testing";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { AlertsError, createAddressGuard } from "../src/index.js";
+import { NOTIFIERS } from "../src/notify/index.js";
 import {
-  AlertingConfig,
-  AlertsError,
-  createAddressGuard,
-  createHttpClient,
-  createMessageTemplates,
-  type Notification,
-  type Notifier,
-  type NotifierDeps,
-} from "../src/index.js";
-
-const T0 = Date.UTC(2026, 10, 21, 14, 13, 45);
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-interface Seen {
-  method: string;
-  path: string;
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
-}
-
-type Reply = { status: number; headers?: Record<string, string>; body?: string } | "hang";
-
-async function target(replies: Reply[] = []) {
-  const seen: Seen[] = [];
-  const server: Server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      seen.push({
-        method: request.method ?? "",
-        path: request.url ?? "",
-        headers: request.headers,
-        body: Buffer.concat(chunks).toString(),
-      });
-      const reply = replies.shift() ?? { status: 200, body: '{"ok":true,"ts":"1.2","channel":"C1"}' };
-      if (reply !== "hang") response.writeHead(reply.status, reply.headers).end(reply.body ?? "");
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
-}
-
-const deps: NotifierDeps = {
-  http: createHttpClient(createAddressGuard()),
-  clock: new ManualClock(T0),
-  logger: silentLogger,
-  templates: createMessageTemplates([], new ManualClock(T0)),
-  externalUrl: "http://localhost:4319",
-};
-
-function notifier(type: string, entry: object): Notifier {
-  const config = AlertingConfig.parse({
-    route: { receiver: "r" },
-    receivers: [{ name: "r", [`${type}_configs`]: [entry] }],
-  });
-  const { definition, config: own } = config.receivers[0]!.entries[0]!;
-  return definition!.create(own, deps);
-}
-
-const notification: Notification = {
-  id: "0123456789abcdef",
-  receiver: "r",
-  groupKey: '{}:{alertname="CheckoutBurn"}',
-  groupLabels: { alertname: "CheckoutBurn" },
-  commonLabels: {
-    alertname: "CheckoutBurn",
-    severity: "page",
-    service: "checkout",
-    slo: "checkout-availability",
-  },
-  commonAnnotations: {},
-  status: "firing",
-  alerts: [
-    {
-      id: "a-1",
-      fingerprint: "a",
-      status: "firing",
-      labels: {
-        alertname: "CheckoutBurn",
-        severity: "page",
-        service: "checkout",
-        slo: "checkout-availability",
-      },
-      annotations: { summary: "checkout fails <too> often", exhaustion: "3 h 12 min" },
-      startsAtMs: T0 - 60_000,
-      endsAtMs: undefined,
-      generatorUrl: "http://localhost:4319/slos/checkout-availability",
-      value: 92,
-      evidence: {
-        atMs: T0,
-        windows: [{ window: "5m", bad: 1_104, total: 12_000, errorRatio: 0.092, burnRate: 92, limit: 14.4 }],
-        changes: [{ atMs: T0 - 605_000, kind: "deploy", text: "checkout 1.41.3 → 1.42.0" }],
-        where: [{ by: "route", value: "POST /pay", bad: 1_098, total: 2_400, share: 0.99 }],
-      },
-    },
-  ],
-  externalUrl: "http://localhost:4319",
-  createdAtMs: T0,
-  attempt: 1,
-  previous: undefined,
-  isLate: false,
-};
-const resolved: Notification = {
-  ...notification,
-  status: "resolved",
-  alerts: notification.alerts.map((alert) => ({
-    ...alert,
-    status: "resolved" as const,
-    endsAtMs: T0 + 780_000,
-  })),
-};
-const never = new AbortController().signal;
+  closing,
+  deps,
+  never,
+  notification,
+  notifier,
+  type Reply,
+  resolved,
+  sent,
+  target,
+} from "./notifier-kit.js";
 
 test("the five lines say what, how bad, since when and what changed, where, what may be done", () => {
   expect(deps.templates.fiveLines(notification)).toEqual({
@@ -165,6 +55,35 @@ const ENTRIES: Readonly<Record<string, (url: string) => object>> = {
     sigv4: { region: "eu-west-1", access_key: "AK", secret_key: "secret-key" },
     topic_arn: "arn:aws:sns:eu-west-1:1:t",
   }),
+  victorops: (url) => ({ api_url: url, api_key: "secret-key", routing_key: "ops" }),
+  pushover: (url) => ({ api_url: url, user_key: "secret-user", token: "secret-token" }),
+  webex: (url) => ({
+    api_url: url,
+    room_id: "room",
+    http_config: { authorization: { credentials: "secret-token" } },
+  }),
+  wechat: (url) => ({ api_url: url, corp_id: "corp", api_secret: "secret-key" }),
+  rocketchat: (url) => ({ api_url: url, channel: "#ops", token: "secret-token", token_id: "secret-id" }),
+  mattermost: (url) => ({ webhook_url: `${url}/secret-path` }),
+  jira: (url) => ({ api_url: `${url}/rest/api/2`, project: "OPS", issue_type: "Bug" }),
+  incidentio: (url) => ({ url: `${url}/secret-path`, alert_source_token: "secret-token" }),
+};
+
+test("every notifier that speaks HTTP keeps the contract below", () => {
+  const others = ["email", "log"];
+  expect(Object.keys(ENTRIES).sort()).toEqual(
+    NOTIFIERS.map(({ type }) => type)
+      .filter((type) => !others.includes(type))
+      .sort(),
+  );
+});
+
+/** Requests of one firing and one resolved message, where it is not one each. */
+const REQUESTS: Readonly<Record<string, number>> = {
+  // A token first.
+  wechat: 3,
+  // A search each, and an issue for what fires.
+  jira: 3,
 };
 
 describe.each(Object.keys(ENTRIES))("%s keeps the contract of notifiers", (type) => {
@@ -186,7 +105,7 @@ describe.each(Object.keys(ENTRIES))("%s keeps the contract of notifiers", (type)
     const own = notifier(type, ENTRIES[type]!(url));
     await own.notify(notification, never);
     await own.notify(resolved, never);
-    expect(seen).toHaveLength(2);
+    expect(seen).toHaveLength(REQUESTS[type] ?? 2);
     expect(own.destination).not.toMatch(/secret/);
   });
   test("400 is final", async () => {
@@ -229,13 +148,6 @@ describe.each(Object.keys(ENTRIES))("%s keeps the contract of notifiers", (type)
     });
   });
 });
-
-async function sent(type: string, entry: (url: string) => object, ...what: Notification[]) {
-  const { url, seen } = await target();
-  const own = notifier(type, entry(url));
-  for (const each of what) await own.notify(each, never);
-  return seen;
-}
 
 test("webhook: signed by Standard Webhooks when a secret is given", async () => {
   const [request] = await sent(

@@ -1,7 +1,6 @@
 import { type ConfigSource, type Problem, readYaml, validate } from "@tocsin/model/config";
 import { AlertingConfig } from "./alerting-config.js";
-import { UNSUPPORTED_RECEIVERS } from "./unsupported-receivers.js";
-import { unusedProblems } from "./unused.js";
+import { alertingWarnings } from "./unused.js";
 
 /** A checked configuration with everything worth saying about it. */
 export interface ReadAlerting {
@@ -38,26 +37,4 @@ export function readAlertmanagerFile(source: ConfigSource): ReadAlerting {
   if (!checked.ok) return { config: undefined, problems: [...problems, ...checked.problems] };
   const config = checked.value;
   return { config, problems: [...problems, ...alertingWarnings(config, document, [])] };
-}
-
-/** What is valid and still worth a word: receivers that cannot be delivered to, or that nothing leads to. */
-export function alertingWarnings(
-  config: AlertingConfig,
-  document: Parameters<typeof unusedProblems>[1],
-  base: readonly (string | number)[],
-): Problem[] {
-  const unsupported = config.receivers.flatMap((receiver, index) =>
-    receiver.entries
-      .filter((entry) => !entry.definition)
-      .map((entry) => {
-        const product = UNSUPPORTED_RECEIVERS.find(({ type }) => type === entry.type)?.product ?? entry.type;
-        return document.problemAt([...base, "receivers", index, `${entry.type}_configs`, entry.index], {
-          code: "alerting/unsupported-receiver",
-          severity: "warning",
-          message: `Tocsin cannot deliver to ${product}; what is routed to "${receiver.name}" goes to the log instead.`,
-          hint: "Use a webhook, or another kind of receiver.",
-        });
-      }),
-  );
-  return [...unsupported, ...unusedProblems(config, document, base)];
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { optionalSecret, secretFile } from "./fields.js";
+import { atMostOne, httpUrl, optionalSecret, secretFile } from "./fields.js";
 
 /** Prometheus's `tls_config`. */
 export const TlsConfig = z.strictObject({
@@ -19,17 +19,56 @@ export const TlsConfig = z.strictObject({
 });
 export type TlsConfig = z.output<typeof TlsConfig>;
 
-const UNSUPPORTED =
-  "is understood by Alertmanager but not by Tocsin, which connects directly. Remove it, or put a forward proxy in front as the target.";
-
-function unsupported(name: string) {
-  return z
-    .unknown()
+const proxyFields = {
+  proxy_url: httpUrl()
     .optional()
-    .superRefine((value, context) => {
-      if (value !== undefined) context.addIssue({ code: "custom", message: `${name} ${UNSUPPORTED}` });
+    .describe("HTTP proxy to go through, such as http://proxy.example.org:3128."),
+  no_proxy: z
+    .string()
+    .optional()
+    .describe("Hosts, domains, addresses and CIDR ranges that are reached directly; separated by commas."),
+  proxy_from_environment: z
+    .boolean()
+    .optional()
+    .describe("Use HTTP_PROXY, HTTPS_PROXY and NO_PROXY (also in lower case)."),
+  proxy_connect_header: z
+    .record(z.string(), z.array(z.string()))
+    .optional()
+    .describe("Headers for the proxy, such as Proxy-Authorization."),
+};
+
+/** The fields of `http_config` that say which proxy to use. */
+export const ProxyConfig = z.object(proxyFields);
+export type ProxyConfig = z.output<typeof ProxyConfig>;
+
+function checkProxy(config: ProxyConfig, context: z.RefinementCtx): void {
+  if (config.proxy_from_environment && (config.proxy_url ?? config.no_proxy) !== undefined)
+    context.addIssue({
+      code: "custom",
+      message: "if proxy_from_environment is configured, proxy_url and no_proxy must not be.",
     });
+  else if (config.no_proxy !== undefined && config.proxy_url === undefined)
+    context.addIssue({ code: "custom", message: "if no_proxy is configured, proxy_url must be too." });
 }
+
+/** OAuth 2.0 by client credentials. */
+export const OAuth2Config = z
+  .strictObject({
+    client_id: z.string().min(1),
+    client_secret: optionalSecret(),
+    client_secret_file: secretFile(),
+    token_url: httpUrl().describe("Where tokens are asked for."),
+    scopes: z.array(z.string()).default([]),
+    endpoint_params: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe("Further parameters of the request."),
+    tls_config: TlsConfig.optional(),
+    ...proxyFields,
+  })
+  .superRefine(atMostOne("client_secret", "client_secret_file"))
+  .superRefine(checkProxy);
+export type OAuth2Config = z.output<typeof OAuth2Config>;
 
 /** Prometheus's `http_config`, the parts that matter to a sender of small requests. */
 export const HttpConfig = z
@@ -67,19 +106,22 @@ export const HttpConfig = z
         }),
       )
       .optional(),
-    oauth2: unsupported("oauth2"),
-    proxy_url: unsupported("proxy_url"),
-    no_proxy: unsupported("no_proxy"),
-    proxy_from_environment: z.literal(false).optional(),
-    proxy_connect_header: unsupported("proxy_connect_header"),
+    oauth2: OAuth2Config.optional(),
+    ...proxyFields,
   })
   .superRefine((config, context) => {
-    const ways = [config.basic_auth, config.authorization, config.bearer_token ?? config.bearer_token_file];
+    const ways = [
+      config.basic_auth,
+      config.authorization,
+      config.bearer_token ?? config.bearer_token_file,
+      config.oauth2,
+    ];
     if (ways.filter((way) => way !== undefined).length > 1) {
       context.addIssue({
         code: "custom",
-        message: "at most one of basic_auth, authorization & bearer_token must be configured.",
+        message: "at most one of basic_auth, authorization, bearer_token & oauth2 must be configured.",
       });
     }
-  });
+  })
+  .superRefine(checkProxy);
 export type HttpConfig = z.output<typeof HttpConfig>;

@@ -2,7 +2,6 @@ import { z } from "zod";
 import { NOTIFIERS } from "../notify/index.js";
 import type { NotifierDefinition } from "../notify/notifier.js";
 import type { GlobalConfig } from "./global.js";
-import { UNSUPPORTED_RECEIVERS } from "./unsupported-receivers.js";
 
 /** One way out of a receiver. */
 export interface ReceiverEntry {
@@ -13,8 +12,7 @@ export interface ReceiverEntry {
   /** The entry in the output form of its notifier's schema, completed from `global`. */
   readonly config: unknown;
   readonly sendResolved: boolean;
-  /** Undefined for kinds that are understood but cannot be delivered to; they are said at load. */
-  readonly definition: NotifierDefinition | undefined;
+  readonly definition: NotifierDefinition;
 }
 
 /** A named list of ways out. */
@@ -23,13 +21,8 @@ export interface ReceiverConfig {
   readonly entries: readonly ReceiverEntry[];
 }
 
-const KINDS: readonly { type: string; config: z.ZodType; definition: NotifierDefinition | undefined }[] = [
-  ...NOTIFIERS.map((definition) => ({ type: definition.type, config: definition.config, definition })),
-  ...UNSUPPORTED_RECEIVERS.map(({ type, config }) => ({ type, config, definition: undefined })),
-];
-
 const shape = Object.fromEntries(
-  KINDS.map(({ type, config }) => [`${type}_configs`, z.array(config).nullish()]),
+  NOTIFIERS.map(({ type, config }) => [`${type}_configs`, z.array(config).nullish()]),
 );
 
 /** Alertmanager's receiver: a name and entries under `<type>_configs`. */
@@ -37,14 +30,15 @@ export const ReceiverConfig = z
   .strictObject({ name: z.string().min(1, "a receiver needs a name."), ...shape })
   .transform((written): ReceiverConfig => {
     const lists: Readonly<Record<string, unknown>> = written;
-    const entries = KINDS.flatMap(({ type, definition }) => {
+    const entries = NOTIFIERS.flatMap((definition) => {
+      const { type } = definition;
       const configs = lists[`${type}_configs`];
       return (Array.isArray(configs) ? configs : []).map(
         (config: { send_resolved?: boolean }, index): ReceiverEntry => ({
           type,
           index,
           config,
-          sendResolved: config.send_resolved ?? definition?.sendResolvedByDefault ?? true,
+          sendResolved: config.send_resolved ?? definition.sendResolvedByDefault,
           definition,
         }),
       );
@@ -59,10 +53,8 @@ export function resolveReceiver(
   report: (path: (string | number)[], message: string) => void,
 ): ReceiverConfig {
   const entries = receiver.entries.map((entry) => {
-    const resolve =
-      entry.definition?.resolve ?? UNSUPPORTED_RECEIVERS.find(({ type }) => type === entry.type)?.resolve;
     const inherited = withHttpConfig(entry.config, global);
-    const resolved = resolve ? resolve(inherited, global) : inherited;
+    const resolved = entry.definition.resolve?.(inherited, global) ?? inherited;
     if (typeof resolved !== "string") return { ...entry, config: resolved };
     report([`${entry.type}_configs`, entry.index], resolved);
     return entry;

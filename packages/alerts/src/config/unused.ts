@@ -4,7 +4,7 @@ import type { AlertingConfig } from "./alerting-config.js";
 import { type RouteConfig, routeMatchers } from "./route.js";
 
 /** Routes that no alert can reach, receivers and time intervals that nothing uses. */
-export function unusedProblems(config: AlertingConfig, document: ConfigDocument, base: Path): Problem[] {
+export function alertingWarnings(config: AlertingConfig, document: ConfigDocument, base: Path): Problem[] {
   const problems: Problem[] = [];
   const usedReceivers = new Set<string>(
     config.fallback_receiver === undefined ? [] : [config.fallback_receiver],

@@ -4,6 +4,7 @@ import type { LookupFunction } from "node:net";
 import { messageOf } from "@tocsin/model";
 import { AlertsError } from "../errors.js";
 import { type AddressGuard, guardedLookup } from "./address-guard.js";
+import { type HttpProxy, proxyAgent } from "./proxy.js";
 
 export interface HttpRequest {
   readonly url: string;
@@ -15,6 +16,8 @@ export interface HttpRequest {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly tls?: TlsOptions;
+  /** The proxy's own address is taken as it is; a target that is an address is judged all the same, a name is not. */
+  readonly proxy?: HttpProxy;
 }
 
 /** The parts of Alertmanager's `tls_config`, with file contents already read. */
@@ -51,7 +54,7 @@ export function createHttpClient(guard: AddressGuard, userAgent = "tocsin"): Htt
   return { request: async (request) => send(request, guard, lookup, userAgent) };
 }
 
-function send(
+async function send(
   request: HttpRequest,
   guard: AddressGuard,
   lookup: LookupFunction,
@@ -64,6 +67,10 @@ function send(
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout;
   const transport = url.protocol === "https:" ? https : http;
+  // Behind a proxy it is the proxy that looks names up.
+  const way = request.proxy
+    ? { agent: await proxyAgent(request.proxy, url, signal) }
+    : { agent: false, lookup };
 
   return new Promise((resolve, reject) => {
     const fail = (thrown: unknown): void => reject(asUnreachable(thrown, url, timeout.aborted, timeoutMs));
@@ -72,9 +79,8 @@ function send(
       {
         method: request.method ?? (request.body === undefined ? "GET" : "POST"),
         headers: { "user-agent": userAgent, ...request.headers, ...contentLength(request.body) },
-        lookup,
+        ...way,
         signal,
-        agent: false,
         ...tlsOptions(request.tls),
       },
       (incoming) => {

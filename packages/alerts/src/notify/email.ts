@@ -1,12 +1,13 @@
-import { messageOf } from "@tocsin/model";
+import { messageOf, type UnixMs } from "@tocsin/model";
 import { z } from "zod";
 import { optionalSecret, secretFile, template } from "../config/fields.js";
 import { hostPort } from "../config/global.js";
 import { TlsConfig } from "../config/http-config.js";
 import { AlertsError } from "../errors.js";
+import type { TlsOptions } from "../http/client.js";
 import { escapeHtml } from "../template/execute.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
-import { commonFields, revealSecret } from "./notifier-config.js";
+import { commonFields, readTls, revealSecret } from "./notifier-config.js";
 import { incidentKey, plainText } from "./wording.js";
 
 const Config = z.strictObject({
@@ -29,7 +30,10 @@ const Config = z.strictObject({
   force_implicit_tls: z.boolean().optional(),
   implicit_tls: z.boolean().optional(),
   threading: z
-    .strictObject({ enabled: z.boolean().default(true), thread_by_date: z.string().optional() })
+    .strictObject({
+      enabled: z.boolean().default(true),
+      thread_by_date: z.enum(["none", "daily"]).default("none"),
+    })
     .optional(),
 });
 type Config = z.output<typeof Config>;
@@ -70,7 +74,7 @@ export const email = defineNotifier({
         (await revealSecret(config.auth_secret, config.auth_secret_file));
       // Loaded with the first mail: most collectors send none.
       const { createTransport } = await import("nodemailer");
-      const transport = createTransport(transportOptions(config, password));
+      const transport = createTransport(transportOptions(config, password, await readTls(config.tls_config)));
       const stop = (): void => transport.close();
       signal.addEventListener("abort", stop, { once: true });
       try {
@@ -86,7 +90,7 @@ export const email = defineNotifier({
   }),
 });
 
-function transportOptions(config: Config, password: string) {
+function transportOptions(config: Config, password: string, tls: TlsOptions | undefined) {
   const [, host = "", port = "25"] = /^(.*):(\d+)$/.exec(config.smarthost ?? "") ?? [];
   const isImplicit = config.implicit_tls ?? config.force_implicit_tls ?? port === "465";
   const name = config.auth_username ?? "";
@@ -99,9 +103,11 @@ function transportOptions(config: Config, password: string) {
     name: config.hello ?? "localhost",
     ...(name === "" ? {} : { auth: { user: name, pass: password } }),
     tls: {
-      ...(config.tls_config?.server_name ? { servername: config.tls_config.server_name } : {}),
-      ...(config.tls_config?.ca ? { ca: config.tls_config.ca } : {}),
-      ...(config.tls_config?.insecure_skip_verify ? { rejectUnauthorized: false } : {}),
+      ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
+      ...(tls?.key === undefined ? {} : { key: tls.key }),
+      ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+      ...(tls?.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
     },
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
@@ -118,7 +124,8 @@ function mailOf(config: Config, deps: NotifierDeps, notification: Notification) 
   const { Subject, subject: lower, ...headers } = config.headers;
   const subject = Subject ?? lower;
   // All mails of one group refer to one message that need not exist: mail programs show them as a thread.
-  const thread = `<${incidentKey(notification).slice(0, 32)}@tocsin>`;
+  const day = config.threading?.thread_by_date === "daily" ? `.${isoDay(notification.createdAtMs)}` : "";
+  const thread = `<${incidentKey(notification).slice(0, 32)}${day}@tocsin>`;
   const hasOwnText = config.text !== undefined || config.html !== undefined;
   return {
     from: templates.text(config.from ?? "", notification),
@@ -148,6 +155,10 @@ function mailOf(config: Config, deps: NotifierDeps, notification: Notification) 
               .map(({ text, url }) => `<a href="${escapeHtml(url)}">${escapeHtml(text)}</a>`)
               .join(" · ")}</p>`,
   };
+}
+
+function isoDay(atMs: UnixMs): string {
+  return new Date(atMs).toISOString().slice(0, 10);
 }
 
 /** 5xx answers to the mail itself will be the same next time; all else may pass. */

@@ -2,10 +2,12 @@ import { readFile } from "node:fs/promises";
 import { messageOf } from "@tocsin/model";
 import type { Secret } from "@tocsin/model/config";
 import { z } from "zod";
-import { HttpConfig } from "../config/http-config.js";
+import { HttpConfig, type ProxyConfig, type TlsConfig } from "../config/http-config.js";
 import { parseRetryAfter } from "../deliver/backoff.js";
 import { AlertsError } from "../errors.js";
 import type { HttpClient, HttpResponse, TlsOptions } from "../http/client.js";
+import { OAuth2Tokens } from "../http/oauth2.js";
+import { proxyFor } from "../http/proxy.js";
 import type { NotifierDeps } from "./notifier.js";
 
 /** Fields that every entry of a receiver has. */
@@ -39,18 +41,43 @@ export async function revealSecret(inline: Secret | undefined, file: string | un
   }
 }
 
-/** The HTTP client with an entry's `http_config` applied: authorization, headers and TLS. */
-export function configuredHttp(config: HttpConfig | undefined, deps: Pick<NotifierDeps, "http">): HttpClient {
+/** The HTTP client with an entry's `http_config` applied: authorization, headers, TLS and proxy. */
+export function configuredHttp(
+  config: HttpConfig | undefined,
+  deps: Pick<NotifierDeps, "http" | "clock">,
+): HttpClient {
   if (!config) return deps.http;
+  const http = withTlsAndProxy(deps.http, config);
+  const { oauth2 } = config;
+  const tokens =
+    oauth2 &&
+    new OAuth2Tokens(oauth2, withTlsAndProxy(deps.http, oauth2), deps.clock, () =>
+      revealSecret(oauth2.client_secret, oauth2.client_secret_file),
+    );
   return {
     async request(request) {
       const headers = {
         ...(await extraHeaders(config)),
-        ...(await authorization(config)),
+        ...(tokens
+          ? { authorization: await tokens.authorization(request.signal) }
+          : await authorization(config)),
         ...request.headers,
       };
-      const tls = await tlsOptions(config);
-      return deps.http.request({ ...request, headers, ...(tls ? { tls } : {}) });
+      const response = await http.request({ ...request, headers });
+      if (response.status === 401) tokens?.forget();
+      return response;
+    },
+  };
+}
+
+function withTlsAndProxy(http: HttpClient, config: ProxyConfig & Pick<HttpConfig, "tls_config">): HttpClient {
+  return {
+    async request(request) {
+      const tls = await readTls(config.tls_config);
+      const proxy = URL.canParse(request.url)
+        ? proxyFor(new URL(request.url), config, process.env)
+        : undefined;
+      return http.request({ ...request, ...(tls ? { tls } : {}), ...(proxy ? { proxy } : {}) });
     },
   };
 }
@@ -81,7 +108,8 @@ async function extraHeaders(config: HttpConfig): Promise<Record<string, string>>
   return headers;
 }
 
-async function tlsOptions({ tls_config: tls }: HttpConfig): Promise<TlsOptions | undefined> {
+/** A `tls_config` with the contents of its files. */
+export async function readTls(tls: TlsConfig | undefined): Promise<TlsOptions | undefined> {
   if (!tls) return undefined;
   const [ca, cert, key] = await Promise.all([
     tls.ca ?? fileText(tls.ca_file),

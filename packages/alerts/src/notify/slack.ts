@@ -4,11 +4,11 @@ import { httpUrl, optionalSecret, secretFile, secretUrl, template } from "../con
 import { parseRetryAfter } from "../deliver/backoff.js";
 import { AlertsError } from "../errors.js";
 import type { HttpClient } from "../http/client.js";
+import { AttachmentField, attachmentFields } from "./attachment.js";
 import { defineNotifier, type Notification, type NotifierDeps, type NotifierMemory } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
 import { colorOf, cut, fullTextUrl, jsonBody, worded } from "./wording.js";
 
-const Field = z.strictObject({ title: template(""), value: template(""), short: z.boolean().optional() });
 const Action = z.strictObject({
   type: z.string().min(1),
   text: template(""),
@@ -37,7 +37,7 @@ const Config = z
     pretext: template(),
     text: template().describe("Default: what, how bad, since when, where, what may be done."),
     message_text: template(),
-    fields: z.array(Field).default([]),
+    fields: z.array(AttachmentField).default([]),
     short_fields: z.boolean().default(false),
     footer: template(),
     fallback: template(),
@@ -199,11 +199,11 @@ function messageOf(config: Config, deps: NotifierDeps, notification: Notificatio
     footer: own(config.footer),
     color: own(config.color) ?? colorOf(notification),
     mrkdwn_in: config.mrkdwn_in ?? ["fallback", "pretext", "text"],
-    fields: config.fields.map((field) => ({
-      title: templates.text(field.title, notification),
-      value: templates.text(field.value, notification),
-      short: field.short ?? config.short_fields,
-    })),
+    fields: attachmentFields(
+      config.fields,
+      (written) => templates.text(written, notification),
+      config.short_fields,
+    ),
     actions: config.actions.map(({ confirm, ...action }) => ({
       ...Object.fromEntries(Object.entries(action).map(([name, value]) => [name, own(value)])),
       ...(confirm
