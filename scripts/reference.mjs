@@ -51,14 +51,12 @@ function configPage(whole) {
 function describe(node, key, rows, depth, seen) {
   const target = resolve(node);
   if (key !== "") {
+    const preset = along(node, "default");
     rows.push({
       key,
       type: typeOf(target),
-      preset:
-        node.default === undefined || typeof node.default === "object"
-          ? ""
-          : `\`${JSON.stringify(node.default)}\``,
-      text: node.description ?? target.description ?? "",
+      preset: preset === undefined || typeof preset === "object" ? "" : `\`${JSON.stringify(preset)}\``,
+      text: along(node, "description") ?? "",
     });
   }
   if (depth > 6 || seen.includes(target)) return;
@@ -73,6 +71,12 @@ function describe(node, key, rows, depth, seen) {
       }
     }
   }
+}
+
+/** A field of a schema, or of the first one that it stands for that has it. */
+function along(node, field) {
+  if (node?.[field] !== undefined || !node?.$ref) return node?.[field];
+  return along(node.$ref === "#" ? schema : schema.$defs[node.$ref.replace("#/$defs/", "")], field);
 }
 
 function resolve(node) {

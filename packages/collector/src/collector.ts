@@ -14,7 +14,7 @@ import { CollectorError } from "./errors.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
-import { forwardTargets } from "./parts/forward-targets.js";
+import { forwardConsumers, forwardTargets } from "./parts/forward-targets.js";
 import type { Keep } from "./parts/keep.js";
 import type { Memory } from "./parts/memory.js";
 import { remoteWriteConsumer, remoteWriteTargets } from "./parts/metrics-engine.js";
@@ -98,6 +98,7 @@ async function startParts(
   const authenticator = new Authenticator(await readTokens(config.auth));
   const store = config.store === "none" || !parts.store ? undefined : config.store;
   const forwarding = forwardTargets(config);
+  const forwardReaders = forwardConsumers(config);
   const remoteWrite = remoteWriteTargets(config);
   if (config.mode === "sidecar" && forwarding.length + remoteWrite.length === 0) {
     logger.warn(
@@ -115,9 +116,10 @@ async function startParts(
         "signals",
         ...(setup.watch ? ["head"] : []),
         ...(store ? ["store"] : []),
-        ...forwarding.map(({ name }) => name),
+        ...forwardReaders.consumers,
         ...remoteWrite.map(({ name }) => remoteWriteConsumer(name)),
       ],
+      sharers: forwardReaders.sharers,
       maxBytes: config.spool.max_size,
       segmentBytes: config.spool.segment_size,
       tailBytes,
@@ -144,7 +146,7 @@ async function startParts(
   const api = await openApi(context);
   const watch = memory && (await watching?.createWatch(context, memory, () => keep?.store(), api.url));
   if (remoteWrite.length > 0) (await import("./parts/remote-write.js")).startRemoteWrite(context, spool);
-  if (forwarding.length > 0) (await import("./parts/forwarding.js")).startForwarding(context, spool);
+  if (forwarding.length > 0) await (await import("./parts/forwarding.js")).startForwarding(context, spool);
   const doors = await openDoors(context, { spool, authenticator });
   const scraping = parts.scraping
     ? await (await import("./parts/scraping.js")).startScraping(context, spool)

@@ -1,12 +1,12 @@
 import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
-import type { SpoolConsumer, SpoolRecord } from "../spool/record.js";
+import type { SpoolConsumer, SpoolRecord, SpoolSignal } from "../spool/record.js";
 import type { Endpoint } from "./endpoint.js";
 import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
 import { ExportMetrics } from "./metrics.js";
 
-/** Changes a request on its way out; undefined when nothing of it is left. */
+/** Changes a request on its way out, once; undefined when nothing of it is left. */
 export type Transform = (signal: OtlpSignal, body: Buffer) => Buffer | undefined;
 
 export interface ForwarderOptions {
@@ -15,6 +15,8 @@ export interface ForwarderOptions {
   readonly consumer: SpoolConsumer;
   /** In order of preference. */
   readonly endpoints: readonly Endpoint[];
+  /** What is sent of what the consumer reads; the rest is passed over. Default: traces, metrics and logs. */
+  readonly signals?: readonly SpoolSignal[];
   /** Redaction, resource attributes, sampling. Without it bytes go out as they came in. */
   readonly transform?: Transform;
   /** Requests are joined up to this size. Default 2 MiB. */
@@ -48,6 +50,7 @@ export class Forwarder {
   readonly name: string;
   #consumer: SpoolConsumer;
   #chooser: EndpointChooser;
+  #signals: readonly SpoolSignal[];
   #transform: Transform | undefined;
   #maxRequestBytes: number;
   #clock: Clock;
@@ -65,6 +68,8 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.name = options.name;
     this.#consumer = options.consumer;
+    // Prometheus samples have an exporter of their own; where all is sent, it is told that they were not.
+    this.#signals = options.signals ?? ["traces", "metrics", "logs", "samples"];
     this.#transform = options.transform;
     this.#maxRequestBytes = options.maxRequestBytes ?? 2 * 1024 * 1024;
     this.#clock = options.clock ?? systemClock;
@@ -107,9 +112,8 @@ export class Forwarder {
         if (isLast || !this.#isDraining) return;
         continue;
       }
-      this.#metrics.readRecords.inc({ exporter: this.name }, batch.records.length);
-      for (const [signal, records] of this.#bySignal(batch.records)) {
-        if (!(await this.#sendJoined(signal, records))) return;
+      for (const [signal, bodies] of this.#bySignal(batch.records)) {
+        if (!(await this.#sendJoined(signal, bodies))) return;
       }
       await this.#consumer.commit(batch.position).catch(() => {
         // The place is not durable: after a crash this batch goes out again. Sending on matters more.
@@ -117,40 +121,56 @@ export class Forwarder {
     }
   }
 
-  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, SpoolRecord[]> {
-    const groups = new Map<OtlpSignal, SpoolRecord[]>();
-    for (const record of records) {
-      if (record.signal === "samples") {
-        // Prometheus samples have an exporter of their own.
+  /** What is to be sent of each signal. */
+  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, Buffer[]> {
+    const groups = new Map<OtlpSignal, Buffer[]>();
+    for (const { signal, body } of records) {
+      if (!this.#signals.includes(signal)) continue;
+      this.#metrics.readRecords.inc({ exporter: this.name });
+      if (signal === "samples") {
         this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "not_otlp" });
         continue;
       }
-      const group = groups.get(record.signal);
-      if (group) group.push(record);
-      else groups.set(record.signal, [record]);
+      const sent = this.#transformed(signal, body);
+      if (sent === undefined) continue;
+      const group = groups.get(signal);
+      if (group) group.push(sent);
+      else groups.set(signal, [sent]);
     }
     return groups;
   }
 
-  /** @returns false when it was given up because of closing */
-  async #sendJoined(signal: OtlpSignal, records: readonly SpoolRecord[]): Promise<boolean> {
-    const joined = Buffer.concat(records.map(({ body }) => body));
-    const body = this.#transform ? this.#transform(signal, joined) : joined;
-    if (body === undefined || body.length === 0) {
-      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "sampled" }, records.length);
-      return true;
+  #transformed(signal: OtlpSignal, body: Buffer): Buffer | undefined {
+    if (!this.#transform) return body;
+    try {
+      const changed = this.#transform(signal, body);
+      if (changed !== undefined) return changed;
+      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "sampled" });
+    } catch (error) {
+      // The receiver checks what it takes, so this is a fault of ours. Unredacted it must not go out.
+      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "unreadable" });
+      this.#logger.error(
+        { exporter: this.name, signal, err: error },
+        "a request could not be rewritten, dropped it",
+      );
     }
+    return undefined;
+  }
+
+  /** @returns false when it was given up because of closing */
+  async #sendJoined(signal: OtlpSignal, bodies: readonly Buffer[]): Promise<boolean> {
+    const joined = Buffer.concat(bodies);
     for (;;) {
-      const sent = await this.#sendOnce(signal, body, records.length);
+      const sent = await this.#sendOnce(signal, joined, bodies.length);
       if (sent === "sent") return true;
       if (sent === "closing") return false;
       if (sent === "again") continue;
       // One bad request among many must not take the others with it.
-      if (records.length > 1) {
-        const middle = records.length >>> 1;
+      if (bodies.length > 1) {
+        const middle = bodies.length >>> 1;
         return (
-          (await this.#sendJoined(signal, records.slice(0, middle))) &&
-          (await this.#sendJoined(signal, records.slice(middle)))
+          (await this.#sendJoined(signal, bodies.slice(0, middle))) &&
+          (await this.#sendJoined(signal, bodies.slice(middle)))
         );
       }
       this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "refused" });

@@ -21,7 +21,7 @@ export class ExportMetrics {
       existing(registry, "tocsin_export_dropped_records_total") ??
       new Counter({
         name: "tocsin_export_dropped_records_total",
-        help: "Requests that were not sent, by reason: refused (by the endpoint, for good), sampled, not_otlp.",
+        help: "Requests that were not sent, by reason: refused (by the endpoint, for good), sampled, not_otlp, unreadable.",
         labelNames: ["exporter", "reason"],
         registers: [registry],
       });

@@ -7,6 +7,16 @@ import {
   type SpoolRecord,
 } from "./record.js";
 
+/** Records of one segment, in order. */
+export interface SpoolReading {
+  readonly records: readonly SpoolRecord[];
+  /** Place after each record. */
+  readonly ends: readonly SpoolPosition[];
+  /** Where the next reading begins. */
+  readonly end: SpoolPosition;
+  readonly segmentId: string;
+}
+
 /** What a consumer needs of the log. */
 export interface ConsumerSource {
   end(): SpoolPosition;
@@ -17,7 +27,7 @@ export interface ConsumerSource {
     position: SpoolPosition,
     maxBytes: number,
     until: SpoolPosition | undefined,
-  ): Promise<{ records: readonly SpoolRecord[]; end: SpoolPosition; segmentId: string } | undefined>;
+  ): Promise<SpoolReading | undefined>;
   /** Calls `listener` after every append and at closing; returns how to stop that. */
   onAppend(listener: () => void): () => void;
   /** Told after every commit. */
@@ -95,7 +105,7 @@ export class Consumer implements SpoolConsumer {
         });
       }
       const token = `${reading.segmentId}-${start.segment}-${start.offset}-${reading.end.offset}`;
-      return { records: reading.records, start, position: reading.end, token };
+      return { records: reading.records, ends: reading.ends, start, position: reading.end, token };
     }
   }
 
@@ -105,6 +115,19 @@ export class Consumer implements SpoolConsumer {
       this.#pending && comparePositions(this.#pending, position) > 0 ? this.#pending : undefined;
     await this.#cursor.save({ position, pending }, this.#source.isSynced);
     await this.#source.committed();
+  }
+
+  /** Whether it was never here before. */
+  get isNew(): boolean {
+    return this.#cursor.state === undefined;
+  }
+
+  /** Makes `position` its durable place without letting go of anything, while the spool is being opened. */
+  async begin(position: SpoolPosition): Promise<void> {
+    this.#position = position;
+    this.#committed = position;
+    this.#pending = undefined;
+    await this.#cursor.save({ position, pending: undefined }, this.#source.isSynced);
   }
 
   seek(position: SpoolPosition): void {

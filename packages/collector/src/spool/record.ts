@@ -22,6 +22,8 @@ export interface SpoolPosition {
 /** Records in the order of acknowledgement, as handed to one consumer. */
 export interface SpoolBatch {
   readonly records: readonly SpoolRecord[];
+  /** Place after each record: what to commit when only those up to it are dealt with. */
+  readonly ends: readonly SpoolPosition[];
   /** Place before the first record. */
   readonly start: SpoolPosition;
   /** Place after the last record: what to commit once the records are dealt with. */

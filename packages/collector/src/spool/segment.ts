@@ -20,6 +20,8 @@ const READ_CHUNK_BYTES = 256 * 1024;
 /** Records read from a stretch of a segment. */
 export interface SegmentReading {
   readonly records: readonly SpoolRecord[];
+  /** Where each record ends. */
+  readonly ends: readonly number[];
   /** Where the next reading begins. */
   readonly end: number;
   readonly damagedRecords: number;
@@ -98,6 +100,7 @@ export class Segment {
    */
   async read(offset: number, maxBytes: number): Promise<SegmentReading> {
     const records: SpoolRecord[] = [];
+    const ends: number[] = [];
     let damagedRecords = 0;
     let damagedBytes = 0;
     let position = offset;
@@ -117,6 +120,7 @@ export class Segment {
           records.push(frame.record);
           size += frame.record.body.length;
           at = frame.end;
+          ends.push(position + at);
           continue;
         }
         // Damaged, or announcing more than the file has. Search to the end of the file, as its length is not to be trusted.
@@ -129,7 +133,7 @@ export class Segment {
       }
       position += at;
     }
-    return { records, end: position, damagedRecords, damagedBytes };
+    return { records, ends, end: position, damagedRecords, damagedBytes };
   }
 
   /**

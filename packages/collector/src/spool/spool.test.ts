@@ -320,3 +320,44 @@ describe("back-pressure", () => {
     expect(consumer.isOverdue).toBe(false);
   });
 });
+
+describe("a part of a batch", () => {
+  test.each([0, 1 << 20])("can be committed (tail of %i bytes); the rest comes again", async (tailBytes) => {
+    const spool = await openSpool({ tailBytes });
+    await Promise.all(["a", "b", "c"].map((text) => spool.append(record(text))));
+    const batch = await spool.consumer("store").read();
+    expect(batch?.ends.at(-1)).toEqual(batch?.position);
+    await spool.consumer("store").commit(batch?.ends[0] ?? spool.end);
+    await spool.close();
+    expect(await readAll(await openSpool({ tailBytes }))).toEqual(["b", "c"]);
+  });
+});
+
+describe("consumers that share their work", () => {
+  const sharers = { traces: "all" };
+  const both = { consumers: ["all", "traces"], sharers };
+
+  test("a new one begins where the other stands, also when it is killed before it commits", async () => {
+    const first = await openSpool({ consumers: ["all"] });
+    await first.append(record("old"));
+    await readAll(first, "all");
+    await first.append(record("new"));
+    await first.close();
+    const second = await openSpool(both);
+    await readAll(second, "all");
+    await second.close();
+    expect(await readAll(await openSpool(both), "traces")).toEqual(["new"]);
+  });
+
+  test("one that is gone hands back what it had not done", async () => {
+    const first = await openSpool(both);
+    await first.append(record("done by both"));
+    await readAll(first, "traces");
+    await first.append(record("done by one"));
+    await readAll(first, "all");
+    await first.close();
+    const second = await openSpool({ consumers: ["all"], sharers });
+    await second.append(record("new"));
+    expect(await readAll(second, "all")).toEqual(["done by one", "new"]);
+  });
+});

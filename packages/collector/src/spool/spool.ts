@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Clock, type Logger, messageOf, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import { CollectorError } from "../errors.js";
-import { Consumer, type ConsumerSource } from "./consumer.js";
+import { Consumer, type ConsumerSource, type SpoolReading } from "./consumer.js";
 import { Cursor } from "./cursor.js";
 import { frameHeader } from "./frame.js";
 import { lockDirectory } from "./lock.js";
@@ -20,6 +20,11 @@ export interface SpoolOptions {
   readonly dir: string;
   /** Who reads. Segments are kept until each of them has committed past them; others are unknown. */
   readonly consumers: readonly string[];
+  /**
+   * Consumers that share the work of another, by that one's name: a new one begins where that one stands, and one that
+   * is no longer configured hands its place back to it, so that a change of configuration loses nothing.
+   */
+  readonly sharers?: Readonly<Record<string, string>>;
   /** Disk that the spool may take. Default 1 GB. */
   readonly maxBytes?: number;
   /** Size at which a segment is closed. Default 16 MiB, at most a quarter of `maxBytes`. */
@@ -111,7 +116,7 @@ export class Spool {
     spool.#unlock = await lockDirectory(options.dir);
     try {
       await spool.#recover();
-      await spool.#openConsumers(options.consumers);
+      await spool.#openConsumers(options.consumers, options.sharers ?? {});
       await spool.#deleteRead();
     } catch (error) {
       await spool.#unlock();
@@ -360,7 +365,7 @@ export class Spool {
     );
   }
 
-  async #openConsumers(names: readonly string[]): Promise<void> {
+  async #openConsumers(names: readonly string[], sharers: Readonly<Record<string, string>>): Promise<void> {
     const source: ConsumerSource = {
       end: () => this.end,
       normalize: (position) => this.#normalize(position),
@@ -389,9 +394,24 @@ export class Spool {
         ? decodeURIComponent(file.slice(0, -".cursor".length))
         : undefined;
       if (name === undefined || this.#consumers.has(name)) continue;
+      await this.#handBack(join(this.#dir, file), this.#consumers.get(sharers[name] ?? ""));
       this.#logger.info({ consumer: name }, "forgot the place of a consumer that is no longer configured");
       await unlink(join(this.#dir, file));
     }
+    for (const [name, other] of Object.entries(sharers)) {
+      const [consumer, sharedWith] = [this.#consumers.get(name), this.#consumers.get(other)];
+      if (consumer?.isNew && sharedWith) await consumer.begin(sharedWith.committed);
+    }
+  }
+
+  /** Sends the consumer whose work was shared back to what the other one, which is gone, had not done. */
+  async #handBack(path: string, sharedWith: Consumer | undefined): Promise<void> {
+    if (!sharedWith) return;
+    const cursor = await Cursor.open(path);
+    const position = cursor.state?.position;
+    await cursor.close();
+    if (position === undefined || comparePositions(position, sharedWith.committed) >= 0) return;
+    await sharedWith.begin(position);
   }
 
   /** The place itself, or the nearest one after it that exists. */
@@ -410,7 +430,7 @@ export class Spool {
     position: SpoolPosition,
     maxBytes: number,
     until: SpoolPosition | undefined,
-  ): Promise<{ records: readonly SpoolRecord[]; end: SpoolPosition; segmentId: string } | undefined> {
+  ): Promise<SpoolReading | undefined> {
     const segment = this.#segments.find((candidate) => candidate.number === position.segment);
     if (segment === undefined || position.offset >= segment.length) return undefined;
     const inMemory = this.#tail.read(position, maxBytes, until);
@@ -426,6 +446,7 @@ export class Spool {
     }
     return {
       records: reading.records,
+      ends: reading.ends.map((offset) => ({ segment: segment.number, offset })),
       end: { segment: segment.number, offset: reading.end },
       segmentId: segment.id,
     };
@@ -492,12 +513,15 @@ async function readRange(
 ): Promise<SegmentReading> {
   if (!isExact) return segment.read(offset, wanted);
   const records: SpoolRecord[] = [];
-  let reading: SegmentReading = { records, end: offset, damagedRecords: 0, damagedBytes: 0 };
+  const ends: number[] = [];
+  let reading: SegmentReading = { records, ends, end: offset, damagedRecords: 0, damagedBytes: 0 };
   while (reading.end < Math.min(segment.length, offset + wanted)) {
     const next = await segment.read(reading.end, 1);
     records.push(...next.records);
+    ends.push(...next.ends);
     reading = {
       records,
+      ends,
       end: next.end,
       damagedRecords: reading.damagedRecords + next.damagedRecords,
       damagedBytes: reading.damagedBytes + next.damagedBytes,

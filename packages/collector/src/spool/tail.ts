@@ -40,10 +40,11 @@ export class Tail {
     position: SpoolPosition,
     maxBytes: number,
     until: SpoolPosition | undefined,
-  ): { records: SpoolRecord[]; end: SpoolPosition } | undefined {
+  ): { records: SpoolRecord[]; ends: SpoolPosition[]; end: SpoolPosition } | undefined {
     let index = this.#find(position);
     if (index < 0) return undefined;
     const records: SpoolRecord[] = [];
+    const ends: SpoolPosition[] = [];
     let end = position;
     let size = 0;
     for (; index < this.#entries.length; index++) {
@@ -54,8 +55,9 @@ export class Tail {
       records.push(entry.record);
       size += entry.record.body.length;
       end = entry.end;
+      ends.push(end);
     }
-    return { records, end };
+    return { records, ends, end };
   }
 
   #find(position: SpoolPosition): number {

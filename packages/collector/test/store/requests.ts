@@ -102,7 +102,8 @@ export function record(signal: SpoolRecord["signal"], body: Buffer, receivedAtMs
 
 /** A batch as the spool hands it out. */
 export function batch(token: string, records: readonly SpoolRecord[]): SpoolBatch {
-  return { records, token, start: { segment: 0, offset: 0 }, position: { segment: 0, offset: 1 } };
+  const ends = records.map((_, index) => ({ segment: 0, offset: (index + 1) / records.length }));
+  return { records, ends, token, start: { segment: 0, offset: 0 }, position: { segment: 0, offset: 1 } };
 }
 
 /** A trace or span id from a small number. */
