@@ -21,7 +21,7 @@ import { remoteWriteConsumer, remoteWriteTargets } from "./parts/metrics-engine.
 import type { PartContext } from "./parts/parts.js";
 import { Reloading } from "./parts/reloading.js";
 import { SignalsPipeline } from "./pipeline.js";
-import { REQUEST_KEYS } from "./signals/request-attributes.js";
+import { signalsOptions } from "./signals/config.js";
 import { Signals } from "./signals/signals.js";
 import { Spool } from "./spool/index.js";
 import { letYoungGenerationGrow } from "./young-generation.js";
@@ -140,7 +140,7 @@ async function startParts(
     store &&
     memory &&
     (await import("./parts/keep.js")).createKeep(context, store, spool.consumer("store"), memory.head);
-  const signals = memory?.signals ?? new Signals();
+  const signals = memory?.signals ?? new Signals(signalsOptions(config));
   const pipeline = closers.add("pipeline", await openPipeline(context, { signals, memory, spool }));
   if (memory) await watching?.startHead(context, memory.head, spool.consumer("head"));
   const api = await openApi(context);
@@ -165,7 +165,8 @@ async function startParts(
   if (config.reload_on_change) reloading.watchFiles(closers);
   pipeline.start();
   const readsSamples = memory !== undefined || remoteWrite.length > 0;
-  if (readsSamples) (await import("./parts/measure.js")).startMeasuring(context, { signals, memory, spool });
+  if (readsSamples)
+    (await import("./parts/measure.js")).startMeasuring(context, { signals, memory, spool, pipeline });
   api.serve(
     createApi({
       ...context,
@@ -195,7 +196,7 @@ function openPipeline(
   const { clock, logger, registry } = context;
   return SignalsPipeline.open({
     consumer: spool.consumer("signals"),
-    spans: { attributes: REQUEST_KEYS, events: false, links: false },
+    spans: signals.spanOptions,
     observers: {
       traces: (columns, receivedAtMs) => signals.observeTraces(columns, receivedAtMs),
       metrics: (columns, receivedAtMs) => signals.observeMetrics(columns, receivedAtMs),

@@ -62,6 +62,7 @@ export class SignalsPipeline {
   #savedRevisions: string;
   #running: Promise<void> | undefined;
   #saving: Promise<void> = Promise.resolve();
+  #hasCaughtUp = false;
   #cancelTimer: Cancel | undefined;
   /** When the snapshot may be written again before its time. */
   #nextEarlyMs = 0;
@@ -107,6 +108,11 @@ export class SignalsPipeline {
     return this.#position;
   }
 
+  /** Whether everything has been observed once that was in the spool at the start. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp;
+  }
+
   start(): void {
     const { clock, logger, snapshotEveryMs = 10_000 } = this.#options;
     this.#running ??= this.#run();
@@ -133,9 +139,14 @@ export class SignalsPipeline {
 
   async #run(): Promise<void> {
     const { consumer } = this.#options;
+    const { signal } = this.#stopping;
     for (;;) {
-      const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal: this.#stopping.signal });
-      if (!batch) return;
+      const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal, wait: this.#hasCaughtUp });
+      if (!batch) {
+        if (this.#hasCaughtUp || signal.aborted) return;
+        this.#hasCaughtUp = true;
+        continue;
+      }
       for (const record of batch.records) this.#observe(record);
       this.#position = batch.position;
       if (consumer.isOverdue) await this.#saveEarly();

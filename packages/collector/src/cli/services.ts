@@ -81,6 +81,13 @@ function detailText(detail: ServiceDetail): string {
       "More routes than can be told apart: the rest is counted as {other}. Give them an http.route.\n",
     );
   }
+  for (const { attribute, values, folded } of detail.groups) {
+    sections.push(groupsText(attribute, values));
+    if (folded > 0) {
+      sections.push(`More values of ${attribute} than can be told apart: the rest is counted as {other}.\n`);
+    }
+  }
+  if (detail.jobs.length > 0) sections.push(jobsText(detail.jobs));
   if (edges.length > 0) {
     sections.push(
       table(
@@ -110,4 +117,32 @@ function detailText(detail: ServiceDetail): string {
     );
   }
   return sections.join("\n");
+}
+
+function groupsText(attribute: string, values: ServiceDetail["groups"][number]["values"]): string {
+  return table(
+    [attribute, "rate", "errors", "p50", "p95", "p99"],
+    values.map((each) => [
+      each.value,
+      perSecond(each.trafficPerSecond),
+      percent(each.errorRatio),
+      milliseconds(each.latencySeconds.p50),
+      milliseconds(each.latencySeconds.p95),
+      milliseconds(each.latencySeconds.p99),
+    ]),
+  );
+}
+
+function jobsText(jobs: ServiceDetail["jobs"]): string {
+  return table(
+    ["job", "runs in 1 h", "failed", "last took", "last success", "last failure"],
+    jobs.map((each) => [
+      each.job,
+      String(each.requests),
+      percent(each.errorRatio),
+      milliseconds(each.lastDurationSeconds),
+      each.lastSuccessAt ?? "never seen",
+      each.lastFailureAt ?? "",
+    ]),
+  );
 }

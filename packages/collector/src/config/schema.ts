@@ -8,6 +8,7 @@ import { LimitsConfig } from "../receive/config.js";
 import { TlsConfig } from "../receive/tls.js";
 import { RemoteWriteConfigs } from "../remote-write/config.js";
 import { ScrapeConfigs } from "../scrape/config.js";
+import { SignalsConfig } from "../signals/config.js";
 import { SpoolConfig } from "../spool/config.js";
 import { RetentionConfig, StoreConfig } from "../store/config.js";
 import { ExportersConfig } from "./exporters.js";
@@ -35,6 +36,7 @@ export const CollectorConfig = z.strictObject({
     "Where traces, logs and history are kept: the embedded engine, ClickHouse servers, or nowhere (none).",
   ),
   retention: RetentionConfig.prefault({}).describe("How long each signal is kept."),
+  signals: SignalsConfig.prefault({}).describe("What golden signals are told apart by."),
   metrics: HeadConfig.prefault({}).describe("Recent series in memory."),
   scrape_configs: ScrapeConfigs,
   remote_write: RemoteWriteConfigs,

@@ -64,7 +64,10 @@ export async function readWatch(config: WholeConfig, reading: Reading): Promise<
   checkRuleActions(config, ruleGroups, reading);
   checkNames(slos, config.slos.length, reading);
   reading.problems.push(
-    ...lintProblems(slos, origins, config.store === "none" ? {} : { retentionMs: config.retention.metrics }),
+    ...lintProblems(slos, origins, {
+      groupBy: config.signals.group_by,
+      ...(config.store === "none" ? {} : { retentionMs: config.retention.metrics }),
+    }),
   );
   const watch = alerting && {
     slos,

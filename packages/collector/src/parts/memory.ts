@@ -5,6 +5,7 @@ import type { WatchSetup } from "../config/watch-setup.js";
 import { Head, HeadConsumer } from "../head/index.js";
 import type { MetricsEngineConfig } from "../metrics-engine/config.js";
 import { RemotePrometheus } from "../metrics-engine/remote-prometheus.js";
+import { signalsOptions } from "../signals/config.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
 import { SloTracker } from "../slo/tracker.js";
@@ -62,7 +63,7 @@ export function createMemory(context: PartContext, { setup, spool, history }: Me
     clock,
     logger,
   });
-  const signals = new Signals({ sinks: [tracker, sampler] });
+  const signals = new Signals({ ...signalsOptions(config), sinks: [tracker, sampler] });
   const publish = createPublisher(context, head, spool);
   return { setup, signals, tracker, sampler, head, queryable, publish };
 }

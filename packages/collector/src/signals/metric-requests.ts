@@ -6,11 +6,14 @@ import {
   type OtlpResource,
 } from "../otlp/index.js";
 import { ExponentialHistogram } from "./exponential-histogram.js";
+import { resourceGroups } from "./group-keys.js";
 import { ExplicitLatencies, Observation } from "./observation.js";
 import { failureName, isFailure, routeName } from "./outcome.js";
+import { releaseOf } from "./release.js";
+import type { RequestClass } from "./requests.js";
 import { instanceKey } from "./resource-key.js";
 import type { PointDelta, SeriesDeltas } from "./series-deltas.js";
-import type { RequestClass, SourceChoice } from "./source-choice.js";
+import { groupSubject, type SourceChoice } from "./source-choice.js";
 import type { ObservationSink } from "./span-requests.js";
 
 /** Histograms of handled requests, and how many seconds one unit of theirs is. */
@@ -24,14 +27,17 @@ const REQUEST_METRICS: Readonly<Record<string, { kind: RequestClass; unitSeconds
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, ms: 0.001, us: 1e-6, ns: 1e-9 };
 
+export interface MetricContext {
+  readonly choice: SourceChoice;
+  readonly deltas: SeriesDeltas;
+  readonly groupBy: readonly string[];
+  readonly sink: ObservationSink;
+}
+
 /** Finds the requests among metrics: what each point of a request histogram added since the last one. */
-export function observeMetricRequests(
-  columns: MetricColumns,
-  choice: SourceChoice,
-  deltas: SeriesDeltas,
-  sink: ObservationSink,
-): void {
-  const observation = new Observation();
+export function observeMetricRequests(columns: MetricColumns, context: MetricContext): void {
+  const observation = new Observation(context.groupBy);
+  observation.source = "metrics";
   for (const metric of columns.metrics) {
     const known = REQUEST_METRICS[metric.name];
     if (!known || (metric.kind !== "histogram" && metric.kind !== "exponentialHistogram")) continue;
@@ -40,13 +46,12 @@ export function observeMetricRequests(
     const unitSeconds = UNIT_SECONDS[metric.unit] ?? known.unitSeconds;
     const scope = columns.scopes[metric.scope]?.name ?? "";
     const sender = `${instanceKey(resource)}\u0001${scope}\u0001${metric.name}`;
+    const ofResource = resourceGroups(resource, context.groupBy);
     for (let point = metric.firstPoint; point < metric.firstPoint + metric.pointCount; point++) {
       observePoint(
-        { columns, metric, resource, sender, unitSeconds, kind: known.kind, observation },
+        { columns, metric, resource, sender, unitSeconds, kind: known.kind, ofResource, observation },
         point,
-        choice,
-        deltas,
-        sink,
+        context,
       );
     }
   }
@@ -59,6 +64,8 @@ interface PointContext {
   readonly sender: string;
   readonly unitSeconds: number;
   readonly kind: RequestClass;
+  /** What the resource says of the attributes that are grouped by. */
+  readonly ofResource: readonly string[];
   /** Filled anew for every point. */
   readonly observation: Observation;
 }
@@ -68,9 +75,7 @@ const NO_VALUE_FLAG = 1;
 function observePoint(
   context: PointContext,
   point: number,
-  choice: SourceChoice,
-  deltas: SeriesDeltas,
-  sink: ObservationSink,
+  { choice, deltas, groupBy, sink }: MetricContext,
 ): void {
   const { columns, metric, resource, kind, observation } = context;
   const timeMs = columns.timeMs[point] ?? 0;
@@ -80,15 +85,40 @@ function observePoint(
   const isExponential = metric.kind === "exponentialHistogram";
   const values = isExponential ? exponentialValues(columns, point) : explicitValues(columns, point);
   const delta = addedBy(context, point, labels, values, deltas);
-  const afterMs = choice.countsMetricAfter(kind, resource.serviceName, instance, timeMs);
-  if (!delta || delta.toMs <= afterMs) return;
-  const count = sumOf(delta.values);
-  if (count <= 0) return;
+  const count = delta ? sumOf(delta.values) : 0;
+  // The choice is told of every point, whether it added something or not.
+  const toMs = delta && count > 0 ? delta.toMs : Number.NEGATIVE_INFINITY;
+  const counts = toMs > choice.countsMetricAfter(kind, resource.serviceName, instance, timeMs);
+  const grouped = groupBy.filter((key, index) => {
+    const value = labels.get(key) ?? context.ofResource[index] ?? "";
+    observation.groupValues[index] = value;
+    if (value === "") return false;
+    return toMs > choice.countsMetricAfter(kind, groupSubject(resource.serviceName, key), instance, timeMs);
+  });
+  if (!delta || (!counts && grouped.length === 0)) return;
+  fill(context, labels, delta, count);
+  observation.latencies = isExponential
+    ? exponentialLatencies(context.unitSeconds, delta.values)
+    : new ExplicitLatencies(explicitBounds(columns, point), delta.values, context.unitSeconds);
+  if (counts) sink.request(observation);
+  for (const key of grouped) sink.grouped(observation, key);
+}
+
+function fill(
+  { resource, kind, observation }: PointContext,
+  labels: ReadonlyMap<string, string>,
+  delta: PointDelta,
+  count: number,
+): void {
+  observation.kind = kind;
   observation.service = resource.serviceName;
-  observation.version = resource.serviceVersion;
+  observation.namespace = resource.serviceNamespace;
+  observation.version = releaseOf(resource).version;
   observation.environment = resource.environment;
-  observation.instance = instance;
+  observation.instance = instanceKey(resource);
   observation.route = routeOf(labels, kind);
+  observation.system = labels.get("messaging.system") ?? "";
+  observation.consumerGroup = labels.get("messaging.consumer.group.name") ?? "";
   observation.fromSecond = Math.floor(delta.fromMs / 1_000);
   observation.toSecond = Math.max(observation.fromSecond, Math.ceil(delta.toMs / 1_000) - 1);
   observation.count = count;
@@ -100,10 +130,6 @@ function observePoint(
   };
   observation.isError = isFailure(outcome);
   observation.errorType = observation.isError ? failureName(outcome) : "";
-  observation.latencies = isExponential
-    ? exponentialLatencies(context.unitSeconds, delta.values)
-    : new ExplicitLatencies(explicitBounds(columns, point), delta.values, context.unitSeconds);
-  sink(observation, kind);
 }
 
 function addedBy(

@@ -1,4 +1,4 @@
-import type { ObservedRequests } from "./requests.js";
+import type { ObservedRequests, RequestClass } from "./requests.js";
 
 /** Latencies of the requests of one metric point. */
 export interface LatencyCounts {
@@ -7,11 +7,22 @@ export interface LatencyCounts {
 
 /** Observed requests that are filled anew for every span or point, so that the hot path allocates nothing. */
 export class Observation implements ObservedRequests {
+  kind: RequestClass = "server";
+  source: "spans" | "metrics" = "spans";
   service = "";
+  /** `service.namespace`, or "". */
+  namespace = "";
   version = "";
   environment = "";
   instance = "";
   route = "";
+  /** Parts of the route, where it is one of HTTP or RPC: the method, and `http.route`. */
+  method = "";
+  template = "";
+  /** HTTP or RPC status, or "". */
+  status = "";
+  /** `messaging.system`, `rpc.system`, or "http"; "" for anything else. */
+  system = "";
   fromSecond = 0;
   toSecond = 0;
   count = 0;
@@ -20,10 +31,26 @@ export class Observation implements ObservedRequests {
   /** Seconds; the latency of every request that this stands for. NaN when `latencies` tells instead. */
   latencySeconds = Number.NaN;
   latencies: LatencyCounts | undefined;
+  /** Of a message: how long it waited until it was handled, in seconds; NaN where nothing tells. */
+  messageAgeSeconds = Number.NaN;
+  /** Of a message: the group that its consumer belongs to, or "". */
+  consumerGroup = "";
+  /** Attributes that are grouped by, and their values here; "" where one is absent. */
+  readonly groupKeys: readonly string[];
+  readonly groupValues: string[];
+
+  constructor(groupKeys: readonly string[] = []) {
+    this.groupKeys = groupKeys;
+    this.groupValues = groupKeys.map(() => "");
+  }
 
   countSlowerThan(thresholdSeconds: number): number {
     if (this.latencies) return this.latencies.countAbove(thresholdSeconds);
     return this.latencySeconds > thresholdSeconds ? this.count : 0;
+  }
+
+  attribute(key: string): string {
+    return this.groupValues[this.groupKeys.indexOf(key)] ?? "";
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type AttributeTable,
   attributeKey,
   attributeNamed,
+  attributeNumber,
   attributeText,
   type WantedKeys,
   wantedKeys,
@@ -22,6 +23,14 @@ const KEYS = [
   "messaging.destination.name",
   "messaging.destination",
   "messaging.system",
+  "messaging.operation.type",
+  "messaging.operation",
+  "messaging.batch.message_count",
+  "messaging.consumer.group.name",
+  "messaging.kafka.consumer.group",
+  "kafka.record.queue_time_ms",
+  "messaging.eventhubs.message.enqueued_time",
+  "messaging.servicebus.message.enqueued_time",
   "db.system.name",
   "db.system",
   "db.namespace",
@@ -36,6 +45,21 @@ const ID_OF = new Map<string, number>(KEYS.map((key, id) => [key, id]));
 
 /** For `decodeTraces(body, { attributes: REQUEST_KEYS, events: false, links: false })`: all that signals read. */
 export const REQUEST_KEYS: WantedKeys = wantedKeys(KEYS);
+
+/** The same with the attributes that are grouped by, behind the others. */
+export function requestKeys(groupBy: readonly string[]): WantedKeys {
+  return groupBy.length === 0
+    ? REQUEST_KEYS
+    : wantedKeys([...KEYS, ...groupBy.filter((key) => !ID_OF.has(key))]);
+}
+
+/**
+ * Ids below this belong to attributes that no group can be of; 0 where one is grouped by that signals read anyway.
+ * Entries with such an id need not be compared with the names of groups.
+ */
+export function firstGroupId(groupBy: readonly string[]): number {
+  return groupBy.some((key) => ID_OF.has(key)) ? 0 : KEYS.length;
+}
 
 /**
  * The wanted attributes of one row at a time. Tables decoded with `REQUEST_KEYS` are read by number; those decoded
@@ -64,8 +88,17 @@ export class RequestAttributes {
     const end = first[row + 1] ?? 0;
     for (let index = first[row] ?? 0; index < end; index++) {
       const id = keyId[index] ?? -1;
-      if (id >= 0) this.#entries[id] = index;
+      if (id >= 0 && id < KEYS.length) this.#entries[id] = index;
     }
+  }
+
+  /** The number of the first of these attributes that the row has; NaN where it has none, or no number. */
+  number(...names: readonly RequestAttribute[]): number {
+    for (const name of names) {
+      const entry = this.#entries[ID_OF.get(name) ?? 0] ?? -1;
+      if (entry >= 0) return attributeNumber(this.#table, entry);
+    }
+    return Number.NaN;
   }
 
   /** The value of the first of these attributes that the row has, or "". */

@@ -28,15 +28,25 @@ test("signals, edges and SLOs are written down as series that PromQL reads", () 
     ...signalSeries(signals, START + 1_000),
     ...sloSeries(tracker.statuses(START + 1_000), START + 1_000),
   ];
-  const shown = samples.map(({ labels, value }) => `${formatLabels(labels)} ${Number(value.toPrecision(4))}`);
+  const shown = samples.map(
+    ({ labels, value }) => `${formatLabels(labels)} ${Number((value as number).toPrecision(4))}`,
+  );
   expect(shown).toContain('tocsin_service_requests_total{environment="", service="checkout", version="2"} 4');
   expect(shown).toContain('tocsin_service_errors_total{environment="", service="checkout", version="2"} 1');
   expect(shown).toContain(
     'tocsin_service_latency_seconds{environment="", quantile="0.95", service="checkout"} 0.016',
   );
-  expect(shown).toContain(
-    'traces_service_graph_request_failed_total{client="gateway", connection_type="service", server="checkout"} 1',
-  );
+  const edge = 'client="gateway", connection_type=""';
+  for (const sample of [
+    `traces_service_graph_request_total{${edge}, server="checkout"} 1`,
+    `traces_service_graph_request_failed_total{${edge}, server="checkout"} 1`,
+    `traces_service_graph_request_client_seconds_bucket{${edge}, le="0.01", server="checkout"} 0`,
+    `traces_service_graph_request_client_seconds_bucket{${edge}, le="0.025", server="checkout"} 1`,
+    `traces_service_graph_request_client_seconds_sum{${edge}, server="checkout"} 0.02`,
+    `traces_service_graph_request_server_seconds_sum{${edge}, server="checkout"} 0.016`,
+    `traces_service_graph_request_server_seconds_count{${edge}, server="checkout"} 1`,
+  ])
+    expect(shown).toContain(sample);
   expect(shown).toContain('tocsin_slo_burn_rate{service="checkout", slo="slo", window="5m"} 25');
   expect(shown).toContain('tocsin_slo_events{outcome="bad", service="checkout", slo="slo"} 1');
 });

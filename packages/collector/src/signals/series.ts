@@ -1,22 +1,26 @@
 import type { Labels, UnixMs } from "@tocsin/model";
 import type { SloStatus } from "../slo/status.js";
-import type { ServiceBook } from "./service-book.js";
-import type { GraphEdge } from "./service-graph.js";
+import type { GroupTotals } from "./group-book.js";
+import { groupLabel } from "./group-keys.js";
+import { histogramSeries, tracedSeries } from "./histogram-series.js";
+import type { JobSuccess } from "./job-book.js";
+import type { PublishedSample } from "./published-sample.js";
+import type { VersionBook } from "./service-book.js";
+import type { EdgeTotals } from "./service-graph.js";
 import type { ServiceSignals } from "./service-signals.js";
-
-/** A sample as the head takes it. */
-export interface PublishedSample {
-  /** With `__name__`. */
-  readonly labels: Labels;
-  readonly timeMs: UnixMs;
-  readonly value: number;
-}
 
 /** What is published; `Signals` fits. */
 export interface SignalSeriesSource {
   services(nowMs: UnixMs): readonly ServiceSignals[];
-  versions(): ReturnType<ServiceBook["versions"]>;
-  graph(nowMs: UnixMs): readonly GraphEdge[];
+  versions(): Iterable<VersionBook>;
+  groupTotals(): Iterable<GroupTotals>;
+  jobSuccesses(): Iterable<JobSuccess>;
+  graphTotals(): Iterable<EdgeTotals>;
+}
+
+export interface SeriesOptions {
+  /** Histograms as classic series (`_bucket`, `_sum`, `_count`), or as native ones with the same bounds. Default true. */
+  readonly classicHistograms?: boolean;
 }
 
 /**
@@ -25,19 +29,29 @@ export interface SignalSeriesSource {
  * - `tocsin_service_requests_total`, `tocsin_service_errors_total` by service, version and environment (counters)
  * - `tocsin_service_latency_seconds` by service, environment and quantile, over the last minute
  * - `tocsin_service_saturation_ratio` by service, environment and part
- * - `traces_service_graph_request_total`, `traces_service_graph_request_failed_total` by client and server (counters),
- *   and `traces_service_graph_request_client_seconds` by quantile over the last minute
+ * - `tocsin_service_group_requests_total`, `tocsin_service_group_errors_total` by service, environment and one attribute
+ *   that is grouped by (counters)
+ * - `tocsin_service_last_success_timestamp_seconds` by service, environment and operation, of jobs
+ * - OpenTelemetry's histograms of requests, of services that only send spans: see `tracedSeries`
+ * - the histograms and counters of OpenTelemetry's service graph connector, `traces_service_graph_request_*`
  */
-export function* signalSeries(signals: SignalSeriesSource, nowMs: UnixMs): Generator<PublishedSample> {
-  const sample = (__name__: string, labels: Labels, value: number): PublishedSample => ({
-    labels: { __name__, ...labels },
+export function* signalSeries(
+  signals: SignalSeriesSource,
+  nowMs: UnixMs,
+  { classicHistograms = true }: SeriesOptions = {},
+): Generator<PublishedSample> {
+  const sample = (name: string, labels: Labels, value: number, startMs?: UnixMs): PublishedSample => ({
+    labels: { __name__: name, ...labels },
     timeMs: nowMs,
     value,
+    ...(startMs === undefined ? {} : { startMs: Math.round(startMs) }),
   });
-  for (const { service, version, environment, requestsTotal, errorsTotal } of signals.versions()) {
-    const labels = { service, version, environment };
-    yield sample("tocsin_service_requests_total", labels, requestsTotal);
-    yield sample("tocsin_service_errors_total", labels, errorsTotal);
+  for (const version of signals.versions()) {
+    const { service, environment, requestsTotal, errorsTotal, firstSeenMs } = version;
+    const labels = { service, version: version.version, environment };
+    yield sample("tocsin_service_requests_total", labels, requestsTotal, firstSeenMs);
+    yield sample("tocsin_service_errors_total", labels, errorsTotal, firstSeenMs);
+    yield* tracedSeries(version, nowMs, classicHistograms);
   }
   for (const { service, environment, latencySeconds, saturation } of signals.services(nowMs)) {
     const labels = { service, environment };
@@ -48,13 +62,26 @@ export function* signalSeries(signals: SignalSeriesSource, nowMs: UnixMs): Gener
       yield sample("tocsin_service_saturation_ratio", { ...labels, part }, value);
     }
   }
-  for (const edge of signals.graph(nowMs)) {
-    const labels = { client: edge.client, server: edge.server, connection_type: edge.kind };
-    yield sample("traces_service_graph_request_total", labels, edge.requestsTotal);
-    yield sample("traces_service_graph_request_failed_total", labels, edge.errorsTotal);
-    for (const [quantile, value] of quantiles(edge.latencySeconds)) {
-      yield sample("traces_service_graph_request_client_seconds", { ...labels, quantile }, value);
-    }
+  for (const each of signals.groupTotals()) {
+    const { service, environment, attribute, value, firstSeenMs } = each;
+    const labels = { service, environment, [groupLabel(attribute)]: value };
+    yield sample("tocsin_service_group_requests_total", labels, each.requestsTotal, firstSeenMs);
+    yield sample("tocsin_service_group_errors_total", labels, each.errorsTotal, firstSeenMs);
+  }
+  for (const { service, environment, job, lastSuccessMs } of signals.jobSuccesses()) {
+    const labels = { service, environment, operation: job };
+    yield sample("tocsin_service_last_success_timestamp_seconds", labels, lastSuccessMs / 1_000);
+  }
+  for (const edge of signals.graphTotals()) {
+    const { clientDurations, serverDurations, firstSeenMs } = edge;
+    const labels = { client: edge.client, server: edge.server, connection_type: edge.connectionType };
+    const name = "traces_service_graph_request";
+    yield sample(`${name}_total`, labels, edge.requestsTotal, firstSeenMs);
+    yield sample(`${name}_failed_total`, labels, edge.errorsTotal, firstSeenMs);
+    const at = { nowMs, startMs: firstSeenMs, classicHistograms };
+    yield* histogramSeries(`${name}_client_seconds`, labels, clientDurations, at);
+    if (serverDurations.count > 0)
+      yield* histogramSeries(`${name}_server_seconds`, labels, serverDurations, at);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { UnixMs } from "@tocsin/model";
+import { CardinalityGuard, OTHER } from "./cardinality-guard.js";
 import type { Observation } from "./observation.js";
 import {
   currentStretch,
@@ -8,33 +9,43 @@ import {
   type RequestTotals,
   RequestWindow,
 } from "./request-window.js";
-import type { ServiceIdentity } from "./requests.js";
+import type { RequestClass, ServiceIdentity } from "./requests.js";
+import { TracedRequests, type TracedRequestsState } from "./traced-requests.js";
 
 /** Routes per version of a service that are told apart; further ones are counted together. */
 export const MAX_ROUTES = 200;
 /** Versions of services that are told apart. */
 const MAX_VERSIONS = 2_000;
-/** The route that holds what did not fit. */
-export const OTHER_ROUTE = "{other}";
 
 const SLOT_SECONDS = 5;
 const SLOTS = 13;
 const MINUTES = 61;
 const FORGET_AFTER_MS = 24 * 3_600_000;
+/** Jobs run once a day, or once a month. */
+const FORGET_JOBS_AFTER_MS = 40 * FORGET_AFTER_MS;
+
+/** Requests of one route of one version. */
+export interface RouteBook {
+  readonly recent: RequestWindow;
+  /** Those that are known by spans alone. */
+  readonly traced: TracedRequests;
+}
 
 /** What one version of a service answered lately. */
 export interface VersionBook extends ServiceIdentity {
+  /** `service.namespace`, or "". */
+  readonly namespace: string;
+  /** What it was seen to do last. */
+  kind: RequestClass;
   readonly recent: RequestWindow;
   /** The last hour, by minute. */
   readonly minutes: RequestWindow;
-  readonly routes: Map<string, RequestWindow>;
+  readonly routes: CardinalityGuard<RouteBook>;
   readonly firstSeenMs: UnixMs;
   lastSeenMs: UnixMs;
   /** Since the beginning; for series. */
   requestsTotal: number;
   errorsTotal: number;
-  /** Routes that did not fit. */
-  foldedRoutes: number;
 }
 
 /** Current figures of every version and route of every service. */
@@ -43,48 +54,98 @@ export class ServiceBook {
   /** Requests that were not told apart because there were too many versions. */
   foldedVersions = 0;
 
-  add(observation: Observation): void {
+  /** @returns the version that was counted; undefined when there are too many */
+  add(observation: Observation): VersionBook | undefined {
     const version = this.#version(observation);
     if (!version) {
       this.foldedVersions += observation.count;
-      return;
+      return undefined;
     }
+    version.kind = observation.kind;
     version.lastSeenMs = Math.max(version.lastSeenMs, (observation.toSecond + 1) * 1_000);
     version.recent.add(observation);
     version.minutes.add(observation);
     version.requestsTotal += observation.count;
     if (observation.isError) version.errorsTotal += observation.count;
-    routeWindow(version, observation.route).add(observation);
+    const route = version.routes.use(observation.route, observation.toSecond);
+    route.recent.add(observation);
+    if (observation.source === "spans") route.traced.add(observation, route === version.routes.get(OTHER));
+    return version;
   }
 
   versions(): IterableIterator<VersionBook> {
     return this.#versions.values();
   }
 
-  /** Figures of several versions (or of one) over the last minute. */
+  /** Figures of several versions (or of one) over the last minute; of jobs over the last hour. */
   figures(versions: readonly VersionBook[], nowMs: UnixMs): RequestFigures {
-    return this.#sum(versions, nowMs, ({ recent }) => recent);
+    return isJobs(versions)
+      ? this.figuresBetween(versions, nowMs - HOUR_MS, nowMs)
+      : this.#sum(versions, nowMs, ({ recent }) => recent);
   }
 
-  /** The same by route, busiest first. */
+  /** Over which time `figures` are. */
+  figuresSeconds(versions: readonly VersionBook[]): number {
+    return isJobs(versions) ? HOUR_MS / 1_000 : 60;
+  }
+
+  /** Figures of the last minute by route, busiest first. */
   routeFigures(versions: readonly VersionBook[], nowMs: UnixMs): ({ route: string } & RequestFigures)[] {
-    const routes = new Set(versions.flatMap((version) => [...version.routes.keys()]));
+    const routes = new Set(
+      versions.flatMap((version) => [...version.routes.entries()].map(([name]) => name)),
+    );
     return [...routes]
-      .map((route) => ({ route, ...this.#sum(versions, nowMs, (version) => version.routes.get(route)) }))
+      .map((route) => ({
+        route,
+        ...this.#sum(versions, nowMs, (version) => version.routes.get(route)?.recent),
+      }))
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond);
   }
 
   /** Figures of one stretch of the last hour, in whole minutes. */
   figuresBetween(versions: readonly VersionBook[], fromMs: UnixMs, toMs: UnixMs): RequestFigures {
+    return figuresOf(this.totalsBetween(versions, fromMs, toMs), Math.max(1, (toMs - fromMs) / 1_000));
+  }
+
+  totalsBetween(versions: readonly VersionBook[], fromMs: UnixMs, toMs: UnixMs): RequestTotals {
     const totals = emptyTotals();
     const fromSecond = Math.floor(fromMs / 60_000) * 60;
     for (const { minutes } of versions) minutes.addTo(totals, fromSecond, toMs / 1_000);
-    return figuresOf(totals, Math.max(1, (toMs - fromMs) / 1_000));
+    return totals;
   }
 
   forget(nowMs: UnixMs): void {
-    for (const [key, { lastSeenMs }] of this.#versions) {
-      if (nowMs - lastSeenMs > FORGET_AFTER_MS) this.#versions.delete(key);
+    for (const [key, { kind, lastSeenMs, routes }] of this.#versions) {
+      const keptMs = kind === "job" ? FORGET_JOBS_AFTER_MS : FORGET_AFTER_MS;
+      if (nowMs - lastSeenMs > keptMs) this.#versions.delete(key);
+      else routes.forget((nowMs - keptMs) / 1_000);
+    }
+  }
+
+  /** Totals of every version and route. Windows are not part of it: they fill again within their own time. */
+  toJSON(): ServiceBookState {
+    return [...this.#versions.values()].map((version) => ({
+      id: [version.service, version.namespace, version.environment, version.version],
+      kind: version.kind,
+      seenMs: [version.firstSeenMs, version.lastSeenMs],
+      totals: [version.requestsTotal, version.errorsTotal],
+      routes: [...version.routes.entries()].map(([name, { traced }, lastSecond]) => [
+        name,
+        lastSecond,
+        traced.toJSON(),
+      ]),
+    }));
+  }
+
+  load(state: ServiceBookState): void {
+    this.#versions.clear();
+    for (const { id, kind, seenMs, totals, routes } of state) {
+      const [service, namespace, environment, version] = id;
+      const book = newVersion({ service, namespace, environment, version }, kind, seenMs[0]);
+      book.lastSeenMs = seenMs[1];
+      [book.requestsTotal, book.errorsTotal] = totals;
+      for (const [name, lastSecond, traced] of routes) book.routes.use(name, lastSecond).traced.load(traced);
+      this.#versions.set(keyOf(book), book);
     }
   }
 
@@ -101,37 +162,55 @@ export class ServiceBook {
     return figuresOf(totals, seconds);
   }
 
-  #version({ service, version, environment, fromSecond }: Observation): VersionBook | undefined {
-    const key = `${service}\u0001${environment}\u0001${version}`;
+  #version(observation: Observation): VersionBook | undefined {
+    const key = keyOf(observation);
     const known = this.#versions.get(key);
     if (known) return known;
     if (this.#versions.size >= MAX_VERSIONS) return undefined;
-    const made: VersionBook = {
-      service,
-      version,
-      environment,
-      recent: new RequestWindow(SLOT_SECONDS, SLOTS),
-      minutes: new RequestWindow(60, MINUTES),
-      routes: new Map(),
-      firstSeenMs: fromSecond * 1_000,
-      lastSeenMs: 0,
-      requestsTotal: 0,
-      errorsTotal: 0,
-      foldedRoutes: 0,
-    };
+    const made = newVersion(observation, observation.kind, observation.fromSecond * 1_000);
     this.#versions.set(key, made);
     return made;
   }
 }
 
-function routeWindow(version: VersionBook, route: string): RequestWindow {
-  const known = version.routes.get(route);
-  if (known) return known;
-  if (version.routes.size >= MAX_ROUTES && route !== OTHER_ROUTE) {
-    version.foldedRoutes++;
-    return routeWindow(version, OTHER_ROUTE);
-  }
-  const made = new RequestWindow(SLOT_SECONDS, SLOTS);
-  version.routes.set(route, made);
-  return made;
+export type ServiceBookState = {
+  id: [service: string, namespace: string, environment: string, version: string];
+  kind: RequestClass;
+  seenMs: [first: UnixMs, last: UnixMs];
+  totals: [requests: number, errors: number];
+  routes: [name: string, lastSecond: number, traced: TracedRequestsState | null][];
+}[];
+
+const HOUR_MS = 3_600_000;
+
+function isJobs(versions: readonly VersionBook[]): boolean {
+  return versions.every(({ kind }) => kind === "job");
+}
+
+function keyOf({ service, environment, version }: ServiceIdentity): string {
+  return `${service}\u0001${environment}\u0001${version}`;
+}
+
+function newVersion(
+  { service, namespace, environment, version }: ServiceIdentity & { namespace: string },
+  kind: RequestClass,
+  firstSeenMs: UnixMs,
+): VersionBook {
+  return {
+    service,
+    namespace,
+    version,
+    environment,
+    kind,
+    recent: new RequestWindow(SLOT_SECONDS, SLOTS),
+    minutes: new RequestWindow(60, MINUTES),
+    routes: new CardinalityGuard(MAX_ROUTES, () => ({
+      recent: new RequestWindow(SLOT_SECONDS, SLOTS),
+      traced: new TracedRequests(),
+    })),
+    firstSeenMs,
+    lastSeenMs: 0,
+    requestsTotal: 0,
+    errorsTotal: 0,
+  };
 }

@@ -1,7 +1,8 @@
 import type { UnixMs } from "@tocsin/model";
-import { type SpanColumns, textAt } from "../otlp/index.js";
+import type { SpanColumns } from "../otlp/index.js";
+import { DurationCounts, type DurationCountsState } from "./duration-counts.js";
+import { type Answer, answerOf, type EdgeKind, type PendingCall, pendingCall } from "./graph-call.js";
 import { Observation } from "./observation.js";
-import { isFailure, sampledWeight } from "./outcome.js";
 import { RequestAttributes } from "./request-attributes.js";
 import {
   currentStretch,
@@ -10,9 +11,6 @@ import {
   type RequestFigures,
   RequestWindow,
 } from "./request-window.js";
-
-/** What kind of thing is called. */
-export type EdgeKind = "service" | "database" | "messaging" | "external";
 
 /** Calls from one service to another, or to something that sends no spans itself. */
 export interface GraphEdge extends RequestFigures {
@@ -24,23 +22,40 @@ export interface GraphEdge extends RequestFigures {
   readonly errorsTotal: number;
 }
 
-interface PendingCall {
-  readonly service: string;
-  readonly peer: string;
-  readonly kind: EdgeKind;
-  readonly endSecond: number;
-  readonly seconds: number;
-  readonly isError: boolean;
-  readonly weight: number;
-  readonly receivedAtMs: UnixMs;
-}
-
-interface EdgeBook {
+/** What one edge counted since it was first seen; for series. */
+export interface EdgeTotals {
   readonly client: string;
   readonly server: string;
+  /** As OpenTelemetry's service graph connector calls it; "" between two services that both send spans. */
+  readonly connectionType: ConnectionType;
+  readonly firstSeenMs: UnixMs;
+  readonly requestsTotal: number;
+  readonly errorsTotal: number;
+  /** As the caller felt it. */
+  readonly clientDurations: DurationCounts;
+  /** As the called service measured it; empty where nothing answered by a span. */
+  readonly serverDurations: DurationCounts;
+}
+
+/** A message that was followed from the service that sent it to the one that handled it. */
+export interface FollowedMessage {
+  readonly service: string;
+  readonly environment: string;
+  readonly destination: string;
+  readonly consumerGroup: string;
+  readonly system: string;
+  /** From the end of sending to the beginning of handling; clocks that differ make it 0 at least. */
+  readonly ageSeconds: number;
+  readonly weight: number;
+  /** When it was handled. */
+  readonly second: number;
+}
+
+type ConnectionType = "" | "messaging_system" | "database" | "virtual_node";
+
+interface EdgeBook extends EdgeTotals {
   readonly kind: EdgeKind;
   readonly window: RequestWindow;
-  readonly firstSeenMs: UnixMs;
   lastSeenMs: UnixMs;
   requestsTotal: number;
   errorsTotal: number;
@@ -55,6 +70,8 @@ const WAIT_MS = 10_000;
 const MAX_WAITING = 50_000;
 const MAX_EDGES = 2_000;
 const SLOT_SECONDS = 5;
+/** An edge without a call for so long is forgotten. */
+const FORGET_AFTER_MS = 24 * 3_600_000;
 
 /**
  * Who calls whom, from client spans and the server spans below them. A client span that no server span answers within
@@ -63,28 +80,32 @@ const SLOT_SECONDS = 5;
 export class ServiceGraph {
   readonly #waiting = new Map<string, PendingCall>();
   /** Server spans whose client span has not come yet: parent span → service. */
-  readonly #unclaimed = new Map<string, { service: string; receivedAtMs: UnixMs }>();
+  readonly #unclaimed = new Map<string, Answer>();
   readonly #edges = new Map<string, EdgeBook>();
   readonly #observation = new Observation();
+  readonly #onMessage: (message: FollowedMessage) => void;
   /** Calls that were not told apart because too many waited, or there were too many edges. */
   droppedCount = 0;
+
+  /** @param onMessage is told of every message whose sender is known */
+  constructor(onMessage: (message: FollowedMessage) => void = () => {}) {
+    this.#onMessage = onMessage;
+  }
 
   observe(columns: SpanColumns, receivedAtMs: UnixMs): void {
     const attributes = new RequestAttributes(columns.attributes);
     const { bytes } = columns;
     for (let row = 0; row < columns.rowCount; row++) {
       const kind = columns.kind[row];
-      const service =
-        columns.resources[columns.scopes[columns.scope[row] ?? 0]?.resource ?? 0]?.serviceName ?? "";
       if (kind === CLIENT || kind === PRODUCER) {
         attributes.seek(row);
-        const call = pendingCall(columns, row, service, attributes, receivedAtMs);
+        const call = pendingCall(columns, row, attributes, receivedAtMs);
         const id = idAt(bytes, columns.spanId[row] ?? 0);
-        const server = this.#unclaimed.get(id);
-        if (server) {
+        const answer = this.#unclaimed.get(id);
+        if (answer) {
           this.#unclaimed.delete(id);
-          this.#connect(call, server.service, "service");
-        } else if (call.kind === "database") this.#connect(call, call.peer, call.kind);
+          this.#join(call, answer);
+        } else if (call.kind === "database") this.#connect(call, call.peer, undefined);
         else if (this.#waiting.size < MAX_WAITING) this.#waiting.set(id, call);
         else this.droppedCount++;
       } else if (kind === SERVER || kind === CONSUMER) {
@@ -92,10 +113,11 @@ export class ServiceGraph {
         if (parent === 0) continue;
         const id = idAt(bytes, parent);
         const call = this.#waiting.get(id);
+        const answer = answerOf(columns, row, attributes, receivedAtMs);
         if (call) {
           this.#waiting.delete(id);
-          this.#connect(call, service, "service");
-        } else if (this.#unclaimed.size < MAX_WAITING) this.#unclaimed.set(id, { service, receivedAtMs });
+          this.#join(call, answer);
+        } else if (this.#unclaimed.size < MAX_WAITING) this.#unclaimed.set(id, answer);
       }
     }
     this.#settle(receivedAtMs);
@@ -120,12 +142,46 @@ export class ServiceGraph {
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond);
   }
 
+  /** What every edge counted, for series. */
+  totals(): IterableIterator<EdgeTotals> {
+    return this.#edges.values();
+  }
+
+  forget(nowMs: UnixMs): void {
+    for (const [key, { lastSeenMs }] of this.#edges) {
+      if (nowMs - lastSeenMs > FORGET_AFTER_MS) this.#edges.delete(key);
+    }
+  }
+
+  /** Totals of the edges. Halves of calls that wait are not part of it. */
+  toJSON(): ServiceGraphState {
+    return [...this.#edges.values()].map((edge) => ({
+      ends: [edge.client, edge.server, edge.kind, edge.connectionType],
+      seenMs: [edge.firstSeenMs, edge.lastSeenMs],
+      totals: [edge.requestsTotal, edge.errorsTotal],
+      durations: [edge.clientDurations.toJSON(), edge.serverDurations.toJSON()],
+    }));
+  }
+
+  load(state: ServiceGraphState): void {
+    this.#edges.clear();
+    for (const { ends, seenMs, totals, durations } of state) {
+      const [client, server, kind, connectionType] = ends;
+      const edge = newEdge(client, server, kind, connectionType, seenMs[0]);
+      edge.lastSeenMs = seenMs[1];
+      [edge.requestsTotal, edge.errorsTotal] = totals;
+      edge.clientDurations.load(durations[0]);
+      edge.serverDurations.load(durations[1]);
+      this.#edges.set(edgeKey(edge), edge);
+    }
+  }
+
   /** Calls whose other half never came. Maps keep the order of insertion, so the oldest come first. */
   #settle(nowMs: UnixMs): void {
     for (const [id, call] of this.#waiting) {
       if (nowMs - call.receivedAtMs < WAIT_MS) break;
       this.#waiting.delete(id);
-      if (call.peer !== "") this.#connect(call, call.peer, call.kind);
+      if (call.peer !== "") this.#connect(call, call.peer, undefined);
     }
     for (const [id, { receivedAtMs }] of this.#unclaimed) {
       if (nowMs - receivedAtMs < WAIT_MS) break;
@@ -133,25 +189,30 @@ export class ServiceGraph {
     }
   }
 
-  #connect(call: PendingCall, server: string, kind: EdgeKind): void {
-    const key = `${call.service}\u0001${server}\u0001${kind}`;
+  #join(call: PendingCall, answer: Answer): void {
+    this.#connect(call, answer.service, answer);
+    if (!call.isMessage) return;
+    const { service, environment, destination, consumerGroup, system, startMs } = answer;
+    const ageSeconds = Math.max(0, startMs - call.endMs) / 1_000;
+    const second = Math.floor(startMs / 1_000);
+    this.#onMessage({
+      ...{ service, environment, destination, consumerGroup, system },
+      ...{ ageSeconds, weight: call.weight, second },
+    });
+  }
+
+  /** @param answer undefined when the called one sends no spans */
+  #connect(call: PendingCall, server: string, answer: Answer | undefined): void {
+    const kind = answer ? "service" : call.kind;
+    const connectionType = connectionTypeOf(call, kind);
+    const key = edgeKey({ client: call.service, server, kind, connectionType });
     let edge = this.#edges.get(key);
     if (!edge) {
       if (this.#edges.size >= MAX_EDGES) {
         this.droppedCount++;
         return;
       }
-      const firstSeenMs = call.endSecond * 1_000;
-      edge = {
-        client: call.service,
-        server,
-        kind,
-        window: new RequestWindow(SLOT_SECONDS, 13),
-        firstSeenMs,
-        lastSeenMs: firstSeenMs,
-        requestsTotal: 0,
-        errorsTotal: 0,
-      };
+      edge = newEdge(call.service, server, kind, connectionType, call.endSecond * 1_000);
       this.#edges.set(key, edge);
     }
     const observation = this.#observation;
@@ -164,56 +225,50 @@ export class ServiceGraph {
     edge.lastSeenMs = Math.max(edge.lastSeenMs, (call.endSecond + 1) * 1_000);
     edge.requestsTotal += call.weight;
     if (call.isError) edge.errorsTotal += call.weight;
+    edge.clientDurations.record(call.seconds, call.weight);
+    if (answer) edge.serverDurations.record(answer.seconds, call.weight);
   }
 }
 
-function pendingCall(
-  columns: SpanColumns,
-  row: number,
-  service: string,
-  attributes: RequestAttributes,
-  receivedAtMs: UnixMs,
-): PendingCall {
-  const database = attributes.text("db.system.name", "db.system");
-  const messaging = attributes.text("messaging.system");
-  const kind: EdgeKind = database !== "" ? "database" : messaging !== "" ? "messaging" : "external";
-  const traceStateStart = columns.traceStateStart[row] ?? 0;
-  const traceState =
-    traceStateStart === 0 ? "" : textAt(columns.bytes, traceStateStart, columns.traceStateEnd[row] ?? 0);
+export type ServiceGraphState = {
+  ends: [client: string, server: string, kind: EdgeKind, connectionType: ConnectionType];
+  seenMs: [first: UnixMs, last: UnixMs];
+  totals: [requests: number, errors: number];
+  durations: [client: DurationCountsState, server: DurationCountsState];
+}[];
+
+function newEdge(
+  client: string,
+  server: string,
+  kind: EdgeKind,
+  connectionType: ConnectionType,
+  firstSeenMs: UnixMs,
+): EdgeBook {
   return {
-    service,
-    kind,
-    peer: peerName(kind, database, messaging, attributes),
-    endSecond: Math.floor((columns.endTimeMs[row] ?? 0) / 1_000),
-    seconds: (columns.durationNanos[row] ?? 0) / 1e9,
-    isError: isFailure({
-      httpStatus: attributes.text("http.response.status_code", "http.status_code"),
-      rpcStatus: attributes.text("rpc.grpc.status_code", "rpc.response.status_code"),
-      errorType: "",
-      isSpanError: columns.statusCode[row] === 2,
-    }),
-    weight: sampledWeight(traceState),
-    receivedAtMs,
+    ...{ client, server, kind, connectionType, firstSeenMs },
+    window: new RequestWindow(SLOT_SECONDS, 13),
+    lastSeenMs: firstSeenMs,
+    requestsTotal: 0,
+    errorsTotal: 0,
+    clientDurations: new DurationCounts(),
+    serverDurations: new DurationCounts(),
   };
 }
 
-function peerName(
-  kind: EdgeKind,
-  database: string,
-  messaging: string,
-  attributes: RequestAttributes,
-): string {
-  const named = attributes.text("peer.service");
-  if (named !== "") return named;
-  if (kind === "database") {
-    const namespace = attributes.text("db.namespace");
-    return namespace === "" ? database : `${database}/${namespace}`;
-  }
-  if (kind === "messaging") {
-    const destination = attributes.text("messaging.destination.name", "messaging.destination");
-    return destination === "" ? messaging : `${messaging}/${destination}`;
-  }
-  return attributes.text("server.address", "net.peer.name");
+function edgeKey({
+  client,
+  server,
+  kind,
+  connectionType,
+}: Pick<EdgeBook, "client" | "server" | "kind" | "connectionType">): string {
+  return `${client}\u0001${server}\u0001${kind}\u0001${connectionType}`;
+}
+
+/** @see OpenTelemetry Collector, servicegraph connector: connection_type. */
+function connectionTypeOf(call: PendingCall, kind: EdgeKind): ConnectionType {
+  if (kind === "database") return "database";
+  if (kind === "messaging" || call.isMessage) return "messaging_system";
+  return kind === "external" ? "virtual_node" : "";
 }
 
 /** The 8 bytes of a span id as a text of 8 characters: cheap to make, and a good key. */

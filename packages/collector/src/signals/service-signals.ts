@@ -1,5 +1,7 @@
 import type { UnixMs } from "@tocsin/model";
 import type { Deployment, DeploymentBook } from "./deployments.js";
+import type { AttributeGroups, GroupBook } from "./group-book.js";
+import type { JobBook, JobSignals } from "./job-book.js";
 import type { RequestFigures } from "./request-window.js";
 import type { Saturation, SaturationBook } from "./saturation.js";
 import type { ServiceBook, VersionBook } from "./service-book.js";
@@ -16,6 +18,10 @@ export interface ServiceSignals extends RequestFigures {
   readonly saturation: Saturation;
   /** What requests were counted by. */
   readonly source: "metrics" | "spans";
+  /** What it does: answers requests, handles messages, or runs jobs and nothing else. */
+  readonly work: "requests" | "messages" | "jobs";
+  /** Over which time the figures are: a minute, of a service that runs jobs an hour. */
+  readonly windowSeconds: number;
   /** `quiet` when no request was seen for a minute. */
   readonly state: "receiving" | "quiet";
   readonly firstSeenAt: string;
@@ -29,6 +35,10 @@ export interface ServiceSignals extends RequestFigures {
 /** One service with everything about it, as `/api/v1/services/{name}` shows it. */
 export interface ServiceDetail extends ServiceSignals {
   readonly routes: readonly ({ readonly route: string } & RequestFigures)[];
+  /** Signals by the attributes of `signals.group_by`, where requests carry them. */
+  readonly groups: readonly AttributeGroups[];
+  /** Internal spans without a parent, also those of a service that answers requests. */
+  readonly jobs: readonly JobSignals[];
   /** Calls from and to this service. */
   readonly dependencies: { readonly outgoing: readonly GraphEdge[]; readonly incoming: readonly GraphEdge[] };
   readonly deployments: readonly DeploymentReport[];
@@ -51,6 +61,8 @@ export interface SignalBooks {
   readonly saturation: SaturationBook;
   readonly deployments: DeploymentBook;
   readonly graph: ServiceGraph;
+  readonly jobs: JobBook;
+  readonly groups: GroupBook;
 }
 
 /** A version that answered nothing for so long, while another did, serves no longer. */
@@ -58,6 +70,8 @@ const SILENT_AFTER_MS = 15_000;
 const ACTIVE_WITHIN_MS = 60_000;
 const BEFORE_MS = 10 * 60_000;
 const AFTER_MS = 60 * 60_000;
+
+const WORK = { server: "requests", consumer: "messages", job: "jobs" } as const;
 
 export function describeServices(books: SignalBooks, nowMs: UnixMs): ServiceSignals[] {
   return groups(books.book).map((versions) => describeService(books, versions, nowMs));
@@ -80,6 +94,8 @@ export function serviceDetail(
   return {
     ...signals,
     routes: books.book.routeFigures(versions, nowMs),
+    groups: books.groups.groupsOf(name, signals.environment, nowMs),
+    jobs: books.jobs.jobsOf(name, signals.environment, nowMs),
     dependencies: {
       outgoing: edges.filter(({ client }) => client === name),
       incoming: edges.filter(({ server, kind }) => server === name && kind === "service"),
@@ -139,6 +155,8 @@ function describeService(
     ...book.figures(versions, nowMs),
     saturation: saturation.saturationOf(service, environment, nowMs),
     source: metrics ? "metrics" : "spans",
+    work: WORK[newest(versions).kind],
+    windowSeconds: book.figuresSeconds(versions),
     state: nowMs - lastSeenMs > ACTIVE_WITHIN_MS ? "quiet" : "receiving",
     firstSeenAt: new Date(Math.min(...versions.map((each) => each.firstSeenMs))).toISOString(),
     lastSeenAt: new Date(Math.min(nowMs, lastSeenMs)).toISOString(),
@@ -146,16 +164,20 @@ function describeService(
       .map((each) => ({ version: each.version, ...book.figures([each], nowMs) }))
       .filter(({ requests }) => requests > 0)
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond),
-    foldedRoutes: versions.reduce((sum, each) => sum + each.foldedRoutes, 0),
+    foldedRoutes: versions.reduce((sum, { routes }) => sum + routes.foldedCount, 0),
   };
 }
 
 /** The version deployed last, unless it answers no longer while another one does, as after a roll-back. */
 function servingVersion(versions: readonly VersionBook[], deployed: string): string {
-  const latest = versions.reduce((a, b) => (b.lastSeenMs > a.lastSeenMs ? b : a));
+  const latest = newest(versions);
   const lastSeenMs = versions.find(({ version }) => version === deployed)?.lastSeenMs;
   if (lastSeenMs === undefined) return deployed || latest.version;
   return latest.lastSeenMs - lastSeenMs > SILENT_AFTER_MS ? latest.version : deployed;
+}
+
+function newest(versions: readonly VersionBook[]): VersionBook {
+  return versions.reduce((a, b) => (b.lastSeenMs > a.lastSeenMs ? b : a));
 }
 
 /** Versions by service and environment, in the order of their names. */

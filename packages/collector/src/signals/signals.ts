@@ -1,13 +1,16 @@
 import type { UnixMs } from "@tocsin/model";
-import type { MetricColumns, OtlpResource, SpanColumns } from "../otlp/index.js";
+import type { DecodeOptions, MetricColumns, OtlpResource, SpanColumns, WantedKeys } from "../otlp/index.js";
 import { type Deployment, DeploymentBook, type DeploymentBookState } from "./deployments.js";
+import { GroupBook, type GroupBookState } from "./group-book.js";
+import { JobBook, type JobBookState } from "./job-book.js";
 import { observeMetricRequests } from "./metric-requests.js";
 import type { Observation } from "./observation.js";
+import { requestKeys } from "./request-attributes.js";
 import type { RequestSink } from "./requests.js";
 import { SaturationBook } from "./saturation.js";
 import { SeriesDeltas, type SeriesDeltasState } from "./series-deltas.js";
-import { ServiceBook } from "./service-book.js";
-import { ServiceGraph } from "./service-graph.js";
+import { ServiceBook, type ServiceBookState } from "./service-book.js";
+import { ServiceGraph, type ServiceGraphState } from "./service-graph.js";
 import {
   type DeploymentReport,
   deploymentReports,
@@ -17,13 +20,17 @@ import {
   serviceDetail,
 } from "./service-signals.js";
 import { SourceChoice, type SourceChoiceState } from "./source-choice.js";
-import { observeSpans } from "./span-requests.js";
+import { type ObservationSink, observeSpans } from "./span-requests.js";
 
 export interface SignalsOptions {
   /** Who else is told of every request, such as the SLO tracker. */
   readonly sinks?: readonly RequestSink[];
   /** When listening began; counts of senders that are older are only a base line. Default: the first record. */
   readonly sinceMs?: UnixMs;
+  /** Attributes whose values are told apart. Default: none. */
+  readonly groupBy?: readonly string[];
+  /** Values of one attribute of one service that are told apart. Default 200. */
+  readonly maxGroups?: number;
 }
 
 /** What was done with the requests that were found. */
@@ -53,6 +60,11 @@ export class Signals {
   readonly #saturation = new SaturationBook();
   readonly #deployments = new DeploymentBook();
   readonly #graph = new ServiceGraph();
+  readonly #jobs = new JobBook();
+  readonly #groups: GroupBook;
+  readonly #spanKeys: WantedKeys;
+  /** Attributes whose values are told apart. */
+  readonly groupBy: readonly string[];
   #accepted = 0;
   #tooLate = 0;
   #fromFuture = 0;
@@ -62,19 +74,31 @@ export class Signals {
   constructor(options: SignalsOptions = {}) {
     this.#sinks = options.sinks ?? [];
     this.#deltas = new SeriesDeltas(options.sinceMs);
+    this.groupBy = options.groupBy ?? [];
+    this.#groups = new GroupBook(options.maxGroups);
+    this.#spanKeys = requestKeys(this.groupBy);
   }
 
-  /** Decode with `{ attributes: REQUEST_KEYS, events: false, links: false }` for speed; all attributes work too. */
+  /** How to decode spans for `observeTraces`: what is not read is passed over. All attributes work too. */
+  get spanOptions(): DecodeOptions {
+    return { attributes: this.#spanKeys, events: false, links: false };
+  }
+
   observeTraces(columns: SpanColumns, receivedAtMs: UnixMs): void {
     this.#begin(columns.resources, earliest(columns.endTimeMs, columns.rowCount), receivedAtMs);
-    observeSpans(columns, this.#choice, this.#take);
+    observeSpans(columns, { choice: this.#choice, groupBy: this.groupBy, sink: this.#sink });
     this.#graph.observe(columns, receivedAtMs);
   }
 
   /** Decode with all attributes: any of them may tell two series apart. */
   observeMetrics(columns: MetricColumns, receivedAtMs: UnixMs): void {
     this.#begin(columns.resources, earliest(columns.startTimeMs, columns.pointCount), receivedAtMs);
-    observeMetricRequests(columns, this.#choice, this.#deltas, this.#take);
+    observeMetricRequests(columns, {
+      choice: this.#choice,
+      deltas: this.#deltas,
+      groupBy: this.groupBy,
+      sink: this.#sink,
+    });
     this.#saturation.observe(columns);
   }
 
@@ -122,9 +146,24 @@ export class Signals {
     return this.#graph.edges(nowMs);
   }
 
+  /** What the edges counted, for series. */
+  graphTotals(): ReturnType<ServiceGraph["totals"]> {
+    return this.#graph.totals();
+  }
+
   /** Every version with its totals, for series. */
   versions(): ReturnType<ServiceBook["versions"]> {
     return this.#services.versions();
+  }
+
+  /** What the values of attributes counted, for series. */
+  groupTotals(): ReturnType<GroupBook["totals"]> {
+    return this.#groups.totals();
+  }
+
+  /** When jobs last succeeded, for series. */
+  jobSuccesses(): ReturnType<JobBook["successes"]> {
+    return this.#jobs.successes();
   }
 
   /** What must survive a restart, as JSON in bytes. Figures of the last minute are not part of it. */
@@ -134,6 +173,10 @@ export class Signals {
       choice: this.#choice.toJSON(),
       deltas: this.#deltas.toJSON(),
       deployments: this.#deployments.toJSON(),
+      services: this.#services.toJSON(),
+      groups: this.#groups.toJSON(),
+      jobs: this.#jobs.toJSON(),
+      graph: this.#graph.toJSON(),
       counts: [this.#accepted, this.#tooLate, this.#fromFuture],
     };
     return Buffer.from(JSON.stringify(state));
@@ -145,6 +188,10 @@ export class Signals {
     this.#choice.load(state.choice);
     this.#deltas.load(state.deltas);
     this.#deployments.load(state.deployments);
+    this.#services.load(state.services ?? []);
+    this.#groups.load(state.groups ?? []);
+    this.#jobs.load(state.jobs ?? []);
+    this.#graph.load(state.graph ?? []);
     [this.#accepted, this.#tooLate, this.#fromFuture] = state.counts;
   }
 
@@ -161,24 +208,47 @@ export class Signals {
     this.#deltas.forget(receivedAtMs);
     this.#saturation.forget(receivedAtMs);
     this.#services.forget(receivedAtMs);
+    this.#groups.forget(receivedAtMs);
+    this.#jobs.forget(receivedAtMs);
+    this.#graph.forget(receivedAtMs);
   }
 
-  readonly #take = (observation: Observation): void => {
-    if (observation.toSecond < this.#receivedSecond - LATEST_SECONDS) {
-      this.#tooLate += observation.count;
-      return;
-    }
-    if (observation.toSecond > this.#receivedSecond + AHEAD_SECONDS) {
-      this.#fromFuture += observation.count;
-      observation.fromSecond = this.#receivedSecond;
-      observation.toSecond = this.#receivedSecond;
+  readonly #sink: ObservationSink = {
+    request: (observation) => {
+      const { count } = observation;
+      if (observation.toSecond > this.#receivedSecond + AHEAD_SECONDS) this.#fromFuture += count;
+      if (!this.#place(observation)) {
+        this.#tooLate += count;
+        return;
+      }
+      this.#accepted += count;
+      this.#services.add(observation);
+      for (const sink of this.#sinks) sink.onRequests(observation);
+    },
+    grouped: (observation, key) => {
+      if (!this.#place(observation)) return;
+      this.#groups.add(observation, key);
+      for (const sink of this.#sinks) sink.onGrouped?.(observation, key);
+    },
+    job: (observation) => {
+      if (!this.#place(observation)) return;
+      this.#jobs.add(observation);
+      for (const sink of this.#sinks) sink.onJob?.(observation);
+    },
+  };
+
+  /** Puts an observation where it counts. @returns false when it is too late to count */
+  #place(observation: Observation): boolean {
+    const received = this.#receivedSecond;
+    if (observation.toSecond < received - LATEST_SECONDS) return false;
+    if (observation.toSecond > received + AHEAD_SECONDS) {
+      observation.fromSecond = received;
+      observation.toSecond = received;
     }
     // A sender that was away for long added its requests some time in between; the last hour takes them all.
-    observation.fromSecond = Math.max(observation.fromSecond, this.#receivedSecond - LATEST_SECONDS);
-    this.#accepted += observation.count;
-    this.#services.add(observation);
-    for (const sink of this.#sinks) sink.onRequests(observation);
-  };
+    observation.fromSecond = Math.max(observation.fromSecond, received - LATEST_SECONDS);
+    return true;
+  }
 
   #parts() {
     return {
@@ -187,6 +257,8 @@ export class Signals {
       saturation: this.#saturation,
       deployments: this.#deployments,
       graph: this.#graph,
+      jobs: this.#jobs,
+      groups: this.#groups,
     };
   }
 }
@@ -196,6 +268,11 @@ interface SignalsState {
   choice: SourceChoiceState;
   deltas: SeriesDeltasState;
   deployments: DeploymentBookState;
+  /** This and the next three are absent in what an older version wrote. */
+  services?: ServiceBookState;
+  groups?: GroupBookState;
+  jobs?: JobBookState;
+  graph?: ServiceGraphState;
   counts: [accepted: number, tooLate: number, fromFuture: number];
 }
 

@@ -1,10 +1,16 @@
 import type { UnixMs } from "@tocsin/model";
+import type { RequestClass } from "./requests.js";
 
-/** Requests that are told apart because a service may measure one kind and only trace the other. */
-export type RequestClass = "server" | "consumer";
+/** Under which name an attribute of a service is chosen for: its metrics often lack what its spans carry. */
+export function groupSubject(service: string, key: string): string {
+  return `${service}\u0002${key}`;
+}
 
 /** Without a metric for this long a service counts by its spans again. */
 export const METRICS_GONE_AFTER_MS = 180_000;
+
+/** Processes per service that are remembered until its metrics appear. */
+const INSTANCES_KEPT = 1_000;
 
 interface Choice {
   lastMetricMs: UnixMs;
@@ -22,6 +28,8 @@ interface Choice {
 export class SourceChoice {
   readonly #spanInstances = new Map<string, Set<string>>();
   readonly #choices = new Map<string, Choice>();
+  /** Services whose spans tell how messages are processed, not only how they are fetched. */
+  readonly #processing = new Set<string>();
 
   /** Whether a span that ended then counts. */
   countsSpan(kind: RequestClass, service: string, instance: string, endMs: UnixMs): boolean {
@@ -33,8 +41,10 @@ export class SourceChoice {
       return changeoverMs !== undefined && endMs <= changeoverMs;
     }
     const instances = this.#spanInstances.get(key);
-    if (instances) instances.add(instance);
-    else this.#spanInstances.set(key, new Set([instance]));
+    if (instances) {
+      if (instances.size >= INSTANCES_KEPT) forgetFirst(instances, instance);
+      instances.add(instance);
+    } else this.#spanInstances.set(key, new Set([instance]));
     return true;
   }
 
@@ -61,6 +71,19 @@ export class SourceChoice {
     return timeMs;
   }
 
+  /** Whether nothing but jobs was ever seen of a service. */
+  runsJobsOnly(service: string): boolean {
+    return this.sourceOf("server", service) === undefined && this.sourceOf("consumer", service) === undefined;
+  }
+
+  noteProcessing(service: string): void {
+    this.#processing.add(service);
+  }
+
+  processesMessages(service: string): boolean {
+    return this.#processing.has(service);
+  }
+
   /** What a service is counted by; undefined when neither was seen. */
   sourceOf(kind: RequestClass, service: string): "metrics" | "spans" | undefined {
     const key = `${kind}\u0001${service}`;
@@ -77,12 +100,15 @@ export class SourceChoice {
         // JSON has no infinity.
         [...changeoverMs].map(([instance, atMs]) => [instance, Number.isFinite(atMs) ? atMs : null]),
       ]),
+      processing: [...this.#processing],
     };
   }
 
-  load({ spans, metrics }: SourceChoiceState): void {
+  load({ spans, metrics, processing = [] }: SourceChoiceState): void {
     this.#spanInstances.clear();
     this.#choices.clear();
+    this.#processing.clear();
+    for (const service of processing) this.#processing.add(service);
     for (const [key, instances] of spans) this.#spanInstances.set(key, new Set(instances));
     for (const [key, lastMetricMs, changeovers] of metrics) {
       const changeoverMs = new Map(
@@ -93,7 +119,16 @@ export class SourceChoice {
   }
 }
 
+/** Makes room in a set that keeps the order of insertion, unless the newcomer is in it. */
+function forgetFirst(instances: Set<string>, newcomer: string): void {
+  if (instances.has(newcomer)) return;
+  const [oldest] = instances;
+  if (oldest !== undefined) instances.delete(oldest);
+}
+
 export interface SourceChoiceState {
+  /** Absent in what an older version wrote. */
+  processing?: string[];
   spans: [key: string, instances: string[]][];
   metrics: [key: string, lastMetricMs: UnixMs, changeovers: [instance: string, atMs: UnixMs | null][]][];
 }

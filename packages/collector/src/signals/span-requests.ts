@@ -1,44 +1,140 @@
 import { type SpanColumns, textAt } from "../otlp/index.js";
+import { readGroups, resourceGroups } from "./group-keys.js";
+import { type MessageRole, messageAgeSeconds, messageRole } from "./messages.js";
 import { Observation } from "./observation.js";
 import { failureName, isFailure, routeName, sampledWeight } from "./outcome.js";
-import { RequestAttributes } from "./request-attributes.js";
+import { releaseOf } from "./release.js";
+import { firstGroupId, RequestAttributes } from "./request-attributes.js";
+import type { RequestClass } from "./requests.js";
 import { instanceKey } from "./resource-key.js";
-import type { RequestClass, SourceChoice } from "./source-choice.js";
+import { groupSubject, type SourceChoice } from "./source-choice.js";
 
+const UNSPECIFIED = 0;
+const INTERNAL = 1;
 const SERVER = 2;
 const CONSUMER = 5;
 const STATUS_ERROR = 2;
 
-/** Takes one observation at a time; the object is filled anew afterwards. */
-export type ObservationSink = (observation: Observation, kind: RequestClass) => void;
+/** Takes what was found; the observation is filled anew afterwards. */
+export interface ObservationSink {
+  request(observation: Observation): void;
+  /** A request that tells the value of an attribute that is grouped by. */
+  grouped(observation: Observation, key: string): void;
+  /** A job, beside requests or as all that a service does. */
+  job(observation: Observation): void;
+}
+
+export interface SpanContext {
+  readonly choice: SourceChoice;
+  readonly groupBy: readonly string[];
+  readonly sink: ObservationSink;
+}
 
 /**
- * Finds the requests among spans: server spans, and consumer spans that handled a message. Spans of services that
- * measure are passed over.
+ * Finds the requests among spans: server spans, consumer spans that handled a message, and jobs, which are internal
+ * spans without a parent. Spans of services that measure are passed over.
  */
-export function observeSpans(columns: SpanColumns, choice: SourceChoice, sink: ObservationSink): void {
-  const attributes = new RequestAttributes(columns.attributes);
-  const observation = new Observation();
-  const instances = columns.resources.map(instanceKey);
+export function observeSpans(columns: SpanColumns, context: SpanContext): void {
+  const { choice, groupBy, sink } = context;
+  const rows = new RequestRows(columns, groupBy);
+  const jobs: number[] = [];
   for (let row = 0; row < columns.rowCount; row++) {
     const kind = columns.kind[row];
-    if (kind !== SERVER && kind !== CONSUMER) continue;
-    const resourceIndex = columns.scopes[columns.scope[row] ?? 0]?.resource ?? 0;
+    if (kind === SERVER || kind === CONSUMER) observeRequest(rows, row, kind, context);
+    // Whether a service does jobs alone can be told only behind the requests of the same batch.
+    else if ((kind === INTERNAL || kind === UNSPECIFIED) && columns.parentSpanId[row] === 0) jobs.push(row);
+  }
+  for (const row of jobs) {
+    if (!rows.fill(row, "job")) continue;
+    const { observation } = rows;
+    sink.job(observation);
+    if (!choice.runsJobsOnly(observation.service)) continue;
+    sink.request(observation);
+    for (const [index, key] of groupBy.entries()) {
+      if (observation.groupValues[index] !== "") sink.grouped(observation, key);
+    }
+  }
+}
+
+function observeRequest(
+  rows: RequestRows,
+  row: number,
+  kind: number,
+  { choice, groupBy, sink }: SpanContext,
+): void {
+  const requestClass = kind === SERVER ? "server" : "consumer";
+  const { service, instance, endMs } = rows.ownerOf(row);
+  if (endMs <= 0) return;
+  const counts = choice.countsSpan(requestClass, service, instance, endMs);
+  if (!counts && groupBy.length === 0) return;
+  if (!rows.fill(row, requestClass)) return;
+  if (requestClass === "consumer" && !handlesMessages(rows.role, service, choice)) return;
+  if (counts) sink.request(rows.observation);
+  for (const [index, key] of groupBy.entries()) {
+    if (rows.observation.groupValues[index] === "") continue;
+    const subject = groupSubject(service, key);
+    if (choice.countsSpan(requestClass, subject, instance, endMs)) sink.grouped(rows.observation, key);
+  }
+}
+
+/** A service that traces how it processes messages is not also counted by how it fetches them. */
+function handlesMessages(role: MessageRole, service: string, choice: SourceChoice): boolean {
+  if (role === "none") return false;
+  if (role === "receive") return !choice.processesMessages(service);
+  choice.noteProcessing(service);
+  return true;
+}
+
+/** Reads rows of one request into one observation. */
+class RequestRows {
+  readonly observation: Observation;
+  /** Of a consumer's row. */
+  role: MessageRole = "none";
+  readonly #columns: SpanColumns;
+  readonly #attributes: RequestAttributes;
+  readonly #instances: readonly string[];
+  readonly #groups: readonly (readonly string[])[];
+  readonly #firstGroupId: number;
+
+  constructor(columns: SpanColumns, groupBy: readonly string[]) {
+    this.#columns = columns;
+    this.#attributes = new RequestAttributes(columns.attributes);
+    this.#instances = columns.resources.map(instanceKey);
+    this.#groups = columns.resources.map((resource) => resourceGroups(resource, groupBy));
+    this.#firstGroupId = firstGroupId(groupBy);
+    this.observation = new Observation(groupBy);
+  }
+
+  ownerOf(row: number): { service: string; instance: string; endMs: number } {
+    const resource = this.#resourceOf(row);
+    return {
+      service: this.#columns.resources[resource]?.serviceName ?? "",
+      instance: this.#instances[resource] ?? "",
+      endMs: this.#columns.endTimeMs[row] ?? 0,
+    };
+  }
+
+  /** @returns false for a span without a resource or an end */
+  fill(row: number, kind: RequestClass): boolean {
+    const columns = this.#columns;
+    const attributes = this.#attributes;
+    const { observation } = this;
+    const resourceIndex = this.#resourceOf(row);
     const resource = columns.resources[resourceIndex];
     const endMs = columns.endTimeMs[row] ?? 0;
-    if (!resource || endMs <= 0) continue;
-    const requestClass = kind === SERVER ? "server" : "consumer";
-    const instance = instances[resourceIndex] ?? "";
-    if (!choice.countsSpan(requestClass, resource.serviceName, instance, endMs)) continue;
+    if (!resource || endMs <= 0) return false;
     attributes.seek(row);
+    observation.kind = kind;
+    observation.source = "spans";
     observation.service = resource.serviceName;
-    observation.version = resource.serviceVersion;
+    observation.namespace = resource.serviceNamespace;
+    observation.version = releaseOf(resource).version;
     observation.environment = resource.environment;
-    observation.instance = instance;
-    observation.route = routeOf(columns, row, attributes, requestClass);
+    observation.instance = this.#instances[resourceIndex] ?? "";
+    this.#nameRoute(row);
     observation.fromSecond = Math.floor(endMs / 1_000);
     observation.toSecond = observation.fromSecond;
-    observation.count = weightOf(columns, row);
+    observation.count = this.#weightOf(row);
     observation.latencySeconds = (columns.durationNanos[row] ?? 0) / 1e9;
     const httpStatus = attributes.text("http.response.status_code", "http.status_code");
     const rpcStatus = attributes.text("rpc.grpc.status_code", "rpc.response.status_code");
@@ -48,32 +144,69 @@ export function observeSpans(columns: SpanColumns, choice: SourceChoice, sink: O
     observation.errorType = observation.isError
       ? failureName({ httpStatus, rpcStatus, errorType: attributes.text("error.type") })
       : "";
-    sink(observation, requestClass);
+    observation.status = httpStatus || rpcStatus;
+    if (kind === "consumer") {
+      this.role = messageRole(attributes);
+      observation.messageAgeSeconds = messageAgeSeconds(attributes, columns.startTimeMs[row] ?? 0);
+      observation.consumerGroup = attributes.text(
+        "messaging.consumer.group.name",
+        "messaging.kafka.consumer.group",
+      );
+    }
+    const { groupKeys, groupValues } = observation;
+    if (groupKeys.length > 0) {
+      const ofResource = this.#groups[resourceIndex] ?? [];
+      readGroups(columns.attributes, row, groupKeys, ofResource, groupValues, this.#firstGroupId);
+    }
+    return true;
   }
-}
 
-function routeOf(
-  columns: SpanColumns,
-  row: number,
-  attributes: RequestAttributes,
-  kind: RequestClass,
-): string {
-  if (kind === "consumer") {
-    const destination = attributes.text("messaging.destination.name", "messaging.destination");
-    if (destination !== "") return destination;
+  #nameRoute(row: number): void {
+    const attributes = this.#attributes;
+    const { observation } = this;
+    const { kind } = observation;
+    observation.method = "";
+    observation.template = "";
+    if (kind === "consumer") {
+      observation.system = attributes.text("messaging.system");
+      const destination = attributes.text("messaging.destination.name", "messaging.destination");
+      observation.route = destination || this.#spanName(row);
+      return;
+    }
+    const rpcMethod = kind === "job" ? "" : attributes.text("rpc.method");
+    if (rpcMethod !== "") {
+      const service = attributes.text("rpc.service");
+      observation.system = attributes.text("rpc.system") || "rpc";
+      observation.method = service === "" ? rpcMethod : `${service}/${rpcMethod}`;
+      observation.route = observation.method;
+      return;
+    }
+    const method = kind === "job" ? "" : attributes.text("http.request.method", "http.method");
+    if (method !== "") {
+      observation.system = "http";
+      observation.method = method;
+      observation.template = attributes.text("http.route");
+      // Without a route the raw path would make one name per URL, so the method alone has to do.
+      observation.route = routeName(method, observation.template);
+      return;
+    }
+    observation.system = "";
+    observation.route = this.#spanName(row);
   }
-  const rpcMethod = attributes.text("rpc.method");
-  if (rpcMethod !== "") {
-    const service = attributes.text("rpc.service");
-    return service === "" ? rpcMethod : `${service}/${rpcMethod}`;
-  }
-  const method = attributes.text("http.request.method", "http.method");
-  // Without a route the raw path would make one name per URL, so the method alone has to do.
-  if (method !== "") return routeName(method, attributes.text("http.route"));
-  return textAt(columns.bytes, columns.nameStart[row] ?? 0, columns.nameEnd[row] ?? 0);
-}
 
-function weightOf(columns: SpanColumns, row: number): number {
-  const start = columns.traceStateStart[row] ?? 0;
-  return start === 0 ? 1 : sampledWeight(textAt(columns.bytes, start, columns.traceStateEnd[row] ?? 0));
+  #spanName(row: number): string {
+    const { bytes, nameStart, nameEnd } = this.#columns;
+    return textAt(bytes, nameStart[row] ?? 0, nameEnd[row] ?? 0);
+  }
+
+  #weightOf(row: number): number {
+    const { bytes, traceStateStart, traceStateEnd } = this.#columns;
+    const start = traceStateStart[row] ?? 0;
+    return start === 0 ? 1 : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0));
+  }
+
+  #resourceOf(row: number): number {
+    const { scopes, scope } = this.#columns;
+    return scopes[scope[row] ?? 0]?.resource ?? 0;
+  }
 }

@@ -28,6 +28,8 @@ const REQUESTS = {
   route: "/pay",
   isError: false,
   errorType: "",
+  kind: "server" as const,
+  attribute: () => "",
   countSlowerThan: () => 0,
 };
 

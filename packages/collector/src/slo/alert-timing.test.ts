@@ -38,6 +38,8 @@ function feed(tracker: SloTracker, second: number, errorRatio: number): void {
       count: isError ? bad : PER_SECOND - bad,
       isError,
       errorType: "",
+      kind: "server",
+      attribute: () => "",
       countSlowerThan: () => 0,
     });
   }

@@ -197,9 +197,11 @@ export const SloConfig = z.strictObject({
     .default({ method: "occurrences" })
     .describe("How events become spent budget: every event alike, or every slice of time alike."),
   by: z
-    .array(z.enum(["route", "version", "environment"]))
+    .array(z.string().min(1))
     .default([])
-    .describe("One SLO per value of these, from this one entry."),
+    .describe(
+      "One SLO per value of these, from this one entry: route, version, environment, or attributes of signals.group_by.",
+    ),
   alerting: AlertingConfig.prefault({}),
   labels: z.record(z.string(), z.string()).default({}).describe("Added to its alerts."),
   annotations: z

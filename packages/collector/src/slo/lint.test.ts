@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { compileSlo } from "./compile.js";
 import { SlosConfig } from "./config.js";
-import { lintProblems } from "./lint.js";
+import { type LintOptions, lintProblems } from "./lint.js";
 import { shortFormOrigin } from "./origin.js";
 
-function lint(text: string, options: { retentionMs?: number } = {}): string[] {
+function lint(text: string, options: LintOptions = {}): string[] {
   const source = { file: "tocsin.yaml", text };
   const [document] = readYaml(source).documents;
   const result = validate(z.object({ slos: SlosConfig }), document!);
@@ -22,6 +22,15 @@ const base = (more: string) => `slos:\n  - name: a\n    service: shop\n${more}`;
 
 test("a sound SLO has no findings", () => {
   expect(lint(base("    objective: 99.9%\n    sli: { type: latency, threshold: 250ms }\n"))).toEqual([]);
+});
+
+test("an SLO is by what signals are told apart by", () => {
+  const text = base("    objective: 99%\n    sli: { type: availability }\n    by: [rout, tenant.id, plan]\n");
+  const said = lint(text, { groupBy: ["tenant.id"] }).map((each) => each.split("\n")[0]);
+  expect(said).toEqual([
+    'tocsin.yaml:6:10 error[slo/unknown-group] Signals are not told apart by "rout". Did you mean "route"?',
+    'tocsin.yaml:6:27 error[slo/unknown-group] Signals are not told apart by "plan". Add it to signals.group_by.',
+  ]);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 import { formatDuration, nearestName } from "@tocsin/model";
 import type { Path, Problem, ProblemText } from "@tocsin/model/config";
 import { type Expression, PromQLError, parse, type VectorSelector, walk } from "@tocsin/promql";
+import { BUILT_IN_GROUPS } from "../signals/group-keys.js";
 import { percentWords, windowName } from "./budget.js";
 import { problemIn, type SloOrigins, type TextPart } from "./origin.js";
 import { nominalMs } from "./period.js";
@@ -20,10 +21,19 @@ export interface SloFinding extends ProblemText {
 /** Upper bounds that OpenTelemetry advises for request durations; SDKs measure with them unless told otherwise. */
 const ADVISED_BOUNDS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
+/** What is known of the collector that the SLOs are for. */
+export interface LintOptions {
+  /** How long history is kept. */
+  readonly retentionMs?: number;
+  /** The attributes of `signals.group_by`. */
+  readonly groupBy?: readonly string[];
+}
+
 /**
  * Looks for SLOs that are well formed and yet cannot do what they are for.
  *
  * - error `slo/unknown-part`: a composite names an SLO that does not exist
+ * - error `slo/unknown-group`: `by` names an attribute that signals are not grouped by
  * - error `slo/promql`: a query that cannot be parsed
  * - warning `slo/part-over-total`: a query for good or bad events that selects more than the one for all of them
  * - warning `slo/pair-never-fires`: the objective is so low that even an outage stays under a pair's limit
@@ -32,12 +42,12 @@ const ADVISED_BOUNDS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5,
  * - warning `slo/long-window`: a period beyond the retention of what it could be computed from again
  * - warning `slo/threshold-between-bounds`: a latency threshold at which measured histograms have no bound
  *
- * @param options.retentionMs how long history is kept, where that is known
  */
-export function lintSlos(specs: readonly SloSpec[], options: { retentionMs?: number } = {}): SloFinding[] {
+export function lintSlos(specs: readonly SloSpec[], options: LintOptions = {}): SloFinding[] {
   return specs.flatMap((spec, index) =>
     [
       ...unknownParts(spec, specs),
+      ...unknownGroups(spec, options.groupBy),
       ...brokenQueries(spec),
       ...partFindings(spec),
       ...pairFindings(spec),
@@ -51,7 +61,7 @@ export function lintSlos(specs: readonly SloSpec[], options: { retentionMs?: num
 export function lintProblems(
   specs: readonly SloSpec[],
   origins: SloOrigins,
-  options: { retentionMs?: number } = {},
+  options: LintOptions = {},
 ): Problem[] {
   return lintSlos(specs, options).flatMap(({ index, path, range, severity = "warning", ...text }) => {
     const spec = specs[index];
@@ -61,6 +71,25 @@ export function lintProblems(
 }
 
 type Finding = Omit<SloFinding, "index">;
+
+function unknownGroups({ by }: SloSpec, groupBy: readonly string[] | undefined): Finding[] {
+  if (!groupBy) return [];
+  const known = [...BUILT_IN_GROUPS, ...groupBy];
+  return by.flatMap((key, index): Finding[] => {
+    if (known.includes(key)) return [];
+    const nearest = nearestName(key, known);
+    return [
+      {
+        path: ["by", index],
+        severity: "error",
+        code: "slo/unknown-group",
+        message: nearest
+          ? `Signals are not told apart by "${key}". Did you mean "${nearest}"?`
+          : `Signals are not told apart by "${key}". Add it to signals.group_by.`,
+      },
+    ];
+  });
+}
 
 function unknownParts({ sli }: SloSpec, specs: readonly SloSpec[]): Finding[] {
   if (sli.kind !== "composite") return [];

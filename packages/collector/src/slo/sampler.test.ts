@@ -123,6 +123,8 @@ test("freshness without a query goes by the requests of the service that succeed
     [true, second + 240],
   ] as const) {
     const requests = {
+      kind: "job" as const,
+      attribute: () => "",
       service: "worker",
       version: "",
       environment: "",
@@ -130,7 +132,8 @@ test("freshness without a query goes by the requests of the service that succeed
       fromSecond: toSecond,
       count: 1,
     };
-    sampler.onRequests({ ...requests, toSecond, isError, errorType: "", countSlowerThan: () => 0 });
+    // A job of a service that answers requests is told of as a job alone.
+    sampler.onJob({ ...requests, toSecond, isError, errorType: "", countSlowerThan: () => 0 });
   }
   for (let minute = 1; minute <= 5; minute++) await sampler.tick(START + minute * MINUTE);
   expect(tracker.find("slo")!.book.window(3_600_000, START + 6 * MINUTE)).toEqual({ bad: 3, total: 5 });

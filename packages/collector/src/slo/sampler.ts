@@ -98,6 +98,11 @@ export class SloSampler implements RequestSink {
     }
   }
 
+  /** Jobs of services that also answer requests are no requests of theirs, but they can be fresh. */
+  onJob(requests: ObservedRequests): void {
+    this.onRequests(requests);
+  }
+
   /** Looks at every indicator that is due. A query that fails is logged once until it works again. */
   tick(nowMs: UnixMs): Promise<void> {
     const due = this.#current().filter(({ nextMs }) => nowMs >= nextMs);

@@ -69,9 +69,6 @@ export type Budgeting =
   /** Every slice of time counts alike, with its own share of good events. */
   | { readonly kind: "ratio-timeslices"; readonly sliceMs: number };
 
-/** What a group of requests may be told apart by. */
-export type GroupKey = "route" | "version" | "environment";
-
 /** An SLO in the one form that the rest of the collector works with, whatever file it came from. */
 export interface SloSpec {
   readonly name: string;
@@ -84,7 +81,8 @@ export interface SloSpec {
   readonly period: Period;
   readonly sli: Sli;
   readonly budgeting: Budgeting;
-  readonly by: readonly GroupKey[];
+  /** route, version, environment, or attributes of `signals.group_by`: one group per value. */
+  readonly by: readonly string[];
   readonly pairs: readonly WindowPair[];
   /** Whether alerts also need evidence (see `evidence.ts`). */
   readonly evidenceGate: boolean;

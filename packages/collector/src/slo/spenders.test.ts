@@ -18,6 +18,8 @@ function requests(changed: Partial<ObservedRequests>): ObservedRequests {
     count: 1,
     isError: false,
     errorType: "",
+    kind: "server",
+    attribute: () => "",
     countSlowerThan: () => 0,
     ...changed,
   };

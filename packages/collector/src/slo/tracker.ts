@@ -1,5 +1,6 @@
 import type { Labels, UnixMs } from "@tocsin/model";
 import { labelsKey } from "@tocsin/model";
+import { BUILT_IN_GROUPS, groupLabel } from "../signals/group-keys.js";
 import type { ObservedRequests, RequestSink } from "../signals/requests.js";
 import { CompositeBook, type SloBook } from "./book.js";
 import type { OnceCorrection } from "./correction.js";
@@ -62,14 +63,26 @@ export class SloTracker implements RequestSink {
   }
 
   onRequests(requests: ObservedRequests): void {
+    this.#count(requests, undefined);
+  }
+
+  /** SLOs by an attribute are told of the requests that carry it, by spans or metrics, whichever do. */
+  onGrouped(requests: ObservedRequests, key: string): void {
+    this.#count(requests, key);
+  }
+
+  #count(requests: ObservedRequests, attribute: string | undefined): void {
     const entries = this.#byService.get(requests.service);
     if (!entries) return;
     for (const entry of entries) {
-      const { sli, environment } = entry.spec;
+      const { sli, environment, by } = entry.spec;
       if (sli.kind !== "availability" && sli.kind !== "latency") continue;
+      if (firstAttribute(by) !== attribute) continue;
       if (environment !== undefined && environment !== requests.environment) continue;
       if (sli.routes.length > 0 && !isOneOf(sli.routes, requests.route)) continue;
-      const ledger = this.#ledger(entry, groupOf(entry.spec, requests));
+      const group = groupOf(by, requests);
+      if (!group) continue;
+      const ledger = this.#ledger(entry, group);
       const bad = badCount(sli, requests);
       recordSpread(ledger, requests, bad);
       ledger.blame(requests, bad);
@@ -132,7 +145,7 @@ export class SloTracker implements RequestSink {
     this.#tracked = undefined;
     return readTrackerSnapshot(bytes, (name, group) => {
       const entry = this.#entries.find(({ spec }) => spec.name === name);
-      const fits = entry && Object.keys(group).sort().join() === [...entry.spec.by].sort().join();
+      const fits = entry && Object.keys(group).sort().join() === entry.spec.by.map(groupLabel).sort().join();
       return fits ? this.#ledger(entry, group) : undefined;
     });
   }
@@ -155,7 +168,10 @@ export class SloTracker implements RequestSink {
     const isFull =
       entry.ledgers.size >= MAX_GROUPS && Object.values(group).some((value) => value !== OTHER_GROUP);
     if (isFull) {
-      return this.#ledger(entry, Object.fromEntries(entry.spec.by.map((label) => [label, OTHER_GROUP])));
+      return this.#ledger(
+        entry,
+        Object.fromEntries(entry.spec.by.map((key) => [groupLabel(key), OTHER_GROUP])),
+      );
     }
     const ledger = new SloLedger(entry.spec);
     entry.ledgers.set(key, { group, ledger });
@@ -181,9 +197,24 @@ function isOneOf(routes: readonly string[], route: string): boolean {
 
 const NO_GROUP: Labels = {};
 
-function groupOf({ by }: SloSpec, requests: ObservedRequests): Labels {
+const BUILT_IN: ReadonlySet<string> = new Set(BUILT_IN_GROUPS);
+
+/** The attribute, if any, whose channel tells of the requests of an SLO. */
+function firstAttribute(by: readonly string[]): string | undefined {
+  return by.find((key) => !BUILT_IN.has(key));
+}
+
+/** Undefined for requests without an attribute that the SLO is by: they are in no group. */
+function groupOf(by: readonly string[], requests: ObservedRequests): Labels | undefined {
   if (by.length === 0) return NO_GROUP;
-  return Object.fromEntries(by.map((key) => [key, requests[key]]));
+  const group: Record<string, string> = {};
+  for (const key of by) {
+    const value =
+      key === "route" || key === "version" || key === "environment" ? requests[key] : requests.attribute(key);
+    if (value === "" && !BUILT_IN.has(key)) return undefined;
+    group[groupLabel(key)] = value;
+  }
+  return group;
 }
 
 function badCount(sli: RequestSli, requests: ObservedRequests): number {

@@ -30,6 +30,11 @@ export const Service = Figures.extend({
     part: z.string().nullable().describe("Which part that is: event loop, cpu, memory, heap, …"),
   }),
   source: z.enum(["metrics", "spans"]).describe("What requests were counted by."),
+  work: z.enum(["requests", "messages", "jobs"]).describe("What it does; jobs: nothing but jobs."),
+  windowSeconds: z
+    .number()
+    .describe("Over which time the figures are: 60, of a service that runs jobs 3600."),
+  foldedRoutes: z.number().describe("Routes that were not told apart because there are too many."),
   state: z.enum(["receiving", "quiet"]),
   firstSeenAt: Instant,
   lastSeenAt: Instant,
@@ -37,6 +42,25 @@ export const Service = Figures.extend({
 
 export const ServiceDetail = Service.extend({
   routes: z.array(Figures.extend({ route: z.string() })),
+  groups: z
+    .array(
+      z.looseObject({
+        attribute: z.string(),
+        values: z.array(Figures.extend({ value: z.string() })),
+        folded: z.number().describe("Values that were not told apart; they are counted as {other}."),
+      }),
+    )
+    .describe("By the attributes of signals.group_by."),
+  jobs: z
+    .array(
+      Figures.extend({
+        job: z.string(),
+        lastSuccessAt: Instant.nullable(),
+        lastFailureAt: Instant.nullable(),
+        lastDurationSeconds: z.number(),
+      }),
+    )
+    .describe("Internal spans without a parent, by name; figures of the last hour."),
   dependencies: z.looseObject({ outgoing: z.array(z.unknown()), incoming: z.array(z.unknown()) }),
   deployments: z.array(z.unknown()),
 });
