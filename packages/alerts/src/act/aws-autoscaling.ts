@@ -1,7 +1,7 @@
 import { secret } from "@tocsin/model/config";
 import { z } from "zod";
+import { signAws } from "../aws/signature.js";
 import { type ActionPlan, defineAction } from "./action.js";
-import { signAws } from "./aws-signature.js";
 import { ActionError } from "./errors.js";
 import { callHttp, excerpt } from "./http-call.js";
 import { countChange, hasOneChange, ONE_CHANGE, targetCount } from "./target-count.js";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { actionContract, bindAction, firing } from "../../test/action-contract.js";
 import { type SeenRequest, startTestTarget, type TargetAnswer } from "../../test/test-target.js";
+import { signAws } from "../aws/signature.js";
 import { argocdRollback } from "./argocd-rollback.js";
 import { awsAutoscaling } from "./aws-autoscaling.js";
-import { signAws } from "./aws-signature.js";
 import { featureFlag } from "./feature-flag.js";
 import { githubRevert } from "./github-revert.js";
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { AwsCredentialSource } from "../aws/credentials.js";
+import { signAws } from "../aws/signature.js";
 import { httpUrl, optionalSecret, template } from "../config/fields.js";
-import { signAwsRequest } from "./aws-signature.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields } from "./notifier-config.js";
 import { cut, fullTextUrl, incidentKey, plainText, worded } from "./wording.js";
@@ -12,7 +13,10 @@ const Config = z
     sigv4: z
       .strictObject({
         region: z.string().optional(),
-        access_key: z.string().optional(),
+        access_key: z
+          .string()
+          .optional()
+          .describe("Without one, keys are looked for where AWS's own programs do."),
         secret_key: optionalSecret(),
         session_token: optionalSecret(),
         profile: z.string().optional(),
@@ -35,14 +39,9 @@ const Config = z
         .length !== 1
     )
       fail("exactly one of topic_arn, phone_number or target_arn must be configured.");
-    const { access_key, secret_key, profile, role_arn } = config.sigv4;
+    const { access_key, secret_key } = config.sigv4;
     if ((access_key === undefined) !== (secret_key === undefined))
       fail("access_key and secret_key belong together.", ["sigv4"]);
-    if (profile !== undefined || role_arn !== undefined || access_key === undefined)
-      fail(
-        "Tocsin signs with access_key and secret_key; profiles and roles are not supported. Write for instance access_key: ${AWS_ACCESS_KEY_ID}.",
-        ["sigv4"],
-      );
     if (!config.api_url && !config.sigv4.region && !arnRegion(config))
       fail("the region is not known: set sigv4.region.", ["sigv4"]);
   });
@@ -68,22 +67,33 @@ export const sns = defineNotifier({
       /sns\.([\w-]+)\./.exec(config.api_url ?? "")?.[1] ??
       "us-east-1";
     const url = new URL(config.api_url ?? `https://sns.${region}.amazonaws.com/`);
+    const { access_key, secret_key, session_token, profile, role_arn } = config.sigv4;
+    const keys = access_key !== undefined &&
+      secret_key && {
+        accessKeyId: access_key,
+        secretAccessKey: secret_key.reveal(),
+        sessionToken: session_token?.reveal(),
+      };
+    const credentials = new AwsCredentialSource(
+      { region, keys: keys || undefined, profile, roleArn: role_arn },
+      http,
+      deps.clock,
+      process.env,
+    );
     return {
       destination: `sns ${config.topic_arn ?? config.target_arn ?? "phone"}`,
       async notify(notification, signal) {
         const body = bodyOf(config, deps, notification);
         const headers = { "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
-        const { access_key: accessKey = "", secret_key, session_token } = config.sigv4;
-        const scope = {
-          accessKey,
-          secretKey: secret_key?.reveal() ?? "",
-          sessionToken: session_token?.reveal(),
-          region,
-          service: "sns",
-        };
+        const keys = await credentials.get(signal);
         const response = await http.request({
           url: url.href,
-          headers: signAwsRequest(url, headers, body, scope, deps.clock.now()),
+          headers: signAws(
+            { url: url.href, method: "POST", body, headers },
+            keys,
+            { region, service: "sns" },
+            deps.clock.now(),
+          ),
           body,
           signal,
         });
