@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { keepYoungGenerationSmall } from "../dist/young-generation.js";
+import { keepHeapSmall } from "../dist/heap-policy.js";
 
-keepYoungGenerationSmall();
+keepHeapSmall();
 await import("../dist/main.js");

@@ -11,6 +11,7 @@ import type { Parts } from "./config/mode.js";
 import type { CollectorConfig } from "./config/schema.js";
 import type { Setup } from "./config/setup.js";
 import { CollectorError } from "./errors.js";
+import { letHeapGrow } from "./heap-policy.js";
 import { createApi, openApi } from "./parts/api.js";
 import { Closers } from "./parts/closers.js";
 import { openDoors } from "./parts/doors.js";
@@ -24,7 +25,6 @@ import { SignalsPipeline } from "./pipeline.js";
 import { signalsOptions } from "./signals/config.js";
 import { Signals } from "./signals/signals.js";
 import { Spool } from "./spool/index.js";
-import { letYoungGenerationGrow } from "./young-generation.js";
 
 export interface CollectorOptions {
   readonly setup: Setup;
@@ -72,7 +72,7 @@ const STORE_PATIENCE_MS = 15_000;
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
   const { config } = options.setup;
   refuseOpenAddresses(config);
-  if (config.mode !== "sidecar") letYoungGenerationGrow();
+  if (config.mode !== "sidecar") letHeapGrow();
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
