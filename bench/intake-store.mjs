@@ -1,40 +1,112 @@
-// How many spans a standalone collector takes and stores: OTLP/HTTP in, rows in the embedded engine counted afterwards.
+// How many spans a standalone collector takes and stores: OTLP/HTTP in, rows in the embedded engine counted afterwards;
+// and how long others wait meanwhile: the event loop, and whoever asks the API. Rows are encoded in a thread of its own,
+// then, in a second collector, on the event loop.
 //
-//   node bench/intake-store.mjs [--spans 1000000] [--concurrency 4]
+//   node bench/intake-store.mjs [--spans 1000000] [--concurrency 4] [--rate 0] [--encode thread,inline]
 //
-// Needs a build and Linux (CPU is read from /proc). Prints one line of JSON; compare the figures per CPU second, which
-// other work on the machine disturbs least.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+// With --rate (spans/s) senders keep to a schedule; without it they send as fast as they are answered. Needs a build and
+// Linux (CPU is read from /proc). Prints one line of JSON; compare the figures per CPU second, which other work on the
+// machine disturbs least.
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { startCollector } from "./lib/collector.mjs";
 import { processUsage, traceTemplates } from "./lib/otlp-batches.mjs";
 
 const { values } = parseArgs({
-  options: { spans: { type: "string", default: "1000000" }, concurrency: { type: "string", default: "4" } },
+  options: {
+    spans: { type: "string", default: "1000000" },
+    concurrency: { type: "string", default: "4" },
+    rate: { type: "string", default: "0" },
+    encode: { type: "string", default: "thread,inline" },
+  },
 });
+const SIZE = 512;
 const wanted = Number(values.spans);
-const folder = mkdtempSync(join(tmpdir(), "tocsin-bench-"));
-const bin = fileURLToPath(new URL("../packages/collector/bin/tocsin.js", import.meta.url));
-const collector = spawn(
-  process.execPath,
-  [bin, "up", "--json", "--data", folder, "--otlp-http-port", "0", "--otlp-grpc-port", "0", "--port", "0"],
-  { stdio: ["ignore", "pipe", "ignore"] },
-);
-try {
-  const [line] = await once(collector.stdout, "data");
-  const { url, otlpHttpPort } = JSON.parse(String(line).split("\n")[0]);
+const rate = Number(values.rate);
+
+const result = {};
+for (const encode of values.encode.split(",")) result[encode] = await run(encode);
+console.log(JSON.stringify({ bench: "intake-store", rate: rate || "as fast as answered", ...result }));
+
+async function run(encode) {
+  const config = join(tmpdir(), `tocsin-intake-store-${process.pid}.yaml`);
+  await writeFile(config, `store: { embedded: {}, encode: ${encode} }\n`);
+  const collector = await startCollector(["--config", config]);
+  const { url, otlpHttpPort } = collector;
   const status = async () => (await fetch(`${url}/api/v1/status`)).json();
+  const send = sender(otlpHttpPort);
+  const enginePid = (await status()).store.engine.pid;
+  const usage = () => [collector.pid, enginePid].map((pid) => processUsage(pid, readFileSync));
+  // Reading the metrics begins a new stretch for what they say of the event loop.
+  await eventLoopDelay(url);
+  const before = usage();
+  const api = askEvery(50, `${url}/api/v1/services`);
+  let accepted = 0;
+  let begun = 0;
+  let refused = 0;
+  let peakRss = 0;
+  const beganMs = performance.now();
+  await Promise.all(
+    Array.from({ length: Number(values.concurrency) }, async () => {
+      const templates = traceTemplates(4, SIZE);
+      for (let n = 0; begun < wanted; n++) {
+        const dueMs = rate ? beganMs + (begun / rate) * 1000 : 0;
+        begun += SIZE;
+        const waitMs = dueMs - performance.now();
+        if (waitMs > 0) await new Promise((next) => setTimeout(next, waitMs));
+        const { body, size, renew } = templates[n % templates.length];
+        renew(Date.now());
+        const code = await send(body);
+        if (code === 200) accepted += size;
+        else {
+          refused += 1;
+          begun -= SIZE;
+          await new Promise((next) => setTimeout(next, 100));
+        }
+        peakRss = Math.max(peakRss, processUsage(collector.pid, readFileSync).rssBytes);
+      }
+    }),
+  );
+  const acceptedMs = performance.now() - beganMs;
+  const { latenciesMs } = await api.stop();
+  const delay = await eventLoopDelay(url);
+  let table;
+  do {
+    await new Promise((next) => setTimeout(next, 100));
+    table = (await status()).store.disk?.tables.find((one) => one.table === "otel_traces");
+  } while ((table?.rows ?? 0) < accepted);
+  const storedMs = performance.now() - beganMs;
+  const after = usage();
+  const [collectorCpu, engineCpu] = after.map((one, at) => one.cpuSeconds - before[at].cpuSeconds);
+  await collector.stop();
+  return {
+    spans: accepted,
+    rowsStored: table.rows,
+    refusedRequests: refused,
+    acceptedPerSecond: Math.round(accepted / (acceptedMs / 1000)),
+    storedPerSecond: Math.round(accepted / (storedMs / 1000)),
+    spansPerCpuSecond: Math.round(accepted / (collectorCpu + engineCpu)),
+    spansPerCollectorCpuSecond: Math.round(accepted / collectorCpu),
+    spansPerEngineCpuSecond: Math.round(accepted / engineCpu),
+    eventLoopDelayMs: delay,
+    apiMs: quantiles(latenciesMs),
+    collectorPeakRssMiB: Math.round(peakRss / 2 ** 20),
+    engineRssMiB: Math.round(after[1].rssBytes / 2 ** 20),
+    bytesPerSpan: Math.round(table.bytes / table.rows),
+  };
+}
+
+function sender(port) {
   const agent = new Agent({ keepAlive: true });
-  const send = (body) =>
+  return (body) =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
-          port: otlpHttpPort,
+          port,
           host: "127.0.0.1",
           path: "/v1/traces",
           method: "POST",
@@ -49,55 +121,41 @@ try {
       outgoing.on("error", reject);
       outgoing.end(body);
     });
-  const enginePid = (await status()).store.engine.pid;
-  const before = [collector.pid, enginePid].map((pid) => processUsage(pid, readFileSync));
-  let accepted = 0;
-  let refused = 0;
-  let peakRss = 0;
-  const beganMs = performance.now();
-  await Promise.all(
-    Array.from({ length: Number(values.concurrency) }, async () => {
-      const templates = traceTemplates(4, 512);
-      for (let n = 0; accepted < wanted; n++) {
-        const { body, size, renew } = templates[n % templates.length];
-        renew(Date.now());
-        const code = await send(body);
-        if (code === 200) accepted += size;
-        else {
-          refused += 1;
-          await new Promise((next) => setTimeout(next, 100));
-        }
-        peakRss = Math.max(peakRss, processUsage(collector.pid, readFileSync).rssBytes);
-      }
-    }),
-  );
-  const acceptedMs = performance.now() - beganMs;
-  let table;
-  do {
-    await new Promise((next) => setTimeout(next, 100));
-    table = (await status()).store.disk?.tables.find((one) => one.table === "otel_traces");
-  } while ((table?.rows ?? 0) < accepted);
-  const storedMs = performance.now() - beganMs;
-  const after = [collector.pid, enginePid].map((pid) => processUsage(pid, readFileSync));
-  const [collectorCpu, engineCpu] = after.map((usage, at) => usage.cpuSeconds - before[at].cpuSeconds);
-  console.log(
-    JSON.stringify({
-      bench: "intake-store",
-      spans: accepted,
-      rowsStored: table.rows,
-      refusedRequests: refused,
-      acceptedPerSecond: Math.round(accepted / (acceptedMs / 1000)),
-      storedPerSecond: Math.round(accepted / (storedMs / 1000)),
-      spansPerCpuSecond: Math.round(accepted / (collectorCpu + engineCpu)),
-      spansPerCollectorCpuSecond: Math.round(accepted / collectorCpu),
-      spansPerEngineCpuSecond: Math.round(accepted / engineCpu),
-      collectorPeakRssMiB: Math.round(peakRss / 2 ** 20),
-      engineRssMiB: Math.round(after[1].rssBytes / 2 ** 20),
-      bytesPerSpan: Math.round(table.bytes / table.rows),
-    }),
-  );
-} finally {
-  collector.kill("SIGTERM");
-  if (collector.exitCode === null) await once(collector, "exit");
-  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Asks again and again, at fixed times whatever the answers take. */
+function askEvery(periodMs, url) {
+  const latenciesMs = [];
+  const asked = new Set();
+  const timer = setInterval(() => {
+    const beganMs = performance.now();
+    const one = fetch(url)
+      .then((response) => response.arrayBuffer())
+      .then(() => latenciesMs.push(performance.now() - beganMs))
+      .finally(() => asked.delete(one));
+    asked.add(one);
+  }, periodMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(asked);
+      return { latenciesMs };
+    },
+  };
+}
+
+/** What the collector says of its event loop since the last time it was asked, in milliseconds. */
+async function eventLoopDelay(url) {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const read = (name) =>
+    Math.round(Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (.*)$`, "m").exec(text)?.[1]) * 1e4) /
+    10;
+  return { mean: read("mean"), p50: read("p50"), p99: read("p99"), max: read("max") };
+}
+
+function quantiles(list) {
+  const sorted = [...list].sort((left, right) => left - right);
+  const at = (q) =>
+    Math.round((sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0) * 10) / 10;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }

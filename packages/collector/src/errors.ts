@@ -22,6 +22,7 @@ export type CollectorErrorCode =
   // store
   | "STORE_CLOSED"
   | "STORE_CURSOR_INVALID"
+  | "STORE_ENCODER_FAILED"
   | "STORE_ENGINE_UNAVAILABLE"
   | "STORE_NOT_READY"
   | "STORE_QUERY_CANCELLED"

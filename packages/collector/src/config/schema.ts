@@ -32,7 +32,7 @@ export const CollectorConfig = z.strictObject({
   exporters: ExportersConfig,
   redact: RedactConfig.prefault({}).describe("What is taken out of telemetry before it is passed on."),
   sample: SampleConfig.prefault({}).describe("How much is passed on; signals and SLOs are computed before."),
-  store: StoreConfig.default({ embedded: { memory: 1 << 30 } }).describe(
+  store: StoreConfig.default({ embedded: { memory: 1 << 30 }, encode: "thread" }).describe(
     "Where traces, logs and history are kept: the embedded engine, ClickHouse servers, or nowhere (none).",
   ),
   retention: RetentionConfig.prefault({}).describe("How long each signal is kept."),

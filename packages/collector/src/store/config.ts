@@ -36,11 +36,18 @@ const Metrics = MetricsEngineConfig.optional().describe(
   "A Prometheus-compatible server that keeps metrics and answers PromQL, instead of this store.",
 );
 
+const Encode = z
+  .enum(["thread", "inline"])
+  .default("thread")
+  .describe(
+    "Where rows are encoded: in a thread of its own, so that requests and rules wait for nothing, or inline, which takes less memory.",
+  );
+
 /** `store:` in tocsin.yaml. */
 export const StoreConfig = z.union([
   z.enum(["embedded", "none"]),
-  z.strictObject({ embedded: Embedded.prefault({}), metrics: Metrics }),
-  z.strictObject({ clickhouse: ClickHouse, metrics: Metrics }),
+  z.strictObject({ embedded: Embedded.prefault({}), encode: Encode, metrics: Metrics }),
+  z.strictObject({ clickhouse: ClickHouse, encode: Encode, metrics: Metrics }),
 ]);
 export type StoreConfig = z.infer<typeof StoreConfig>;
 

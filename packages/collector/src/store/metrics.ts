@@ -16,6 +16,7 @@ export interface StoreMetrics {
   readonly dropped: Counter<"table" | "reason">;
   readonly insertSeconds: Histogram;
   readonly insertFailures: Counter<"code">;
+  readonly encoderCrashes: Counter;
   readonly partsRemoved: Counter<"table">;
 }
 
@@ -72,6 +73,11 @@ export function storeMetrics(
       name: "tocsin_store_insert_failures_total",
       help: "Attempts to insert that failed, by error code. They are repeated while that may help.",
       labelNames: ["code"],
+      registers,
+    }),
+    encoderCrashes: new Counter({
+      name: "tocsin_store_encoder_crashes_total",
+      help: "Times that the thread which encodes rows ended or gave no answer; it was started again.",
       registers,
     }),
     partsRemoved: new Counter({

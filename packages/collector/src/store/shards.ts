@@ -1,8 +1,5 @@
+import { Placement } from "./placement.js";
 import type { Sql, SqlOptions } from "./sql.js";
-
-/** FNV-1a with 32 bits. Changing it moves traces to other shards while they go on. */
-const HASH_SEED = 0x811c9dc5;
-const HASH_PRIME = 0x01000193;
 
 /**
  * One engine, or several that know nothing of each other. Every read asks all of them, and fails when one of them does:
@@ -13,35 +10,22 @@ export class Shards {
   readonly all: readonly Sql[];
   /** Whether a cluster keeps several copies of each table. */
   readonly isReplicated: boolean;
+  readonly #placement: Placement;
 
   constructor(all: readonly Sql[], isReplicated = false) {
     this.all = all;
     this.isReplicated = isReplicated;
+    this.#placement = new Placement(all.length);
   }
 
   forToken(token: string): Sql {
-    return this.at(this.ofToken(token));
+    return this.at(this.#placement.ofToken(token));
   }
 
   at(number: number): Sql {
     const shard = this.all[number];
     if (shard === undefined) throw new RangeError("There is no such shard.");
     return shard;
-  }
-
-  /** Number of the shard of what a token names. */
-  ofToken(token: string): number {
-    let hash = HASH_SEED;
-    for (let at = 0; at < token.length; at++) hash = Math.imul(hash ^ token.charCodeAt(at), HASH_PRIME);
-    return (hash >>> 0) % this.all.length;
-  }
-
-  /** Number of the shard of the trace whose id stands at a place in some bytes. */
-  ofTrace(bytes: Uint8Array, traceIdAt: number): number {
-    if (this.all.length === 1) return 0;
-    let hash = HASH_SEED;
-    for (let at = traceIdAt; at < traceIdAt + 16; at++) hash = Math.imul(hash ^ bytes[at], HASH_PRIME);
-    return (hash >>> 0) % this.all.length;
   }
 
   /** The rows of every shard, one shard after the other; whoever needs an order or a limit applies it again. */

@@ -14,6 +14,9 @@ import type { Storage } from "@tocsin/promql";
 import { Registry } from "prom-client";
 import { CollectorError } from "../errors.js";
 import { RetentionConfig, type StoreConfig } from "./config.js";
+import type { BatchEncoder } from "./encode/encoded-batch.js";
+import { InlineEncoder } from "./encode/inline-encoder.js";
+import { ThreadEncoder } from "./encode/thread-encoder.js";
 import { type EngineStatus, EngineSupervisor } from "./engine/supervisor.js";
 import { LogReader } from "./logs/log-reader.js";
 import { LogTail } from "./logs/log-tail.js";
@@ -88,14 +91,16 @@ export class Store {
   /** Samples of metrics that left memory. */
   readonly history: SampleHistory;
   readonly #parts: Parts;
+  readonly #encoder: BatchEncoder;
   readonly #samples: SampleWriter;
   #cancels: Cancel[] = [];
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
-    const { shards, metrics, retention, logger } = parts;
+    const { shards, metrics, logger } = parts;
     this.#parts = parts;
-    this.writer = new StoreWriter({ shards, tail: this.tail, metrics, logger, retentionMs: retention });
+    this.#encoder = createEncoder(parts);
+    this.writer = new StoreWriter({ encoder: this.#encoder, shards, tail: this.tail, metrics, logger });
     this.traces = new TraceReader(shards);
     this.services = new ServiceReader(shards);
     this.latency = new LatencyReader(shards);
@@ -188,6 +193,7 @@ export class Store {
 
   async #close(): Promise<void> {
     for (const cancel of this.#cancels) cancel();
+    await this.#encoder.close();
     await this.#parts.shards.close();
     await this.#parts.engine?.close();
   }
@@ -242,6 +248,17 @@ function wholeUsage(parts: readonly { readonly usage: DiskUsage | undefined }[])
       .sort()
       .at(0),
   };
+}
+
+/** A thread of its own, unless the configuration wants none. */
+function createEncoder({ options, shards, metrics, retention, logger }: Parts): BatchEncoder {
+  const settings = {
+    shardCount: shards.all.length,
+    retentionMs: { traces: retention.traces, logs: retention.logs },
+  };
+  const { config, clock = systemClock } = options;
+  if (typeof config === "object" && config.encode === "inline") return new InlineEncoder(settings);
+  return new ThreadEncoder({ settings, clock, logger, onCrash: () => metrics.encoderCrashes.inc() });
 }
 
 async function connect(

@@ -1,9 +1,7 @@
-import { type Logger, messageOf, type UnixMs } from "@tocsin/model";
+import type { Logger } from "@tocsin/model";
 import { CollectorError } from "../errors.js";
-import type { SpoolBatch } from "../spool/record.js";
+import type { EncodedInsert, EncodedTable, Landmark } from "./encode/encoded-batch.js";
 import type { StoreDropReason, StoreMetrics } from "./metrics.js";
-import { dayOf, TimeWindow } from "./native/time-window.js";
-import type { Landmark, RowSource } from "./row-source.js";
 import type { Shards } from "./shards.js";
 import type { Sql } from "./sql.js";
 
@@ -11,134 +9,69 @@ export interface TableWriterDeps {
   readonly shards: Shards;
   readonly metrics: StoreMetrics;
   readonly logger: Logger;
-  readonly retentionMs: number;
-}
-
-interface Decoded<C> {
-  readonly columns: C;
-  readonly receivedAtMs: UnixMs;
-  readonly window: TimeWindow;
-}
-
-/** Rows of one batch that go into one partition on one shard. */
-interface Insert {
-  readonly day: number;
-  readonly shard: number;
-  rows: number;
-  readonly landmark: Landmark;
 }
 
 /** What became of the rows of one batch in one table. */
-export interface TableResult<C> {
-  readonly decoded: readonly Decoded<C>[];
+export interface TableResult {
+  readonly encoded: EncodedTable;
   readonly written: number;
   readonly dropped: Readonly<Record<StoreDropReason, number>>;
 }
 
-/**
- * Writes the rows of one table, one insert for each day (nearly always one) on each shard: a day is a partition, and
- * each partition tells repeated inserts apart by itself.
- */
-export class TableWriter<C extends { readonly rowCount: number }> {
-  readonly #source: RowSource<C>;
+/** Sends encoded rows to their tables, in such a way that a repeat adds nothing. */
+export class TableWriter {
   readonly #deps: TableWriterDeps;
 
-  constructor(source: RowSource<C>, deps: TableWriterDeps) {
-    this.#source = source;
+  constructor(deps: TableWriterDeps) {
     this.#deps = deps;
   }
 
   /**
+   * @param batchToken names the inserts
    * @param mayBeRepeat whether an earlier attempt for this batch may have reached the engine
    * @returns what became of the rows, once all of them are in the table; to be counted when the whole batch is done
    */
-  async write(batch: SpoolBatch, mayBeRepeat: boolean): Promise<TableResult<C>> {
-    const dropped: Record<StoreDropReason, number> = { malformed: 0, time: 0, refused: 0 };
-    const decoded = this.#decode(batch, dropped);
-    const { shards } = this.#deps;
-    const batchShard = shards.ofToken(batch.token);
-    const inserts = new Map<number, Insert>();
-    for (const { columns, receivedAtMs, window } of decoded) {
-      for (let row = 0; row < columns.rowCount; row++) {
-        const timeMs = this.#source.timeMs(columns, row, receivedAtMs);
-        if (!window.contains(timeMs)) {
-          dropped.time += 1;
-          continue;
-        }
-        const day = dayOf(timeMs);
-        const shard = this.#source.shardOf(columns, row, shards) ?? batchShard;
-        const known = inserts.get(day * shards.all.length + shard);
-        if (known) known.rows += 1;
-        else {
-          const landmark = this.#source.landmark(columns, row, receivedAtMs);
-          inserts.set(day * shards.all.length + shard, { day, shard, rows: 1, landmark });
-        }
-      }
-    }
+  async write(encoded: EncodedTable, batchToken: string, mayBeRepeat: boolean): Promise<TableResult> {
     let written = 0;
-    for (const insert of inserts.values()) {
-      const { day, shard, rows } = insert;
-      const { block, append, shardOf } = this.#source;
-      block.clear();
-      for (const { columns, window, receivedAtMs } of decoded) {
-        const isOnShard = (row: number) => (shardOf(columns, row, shards) ?? batchShard) === shard;
-        append(columns, window.onDay(day), receivedAtMs, shards.all.length > 1 ? isOnShard : undefined);
-      }
-      if (await this.#insert(batch.token, insert, mayBeRepeat)) written += rows;
-      else dropped.refused += rows;
+    let refused = 0;
+    for (const insert of encoded.inserts) {
+      if (await this.#insert(encoded, insert, batchToken, mayBeRepeat)) written += insert.rows;
+      else refused += insert.rows;
     }
-    return { decoded, written, dropped };
+    const { malformed, outOfTime } = encoded;
+    return { encoded, written, dropped: { malformed, time: outOfTime, refused } };
   }
 
-  count({ decoded, written, dropped }: TableResult<C>): void {
-    const { metrics } = this.#deps;
-    const { table } = this.#source;
-    const rows = decoded.reduce((sum, { columns }) => sum + columns.rowCount, 0);
+  count({ encoded, written, dropped }: TableResult): void {
+    const { metrics, logger } = this.#deps;
+    const { table, malformed, malformedReason } = encoded;
     // A malformed record counts as one row: how many it holds is not known.
-    metrics.accepted.inc({ table }, rows + dropped.malformed);
+    metrics.accepted.inc({ table }, encoded.rows + malformed);
     metrics.written.inc({ table }, written);
     for (const [reason, count] of Object.entries(dropped)) {
       if (count > 0) metrics.dropped.inc({ table, reason }, count);
     }
-  }
-
-  #decode(batch: SpoolBatch, dropped: Record<StoreDropReason, number>): Decoded<C>[] {
-    const decoded: Decoded<C>[] = [];
-    for (const { signal, body, receivedAtMs } of batch.records) {
-      if (signal !== this.#source.signal) continue;
-      try {
-        const columns = this.#source.decode(body);
-        decoded.push({
-          columns,
-          receivedAtMs,
-          window: TimeWindow.kept(receivedAtMs, this.#deps.retentionMs),
-        });
-      } catch (error) {
-        // Receivers check what they take; this is a record from before a check was added.
-        dropped.malformed += 1;
-        const { table } = this.#source;
-        this.#deps.logger.warn(
-          { table, reason: messageOf(error) },
-          "a record could not be decoded and was left out",
-        );
-      }
+    if (malformed > 0) {
+      logger.warn(
+        { table, records: malformed, reason: malformedReason },
+        "records could not be decoded and were left out",
+      );
     }
-    return decoded;
   }
 
   /** False when the engine called the rows invalid, which no repetition changes. */
   async #insert(
+    { table, columns }: EncodedTable,
+    { day, shard, landmark, block }: EncodedInsert,
     batchToken: string,
-    { day, shard, landmark }: Insert,
     mayBeRepeat: boolean,
   ): Promise<boolean> {
-    const { table, block } = this.#source;
     const sql = this.#deps.shards.at(shard);
     const token = `${batchToken}/${table}/${day}`;
-    const insert = { table, columns: block.names, parts: block.parts(), token };
+    const insert = { table, columns, parts: [block], token };
     try {
       await sql.insertNative(insert);
-      if (mayBeRepeat && !(await this.#isThere(sql, landmark))) {
+      if (mayBeRepeat && !(await this.#isThere(sql, table, landmark))) {
         await sql.insertNative({ ...insert, token: `${token}/again` });
       }
       return true;
@@ -155,14 +88,11 @@ export class TableWriter<C extends { readonly rowCount: number }> {
    * The engine notes a token before the rows are in place. Killed between the two it takes the repeat for a duplicate
    * and the rows are lost, so after a repeat one row is looked for. Replicated tables do both in one step.
    */
-  async #isThere(sql: Sql, { where, params }: Landmark): Promise<boolean> {
+  async #isThere(sql: Sql, table: string, { where, params }: Landmark): Promise<boolean> {
     if (this.#deps.shards.isReplicated) return true;
-    const [row] = await sql.query<{ n: number }>(
-      `SELECT count() AS n FROM ${this.#source.table} WHERE ${where}`,
-      {
-        params,
-      },
-    );
+    const [row] = await sql.query<{ n: number }>(`SELECT count() AS n FROM ${table} WHERE ${where}`, {
+      params,
+    });
     return (row?.n ?? 0) > 0;
   }
 }

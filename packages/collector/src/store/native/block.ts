@@ -104,6 +104,18 @@ export class Block {
     return [head.view(), ...columns];
   }
 
+  /** The rows so far in memory of their own, which may be moved to another thread. */
+  copy(): Uint8Array<ArrayBuffer> {
+    const parts = this.parts();
+    const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
   clear(): void {
     for (const column of this.#clearables) column.clear();
     this.#rows = 0;

@@ -6,20 +6,14 @@ import {
   type LogColumns,
   nanosAt,
   type SpanColumns,
-} from "../otlp/index.js";
-import type { SpoolSignal } from "../spool/record.js";
-import type { Block } from "./native/block.js";
-import { LogBlock } from "./native/log-block.js";
-import { SpanBlock } from "./native/span-block.js";
-import type { TimeWindow } from "./native/time-window.js";
-import type { Shards } from "./shards.js";
-import type { SqlParams } from "./sql.js";
-
-/** A condition that one row fulfils, for asking whether it is there. */
-export interface Landmark {
-  readonly where: string;
-  readonly params: SqlParams;
-}
+} from "../../otlp/index.js";
+import type { SpoolSignal } from "../../spool/record.js";
+import type { Block } from "../native/block.js";
+import { LogBlock } from "../native/log-block.js";
+import { SpanBlock } from "../native/span-block.js";
+import type { TimeWindow } from "../native/time-window.js";
+import type { Placement } from "../placement.js";
+import type { Landmark } from "./encoded-batch.js";
 
 /** How records of one signal become rows of one table. */
 export interface RowSource<C extends { readonly rowCount: number }> {
@@ -36,7 +30,7 @@ export interface RowSource<C extends { readonly rowCount: number }> {
     isWanted: ((row: number) => boolean) | undefined,
   ): void;
   /** Which of several shards a row belongs to; undefined where its batch decides. */
-  shardOf(columns: C, row: number, shards: Shards): number | undefined;
+  shardOf(columns: C, row: number, placement: Placement): number | undefined;
   landmark(columns: C, row: number, receivedAtMs: UnixMs): Landmark;
 }
 
@@ -50,7 +44,7 @@ export function spanSource(): RowSource<SpanColumns> {
     timeMs: (columns, row) => columns.startTimeMs[row],
     append: (columns, window, _receivedAtMs, isWanted) => spans.append(columns, window, isWanted),
     // A trace lies whole on one shard, so that joins within it and pages over traces need only that shard.
-    shardOf: ({ bytes, traceId }, row, shards) => shards.ofTrace(bytes, traceId[row]),
+    shardOf: ({ bytes, traceId }, row, placement) => placement.ofTrace(bytes, traceId[row]),
     landmark: ({ bytes, traceId, spanId, startTime }, row) => ({
       where:
         "TraceId = {trace:String} AND SpanId = {span:String} AND Timestamp = fromUnixTimestamp64Nano({time:Int64})",
