@@ -27,6 +27,7 @@ import { fingerprint } from "./fingerprint.js";
 import { createAddressGuard } from "./http/address-guard.js";
 import { createHttpClient, type HttpClient } from "./http/client.js";
 import type { Journal, JournalRecord } from "./journal.js";
+import { type Matcher, matchesAll } from "./route/matcher.js";
 import { Routing } from "./routing.js";
 import { AlertStore, keepAlerts, stateRecord } from "./rule/alert-store.js";
 import { type EvaluatorDeps, type RuleStatus, SourceEvaluator } from "./rule/evaluator.js";
@@ -34,7 +35,9 @@ import type { SampleSink } from "./rule/sample-sink.js";
 import type { AlertRuleSource } from "./rule/source.js";
 import type { TrackedAlert } from "./rule/state.js";
 import { WatchdogSource } from "./rule/watchdog.js";
+import { SilenceEndingSource } from "./silence/ending-source.js";
 import { keepSilences, Silences } from "./silence/silences.js";
+import { type SimilarSilence, similarSilences } from "./silence/similar.js";
 
 /** What `createAlerting` is handed. */
 export interface AlertingOptions {
@@ -82,6 +85,17 @@ export interface RoutedAlertView extends MuteStatus {
   readonly acknowledgement: Acknowledgement | undefined;
 }
 
+/** What a silence would do; see {@link Alerting.previewSilence}. */
+export interface SilencePreview {
+  /** Alerts that fire now and would be muted. */
+  readonly firing: readonly RoutedAlert[];
+  /** How many fire in all: a silence that mutes every one of them is worth a second look. */
+  readonly firingInAll: number;
+  /** Different alerts that matched now or in the last 90 days, of the last 1,000 that fired. */
+  readonly knownCount: number;
+  readonly similar: readonly SimilarSilence[];
+}
+
 /** What may change while alerting runs. */
 export type AlertingReload = Pick<
   AlertingOptions,
@@ -108,6 +122,8 @@ export class Alerting {
   #externalLabels: Labels;
   #routing: Routing;
   #evaluators: SourceEvaluator[] = [];
+  /** How many of the evaluators, the last ones, are of alerts about the alerting itself. */
+  #ownCount = 0;
   #cancelMaintenance: Cancel | undefined;
   #heartbeat: Heartbeat | undefined;
   #isClosed = false;
@@ -189,8 +205,9 @@ export class Alerting {
     return current ? this.#explained.withEvidence(current) : this.#explained.find(name);
   }
 
+  /** The sources that were handed over; alerts about the alerting itself are nobody's rules. */
   ruleGroups(): RuleGroupStatus[] {
-    return this.#evaluators.map((evaluator) => ({
+    return this.#evaluators.slice(0, this.#evaluators.length - this.#ownCount).map((evaluator) => ({
       name: evaluator.source.name,
       intervalMs: evaluator.source.intervalMs,
       rules: evaluator.status(),
@@ -217,6 +234,24 @@ export class Alerting {
   routingOf(alert: Alert): MuteStatus & { readonly receivers: readonly string[] } {
     const { labels } = this.#outgoing(alert);
     return { receivers: this.#routing.receiversOf(labels), ...this.#routing.dispatcher.muteStatus(labels) };
+  }
+
+  /** What a silence would mute, before anybody makes it. */
+  previewSilence(matchers: readonly Matcher[]): SilencePreview {
+    const nowMs = this.#clock.now();
+    const firing = this.#firingThat(matchers);
+    const all = this.#registry.all().filter((alert) => !isResolved(alert, nowMs));
+    const recent = this.#explained
+      .all()
+      .map((alert) => this.#outgoing(alert))
+      .filter(({ labels }) => matchesAll(matchers, labels));
+    const known = new Set([...firing, ...recent].map((alert) => alert.fingerprint));
+    return {
+      firing,
+      firingInAll: all.length,
+      knownCount: known.size,
+      similar: similarSilences(matchers, this.silences.all(nowMs), nowMs),
+    };
   }
 
   groups(): GroupView[] {
@@ -298,6 +333,7 @@ export class Alerting {
     const routing = this.#createRouting(next.config, next.templateSources ?? []);
     await Promise.all(this.#evaluators.map((evaluator) => evaluator.close()));
     this.#evaluators = [];
+    this.#ownCount = 0;
     this.#config = next.config;
     this.#endUnderOldLabels(next.externalLabels ?? {});
     this.#routing = routing;
@@ -358,12 +394,34 @@ export class Alerting {
     return undefined;
   }
 
+  /** Alerts about the alerting itself. */
+  #ownSources(): AlertRuleSource[] {
+    const { watchdog, warn_before_silence_ends } = this.#config;
+    const own: AlertRuleSource[] = [];
+    if (warn_before_silence_ends > 0)
+      own.push(
+        new SilenceEndingSource({
+          silences: () => this.silences.all(this.#clock.now()),
+          mutedBy: (silence) => this.#firingThat(silence.matchers).map(({ labels }) => labels),
+          warnBeforeMs: warn_before_silence_ends,
+        }),
+      );
+    if (watchdog) own.push(new WatchdogSource((atMs) => this.#evaluationFault(atMs)));
+    return own;
+  }
+
+  #firingThat(matchers: readonly Matcher[]): RoutedAlert[] {
+    const nowMs = this.#clock.now();
+    return this.#registry
+      .all()
+      .filter((alert) => !isResolved(alert, nowMs) && matchesAll(matchers, alert.labels));
+  }
+
   /** Starts evaluating sources; alerts of rules that nobody evaluates any more end. */
   async #adopt(rules: readonly AlertRuleSource[]): Promise<void> {
     const nowMs = this.#clock.now();
-    const sources = this.#config.watchdog
-      ? [...rules, new WatchdogSource((atMs) => this.#evaluationFault(atMs))]
-      : rules;
+    const own = this.#ownSources();
+    const sources = [...rules, ...own];
     const orphans = this.#store.settle(sources, nowMs);
     if (orphans.length > 0) {
       await this.#options.journal.append(stateRecord(orphans, nowMs)).catch((error: unknown) => {
@@ -388,6 +446,7 @@ export class Alerting {
       logger: this.#logger,
     };
     this.#evaluators = sources.map((source) => new SourceEvaluator(source, deps));
+    this.#ownCount = own.length;
     for (const evaluator of this.#evaluators) evaluator.start();
   }
 

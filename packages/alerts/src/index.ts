@@ -24,6 +24,7 @@ export {
   createAlerting,
   type RoutedAlertView,
   type RuleGroupStatus,
+  type SilencePreview,
 } from "./alerting.js";
 export { AlertingConfig, HeartbeatConfig } from "./config/alerting-config.js";
 export { type ReadAlerting, readAlertmanagerFile } from "./config/alertmanager-file.js";
@@ -100,6 +101,7 @@ export { type ReplayedAlert, type ReplayOptions, replayRules } from "./rule-test
 export { type RuleTestResult, runRuleTests } from "./rule-test/run-tests.js";
 export { parseSeries, parseValues } from "./rule-test/series-notation.js";
 export { type ReadTestFile, RuleTestFile, readRuleTestFile } from "./rule-test/test-file.js";
+export { formatRecurrence, parseRecurrence, type WrittenInterval } from "./silence/recurrence.js";
 export {
   type Silence,
   type SilenceDraft,
@@ -107,6 +109,7 @@ export {
   Silences,
   silenceState,
 } from "./silence/silences.js";
+export type { SimilarSilence } from "./silence/similar.js";
 export type { FiveLines, MessageTemplates } from "./template/message-templates.js";
 export { createMessageTemplates } from "./template/message-templates.js";
 export { templateFileProblems } from "./template/template-file.js";

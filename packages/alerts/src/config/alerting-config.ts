@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { InhibitRule as Rule } from "../dispatch/inhibitor.js";
 import { NamedTimeInterval } from "../route/time-interval.js";
 import { WATCHDOG } from "../rule/watchdog.js";
+import { SILENCE_ENDING } from "../silence/ending-source.js";
 import { secretFile, secretUrl } from "./fields.js";
 import { GlobalConfig } from "./global.js";
 import { InhibitRule } from "./inhibit-rule.js";
@@ -36,6 +37,7 @@ export interface AlertingConfig {
   readonly expire_after: number;
   readonly heartbeat: HeartbeatConfig | undefined;
   readonly watchdog: boolean;
+  readonly warn_before_silence_ends: number;
 }
 
 /** What is used when nothing is configured: alerts are written to the log, grouped by what they are about. */
@@ -75,6 +77,11 @@ export const AlertingConfig: z.ZodType<AlertingConfig, unknown> = z
       .default(4 * 3_600_000)
       .describe("A notification that cannot be delivered for so long is given up and listed as dead."),
     heartbeat: HeartbeatConfig.optional(),
+    warn_before_silence_ends: duration()
+      .default(15 * 60_000)
+      .describe(
+        `How long before a silence ends an alert ${SILENCE_ENDING} fires if what it mutes does; told only where a route names it. 0: never.`,
+      ),
     watchdog: z
       .boolean()
       .default(false)

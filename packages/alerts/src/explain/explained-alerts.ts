@@ -46,6 +46,11 @@ export class ExplainedAlerts {
       .sort((a, b) => b.activeAtMs - a.activeAtMs)[0];
   }
 
+  /** Oldest first. */
+  all(): Alert[] {
+    return [...this.#byId.values()];
+  }
+
   #set(alert: Alert): void {
     this.#byId.delete(alert.id);
     this.#byId.set(alert.id, alert);

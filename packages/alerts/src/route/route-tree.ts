@@ -2,6 +2,7 @@ import type { Labels } from "@tocsin/model";
 import type { EscalationConfig, RouteConfig } from "../config/route.js";
 import { routeMatchers } from "../config/route.js";
 import { WATCHDOG } from "../rule/watchdog.js";
+import { SILENCE_ENDING } from "../silence/ending-source.js";
 import { formatMatchers, type Matcher, matchesAll } from "./matcher.js";
 
 /** A route with everything that it inherits filled in. Durations in ms. */
@@ -80,6 +81,9 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Alerts about the alerting itself. */
+const OWN_ALERTS: ReadonlySet<string> = new Set([WATCHDOG, SILENCE_ENDING]);
+
 /** A matcher that takes every name, or all but some, was not written for one alert. */
 function namesAlerts(matcher: Matcher): boolean {
   return matcher.name === "alertname" && !matcher.matches({ alertname: "\u0001" });
@@ -89,11 +93,11 @@ function namesAlerts(matcher: Matcher): boolean {
  * The routes that an alert takes: the deepest matches, depth first. A match ends the search among its siblings
  * unless it says `continue`; a node none of whose children match takes the alert itself.
  *
- * The watchdog always fires, so it takes only routes that name it: a catch-all must not page because all is well.
+ * Alerts of Tocsin about itself take only routes that name them: a catch-all must not page because all is well.
  */
 export function matchRoutes(route: Route, labels: Labels): Route[] {
   const found = deepestMatches(route, labels);
-  return labels.alertname === WATCHDOG ? found.filter((each) => each.namesAlerts) : found;
+  return OWN_ALERTS.has(labels.alertname ?? "") ? found.filter((each) => each.namesAlerts) : found;
 }
 
 function deepestMatches(route: Route, labels: Labels): Route[] {

@@ -36,6 +36,8 @@ export class Told {
       config: {
         ...config,
         heartbeat: undefined,
+        watchdog: false,
+        warn_before_silence_ends: 0,
         receivers: config.receivers.map(({ name, entries }) => ({
           name,
           entries:

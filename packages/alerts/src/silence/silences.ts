@@ -3,8 +3,9 @@ import type { Labels, UnixMs } from "@tocsin/model";
 import { AlertsError } from "../errors.js";
 import type { JournalRecord } from "../journal.js";
 import { createMatcher, type Matcher, type MatchOperator, matchesAll } from "../route/matcher.js";
+import { checkRecurrence, recursAt, type WrittenInterval } from "./recurrence.js";
 
-/** Mutes the alerts that match, from start to end. Alertmanager's silence. */
+/** Mutes the alerts that match, from start to end. Alertmanager's silence, which may also recur. */
 export interface Silence {
   readonly id: string;
   readonly matchers: readonly Matcher[];
@@ -13,8 +14,11 @@ export interface Silence {
   readonly updatedAtMs: UnixMs;
   readonly createdBy: string;
   readonly comment: string;
+  /** Between start and end it mutes only in these stretches of time, for instance on Sundays from 2 to 4; undefined: always. */
+  readonly within?: readonly WrittenInterval[] | undefined;
 }
 
+/** A silence that recurs is pending between its stretches. */
 export type SilenceState = "pending" | "active" | "expired";
 
 /** What a person gives; with the id of a silence that is there, it is changed instead of a new one made. */
@@ -25,11 +29,13 @@ export interface SilenceDraft {
   readonly endsAtMs: UnixMs;
   readonly createdBy: string;
   readonly comment: string;
+  readonly within?: readonly WrittenInterval[] | undefined;
 }
 
 export function silenceState(silence: Silence, nowMs: UnixMs): SilenceState {
   if (nowMs >= silence.endsAtMs) return "expired";
-  return nowMs < silence.startsAtMs ? "pending" : "active";
+  if (nowMs < silence.startsAtMs) return "pending";
+  return !silence.within || recursAt(silence.within, nowMs) ? "active" : "pending";
 }
 
 /** Ended silences are kept and shown for so long. */
@@ -50,6 +56,7 @@ export class Silences {
   /** Takes back a record of the journal. */
   restore(record: JournalRecord): void {
     const silence = silenceOf(record);
+    if (silence?.within) checkRecurrence(silence.within);
     if (silence) this.#silences.set(silence.id, silence);
   }
 
@@ -69,7 +76,8 @@ export class Silences {
   silencedBy(labels: Labels, nowMs: UnixMs): string[] {
     const ids: string[] = [];
     for (const silence of this.#silences.values()) {
-      if (silenceState(silence, nowMs) === "active" && matchesAll(silence.matchers, labels))
+      // Most alerts match few silences; what time it is in some zone is the dearer question.
+      if (matchesAll(silence.matchers, labels) && silenceState(silence, nowMs) === "active")
         ids.push(silence.id);
     }
     return ids;
@@ -129,6 +137,7 @@ function check(draft: SilenceDraft, nowMs: UnixMs): void {
   if (draft.endsAtMs <= nowMs) fail("This silence would end in the past.");
   if (draft.comment === "") fail("A silence needs a comment that says why.");
   if (draft.createdBy === "") fail("A silence needs the name of who created it.");
+  if (draft.within) checkRecurrence(draft.within);
 }
 
 function unknown(id: string): AlertsError {
@@ -145,12 +154,12 @@ function canKeepId(known: Silence, draft: SilenceDraft, nowMs: UnixMs): boolean 
       .sort()
       .join("\n");
   if (text(known.matchers) !== text(draft.matchers)) return false;
-  const state = silenceState(known, nowMs);
-  return state === "pending" || (state === "active" && draft.startsAtMs === known.startsAtMs);
+  if (JSON.stringify(known.within) !== JSON.stringify(draft.within) || nowMs >= known.endsAtMs) return false;
+  return nowMs < known.startsAtMs || draft.startsAtMs === known.startsAtMs;
 }
 
 function keptStart(known: Silence, draft: SilenceDraft, nowMs: UnixMs): UnixMs {
-  return silenceState(known, nowMs) === "active" ? known.startsAtMs : Math.max(draft.startsAtMs, nowMs);
+  return nowMs >= known.startsAtMs ? known.startsAtMs : Math.max(draft.startsAtMs, nowMs);
 }
 
 interface SilenceRecord extends JournalRecord {

@@ -5,6 +5,7 @@ import {
   type RoutedAlertView,
   type Silence,
   silenceState,
+  type WrittenInterval,
 } from "@tocsin/alerts";
 import type { UnixMs } from "@tocsin/model";
 import { z } from "zod";
@@ -42,7 +43,7 @@ export const PostedAlerts = z.array(
     })),
 );
 
-const MatcherJson = z
+export const MatcherJson = z
   .object({
     name: z.string().min(1),
     value: z.string(),
@@ -58,6 +59,12 @@ const MatcherJson = z
     }
   });
 
+/** Tocsin's own: the stretches of time in which a silence mutes, written as Alertmanager's time intervals. */
+export const Within = z
+  .array(z.record(z.string(), z.unknown()))
+  .nullish()
+  .transform((within) => (within?.length ? (within as readonly WrittenInterval[]) : undefined));
+
 /** What is POSTed to `silences`. */
 export const PostedSilence = z
   .object({
@@ -67,6 +74,7 @@ export const PostedSilence = z
     endsAt: instant,
     createdBy: z.string(),
     comment: z.string(),
+    within: Within,
   })
   .transform((silence) => ({
     id: silence.id === "" ? undefined : silence.id,
@@ -75,6 +83,7 @@ export const PostedSilence = z
     endsAtMs: silence.endsAt,
     createdBy: silence.createdBy,
     comment: silence.comment,
+    within: silence.within,
   }));
 
 /** An alert as Alertmanager's API v2 gives it. */
@@ -118,6 +127,7 @@ export function gettableSilence(silence: Silence, nowMs: UnixMs) {
       isRegex: operator.endsWith("~"),
       isEqual: operator.startsWith("="),
     })),
+    ...(silence.within ? { within: silence.within } : {}),
   };
 }
 

@@ -135,8 +135,8 @@ function explanationText(found: ExplanationJson): string {
     lines.push("  What changed no deployment in the hour before");
   lines.push(
     ...found.notices.map(
-      ({ destination, status, attempts, error }) =>
-        `  Sent         ${destination} ${status} after ${attempts} ${attempts === 1 ? "try" : "tries"}${error ? `: ${error}` : ""}`,
+      ({ receiver, destination, status, attempts, error }) =>
+        `  Sent         ${receiver} (${destination}) ${status} after ${attempts} ${attempts === 1 ? "try" : "tries"}${error ? `: ${error}` : ""}`,
     ),
   );
   lines.push(

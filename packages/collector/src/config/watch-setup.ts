@@ -117,8 +117,16 @@ async function readAlerting(config: WholeConfig, reading: Reading): Promise<Aler
   const read = readAlertmanagerFile(source);
   reading.problems.push(...read.problems);
   // What only Tocsin knows cannot stand in Alertmanager's file, so it is taken from here.
-  const { allow_private_targets, fallback_receiver, expire_after, heartbeat, watchdog } = config.alerting;
-  const own = { allow_private_targets, fallback_receiver, expire_after, heartbeat, watchdog };
+  const { allow_private_targets, fallback_receiver, expire_after } = config.alerting;
+  const { heartbeat, watchdog, warn_before_silence_ends } = config.alerting;
+  const own = {
+    allow_private_targets,
+    fallback_receiver,
+    expire_after,
+    heartbeat,
+    watchdog,
+    warn_before_silence_ends,
+  };
   if (read.config) checkWatchdog({ ...read.config, ...own }, reading);
   return read.config && { ...read.config, ...own };
 }

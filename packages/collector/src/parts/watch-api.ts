@@ -7,6 +7,7 @@ import { jaegerRoutes } from "../api/jaeger.js";
 import { logsRoutes } from "../api/logs.js";
 import { pageRoutes } from "../api/page.js";
 import { headCatalogue, historyCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
+import { silencesRoutes } from "../api/silences.js";
 import { slosRoutes } from "../api/slos.js";
 import { tracesRoutes } from "../api/traces.js";
 import type { ScrapeManager } from "../scrape/index.js";
@@ -53,6 +54,7 @@ export function createWatchApi({ clock }: PartContext, deps: WatchApiDeps): Watc
       logsRoutes(stored),
       slosRoutes({ tracker, corrections: watch.corrections, clock }),
       alertsRoutes(watch.alerting, watch.replay),
+      silencesRoutes({ alerting: watch.alerting, clock }),
       actionsRoutes(watch.runner),
     ],
     prometheus: prometheusRoutes({

@@ -183,6 +183,20 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: "get",
+    path: "/silences",
+    summary: "Silences with what each mutes now; they are made and ended under /alertmanager",
+    query: { state: "only active, pending or expired" },
+    answer: z.array(shapes.Silence),
+  },
+  {
+    method: "post",
+    path: "/silences/preview",
+    summary: "What matchers would mute, and silences that are much the same",
+    body: z.strictObject({ matchers: z.array(z.union([z.string(), Anything])) }),
+    answer: shapes.SilencePreview,
+  },
+  {
+    method: "get",
     path: "/notifications",
     summary: "What is waiting, sent or given up",
     query: { status: "only these" },

@@ -141,3 +141,24 @@ export const Status = z.looseObject({
 });
 
 export const Fault = z.looseObject({ error: z.unknown() });
+
+export const Silence = z.looseObject({
+  id: z.string(),
+  state: z
+    .enum(["active", "pending", "expired"])
+    .describe("One that recurs is pending between its stretches."),
+  matchers: z.string().describe('As text, `{service="cart"}`.'),
+  startsAt: Instant,
+  endsAt: Instant,
+  recurs: z.string().nullable().describe("In words, such as: sunday 02:00-04:00 Europe/Berlin."),
+  createdBy: z.string(),
+  comment: z.string(),
+  mutes: z.number().int().optional().describe("Alerts that fire now and are muted by it."),
+});
+
+export const SilencePreview = z.looseObject({
+  firing: z.array(z.looseObject({ id: z.string(), labels: z.record(z.string(), z.string()) })),
+  firingInAll: z.number().int(),
+  knownCount: z.number().int().describe("Different alerts that matched now or in the last 90 days."),
+  similar: z.array(Silence.extend({ relation: z.enum(["same", "wider", "narrower"]) })),
+});
