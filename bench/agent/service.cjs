@@ -36,11 +36,12 @@ app.use((error, _request, response, _next) => {
   log.error({ err: { message: error.message } }, "request failed");
   response.status(500).json({ error: error.message });
 });
-const server = app.listen(0, "127.0.0.1", () => process.send({ port: server.address().port }));
-process.on("message", () => {
+const snapshot = () => {
   const { user, system } = process.cpuUsage();
-  process.send({ cpuUs: user + system, rssBytes: process.memoryUsage().rss });
-});
+  return { cpuUs: user + system, rssBytes: process.memoryUsage.rss() };
+};
+const server = app.listen(0, "127.0.0.1", () => process.send({ port: server.address().port, ...snapshot() }));
+process.on("message", () => process.send(snapshot()));
 process.on("disconnect", () => process.exit());
 process.once("SIGTERM", () => {
   agent.destroy();

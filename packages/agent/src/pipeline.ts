@@ -78,7 +78,7 @@ export class Pipeline {
 }
 
 /** A batch is handed over early at this size, so that no single message is large. */
-const BATCH_BYTES = 512 << 10;
+const BATCH_BYTES = 128 << 10;
 
 function resourceBytes(attributes: Attributes): Uint8Array {
   const writer = new ByteWriter(1024);

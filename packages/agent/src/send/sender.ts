@@ -136,7 +136,7 @@ export class Sender {
       stdin: false,
       stdout: false,
       stderr: false,
-      resourceLimits: { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb: 8 },
+      resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 2 },
     });
     worker.unref();
     worker.on("error", () => undefined);

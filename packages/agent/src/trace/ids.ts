@@ -1,23 +1,31 @@
-const HEX: readonly string[] = Array.from({ length: 65_536 }, (_, value) =>
-  value.toString(16).padStart(4, "0"),
-);
+import { randomFillSync } from "node:crypto";
 
 /** A random trace id of 32 hexadecimal digits, never all zeros. */
 export function randomTraceId(): string {
-  return nonZero() + word() + word() + word();
+  return take(32);
 }
 
 /** A random span id of 16 hexadecimal digits, never all zeros. */
 export function randomSpanId(): string {
-  return nonZero() + word();
+  return take(16);
 }
 
-function word(): string {
-  const bits = (Math.random() * 4_294_967_296) >>> 0;
-  return `${HEX[bits >>> 16]}${HEX[bits & 65_535]}`;
+/**
+ * Ids are cut from one long string of digits: a slice points into it and copies nothing, and the operating system is asked
+ * for randomness, and the digits are written, once in some hundred requests.
+ */
+const bytes = Buffer.allocUnsafeSlow(4096);
+let digits = "";
+let at = 0;
+
+function take(length: number): string {
+  if (at + length > digits.length) {
+    digits = randomFillSync(bytes).toString("hex");
+    at = 0;
+  }
+  const id = digits.slice(at, at + length);
+  at += length;
+  return ZEROS.startsWith(id) ? take(length) : id;
 }
 
-function nonZero(): string {
-  const bits = ((Math.random() * 4_294_967_295) >>> 0) + 1;
-  return `${HEX[bits >>> 16]}${HEX[bits & 65_535]}`;
-}
+const ZEROS = "0".repeat(32);
