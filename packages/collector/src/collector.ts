@@ -135,14 +135,27 @@ async function startParts(
   const watching = setup.watch && (await import("./parts/watching.js"));
   const memory =
     setup.watch &&
-    watching?.createMemory(context, { setup: setup.watch, spool, history: () => keep?.store()?.history });
+    watching?.createMemory(context, {
+      setup: setup.watch,
+      spool,
+      history: () => keep?.store()?.history,
+      storeFault: () => keep?.fault(),
+    });
+  let headLoaded: () => void = () => {};
+  const loaded = new Promise<void>((resolve) => {
+    headLoaded = resolve;
+  });
   const keep: Keep | undefined =
     store &&
     memory &&
-    (await import("./parts/keep.js")).createKeep(context, store, spool.consumer("store"), memory.head);
+    (await import("./parts/keep.js")).createKeep(context, store, spool.consumer("store"), {
+      source: memory.head,
+      loaded,
+    });
   const signals = memory?.signals ?? new Signals(signalsOptions(config));
   const pipeline = closers.add("pipeline", await openPipeline(context, { signals, memory, spool }));
   if (memory) await watching?.startHead(context, memory.head, spool.consumer("head"));
+  headLoaded();
   const api = await openApi(context);
   const watch = memory && (await watching?.createWatch(context, memory, () => keep?.store(), api.url));
   if (remoteWrite.length > 0) (await import("./parts/remote-write.js")).startRemoteWrite(context, spool);

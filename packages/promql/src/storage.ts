@@ -17,6 +17,8 @@ export interface Querier {
    * A promise may be returned where data is fetched.
    */
   select(matchers: readonly Matcher[], hints: SelectHints): readonly Series[] | Promise<readonly Series[]>;
+  /** What an answer from these samples lacks, such as a time that could not be read; shown beside it as warnings. */
+  warnings?(): readonly string[];
   /** Called once when the query has ended, however it ended. */
   close?(): void;
 }

@@ -4,6 +4,7 @@ import {
   type Matcher,
   type Querier,
   type SampleValue,
+  type Series,
   STALE_MARKER,
   type Storage,
 } from "@tocsin/promql";
@@ -68,6 +69,10 @@ export class Head implements Storage {
   readonly #byKey = new Map<string, HeadSeries>();
   #nextOrdinal = 0;
   #completeFromMs: UnixMs;
+  /** How far samples have been copied to a store, and when that was said; undefined where nothing is copied. */
+  #copied: { readonly toMs: UnixMs; readonly saidMs: UnixMs } | undefined;
+  /** Series that got samples from before `#copied.toMs`, with the earliest of them. */
+  #late = new Map<HeadSeries, UnixMs>();
   #stop: Cancel | undefined;
 
   constructor(options: HeadOptions, { clock, registry = new Registry() }: HeadDeps) {
@@ -99,6 +104,28 @@ export class Head implements Storage {
   /** Says that everything since `timeMs` is in the head, after a snapshot was loaded. */
   setCompleteFrom(timeMs: UnixMs): void {
     this.#completeFromMs = timeMs;
+  }
+
+  /**
+   * Says that samples are copied to a store. From now on what has no copy outlives the retention, so that neither a store
+   * that is away nor a long stop makes a hole in its history; once nothing was heard of copies for as long as the
+   * retention, it goes.
+   */
+  holdUntilCopied(): void {
+    this.#copied = { toMs: Number.NEGATIVE_INFINITY, saidMs: this.#clock.now() };
+  }
+
+  /** Says that everything up to `timeMs` has been copied, but for what `takeLate` gives. */
+  setCopiedTo(timeMs: UnixMs): void {
+    this.#copied = { toMs: timeMs, saidMs: this.#clock.now() };
+  }
+
+  /** Samples that came after their time had been copied; each is given once. */
+  takeLate(): readonly Series[] {
+    const endMs = this.#copied?.toMs ?? Number.NEGATIVE_INFINITY;
+    const late = [...this.#late].filter(([series]) => !series.isGone);
+    this.#late = new Map();
+    return late.map(([series, startMs]) => new SelectedSeries(series, this.samples, { startMs, endMs }));
   }
 
   /**
@@ -177,7 +204,7 @@ export class Head implements Storage {
   }
 
   /** Drops what is older than the retention (or another horizon), and series without samples left. */
-  truncate(horizonMs = this.#clock.now() - this.options.retentionMs): void {
+  truncate(horizonMs = this.#horizonMs(this.#clock.now())): void {
     const gone: HeadSeries[] = [];
     for (const series of this.index.all()) {
       const hasFloats = this.samples.truncate(series, horizonMs);
@@ -186,6 +213,7 @@ export class Head implements Storage {
       series.isGone = true;
       gone.push(series);
       this.#byKey.delete(labelsKey(series.labels));
+      this.#late.delete(series);
       this.samples.release(series);
     }
     this.index.sweep(gone);
@@ -197,9 +225,20 @@ export class Head implements Storage {
     const nowMs = this.#clock.now();
     if (!Number.isSafeInteger(timeMs) || timeMs < 0) return "invalid_time";
     if (timeMs > nowMs + MAX_AHEAD_MS) return "too_far_ahead";
-    if (timeMs < nowMs - this.options.retentionMs) return "too_old";
+    if (timeMs < this.#horizonMs(nowMs)) return "too_old";
     if (startMs !== 0) this.#noteStart(series, timeMs, value, startMs);
-    return this.#store(series, timeMs, value, nowMs - this.options.outOfOrderMs);
+    const result = this.#store(series, timeMs, value, nowMs - this.options.outOfOrderMs);
+    if (result === "stored" && this.#copied !== undefined && timeMs <= this.#copied.toMs) {
+      this.#late.set(series, Math.min(timeMs, this.#late.get(series) ?? timeMs));
+    }
+    return result;
+  }
+
+  /** Samples before this are not kept. */
+  #horizonMs(nowMs: UnixMs): UnixMs {
+    const { retentionMs } = this.options;
+    if (this.#copied === undefined || nowMs - this.#copied.saidMs > retentionMs) return nowMs - retentionMs;
+    return Math.min(nowMs - retentionMs, this.#copied.toMs);
   }
 
   #store(series: HeadSeries, timeMs: UnixMs, value: SampleValue, oldestMs: UnixMs): AppendResult {

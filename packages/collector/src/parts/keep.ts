@@ -2,7 +2,7 @@ import { type Clock, messageOf } from "@tocsin/model";
 import type { Storage } from "@tocsin/promql";
 import type { SpoolConsumer } from "../spool/record.js";
 import { runStoreConsumer } from "../store/consumer.js";
-import { Store, type StoreConfig } from "../store/index.js";
+import { type CopySource, Store, type StoreConfig } from "../store/index.js";
 import { metricsEngineOf } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 
@@ -19,17 +19,26 @@ export interface Keep {
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MOST_MS = 30_000;
 
+/** Samples in memory, to be copied into the store. */
+export interface KeptSamples {
+  readonly source: Storage & CopySource;
+  /** Settles when memory holds again what it held when the last process ended: copying begins no earlier. */
+  readonly loaded: Promise<void>;
+}
+
 /**
- * Opens the store beside everything else and carries the spool, and the samples of memory, into it. Intake does not wait for it: what arrives
- * meanwhile is in the spool. A store that cannot be opened is tried again, unless trying cannot help.
+ * Opens the store beside everything else and carries the spool, and the samples of memory, into it. Intake does not wait
+ * for it: what arrives meanwhile is in the spool. A store that cannot be opened is tried again, unless trying cannot help.
  */
 export function createKeep(
   context: PartContext,
   config: Exclude<StoreConfig, "none">,
   consumer: SpoolConsumer,
-  samples: Storage,
+  samples: KeptSamples,
 ): Keep {
   const { clock, logger, closers } = context;
+  const copiesSamples = metricsEngineOf(context.config) === undefined;
+  if (copiesSamples) samples.source.holdUntilCopied();
   const stopping = new AbortController();
   let store: Store | undefined;
   let fault: string | undefined = "the store is starting";
@@ -40,9 +49,11 @@ export function createKeep(
 
   const attempt = async (): Promise<boolean> => {
     try {
-      store = await Store.open({ ...context, config, retention: context.config.retention });
-      if (metricsEngineOf(context.config) === undefined) {
-        store.keepSamples(samples, context.config.metrics.out_of_order);
+      const opened = await Store.open({ ...context, config, retention: context.config.retention });
+      store = opened;
+      if (copiesSamples) {
+        const lagMs = context.config.metrics.out_of_order;
+        void samples.loaded.then(() => opened.keepSamples(samples.source, lagMs));
       }
       fault = undefined;
       return true;

@@ -35,10 +35,15 @@ export interface MemoryDeps {
   readonly spool: Spool;
   /** Samples older than memory; undefined while there is no store. */
   readonly history: () => Storage | undefined;
+  /** Why there is no store although one is wanted. */
+  readonly storeFault: () => string | undefined;
 }
 
 /** Builds the stages that keep their state in memory. */
-export function createMemory(context: PartContext, { setup, spool, history }: MemoryDeps): Memory {
+export function createMemory(
+  context: PartContext,
+  { setup, spool, history, storeFault }: MemoryDeps,
+): Memory {
   const { config, clock, logger, registry } = context;
   const tracker = new SloTracker(setup.slos);
   const { metrics } = config;
@@ -54,7 +59,7 @@ export function createMemory(context: PartContext, { setup, spool, history }: Me
   const engine = metricsEngineOf(config);
   const queryable =
     engine === undefined
-      ? queryableOver(recentAndHistory(head, history), clock)
+      ? queryableOver(recentAndHistory(head, history, storeFault), clock)
       : remoteQueryable(engine.prometheus);
   const sampler = new SloSampler({
     tracker,

@@ -3,7 +3,7 @@ export type { EngineStatus } from "./engine/supervisor.js";
 export type { LogFilter, LogPage, LogSearch, StoredLog } from "./logs/log.js";
 export type { TailBatch } from "./logs/log-tail.js";
 export type { DiskUsage } from "./retention.js";
-export { Store, type StoreOptions, type StoreStatus } from "./store.js";
+export { type CopySource, Store, type StoreOptions, type StoreStatus } from "./store.js";
 export type {
   StoredSpan,
   StoredTrace,

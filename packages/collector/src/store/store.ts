@@ -10,7 +10,7 @@ import {
   systemClock,
   type UnixMs,
 } from "@tocsin/model";
-import type { Storage } from "@tocsin/promql";
+import type { Series, Storage } from "@tocsin/promql";
 import { Registry } from "prom-client";
 import { CollectorError } from "../errors.js";
 import { RetentionConfig, type StoreConfig } from "./config.js";
@@ -62,6 +62,16 @@ export interface StoreStatus {
   readonly retentionDays: Readonly<Record<Signal, number>>;
 }
 
+/** Memory that wants to know how far its samples have been copied. */
+export interface CopySource {
+  /** Samples will be copied: none may go before they are. */
+  holdUntilCopied(): void;
+  /** Everything up to then has been copied, but for what comes late. */
+  setCopiedTo(timeMs: UnixMs): void;
+  /** Series with samples that came after their time had been copied. */
+  takeLate(): readonly Series[];
+}
+
 /** One of the ClickHouse servers of a store. */
 export interface ServerStatus {
   readonly address: string;
@@ -94,6 +104,7 @@ export class Store {
   readonly #encoder: BatchEncoder;
   readonly #samples: SampleWriter;
   #cancels: Cancel[] = [];
+  #copying: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -144,29 +155,48 @@ export class Store {
   }
 
   /**
-   * Copies samples from memory into the store once a minute, until the store closes.
+   * Copies samples from memory into the store, at once and then every minute, until the store closes.
    *
-   * @param lagMs how late samples may still come: what is younger is copied later
+   * @param lagMs how late samples usually come: what is younger is copied later; what comes later still is copied by itself
    */
-  keepSamples(source: Storage, lagMs: number): void {
+  keepSamples(source: Storage & Partial<CopySource>, lagMs: number): void {
     const { options, logger } = this.#parts;
     const clock = options.clock ?? systemClock;
+    if (this.#closing !== undefined) return;
     let copiedToMs: UnixMs | undefined;
-    const cancel = every(clock, COPY_PERIOD_MS, async () => {
+    let late: readonly Series[] = [];
+    const copy = async () => {
       const endMs = clock.now() - lagMs;
       try {
         copiedToMs ??= (await this.#samples.lastTime()) ?? 0;
-        if (endMs <= copiedToMs) return;
-        await this.#samples.copy(source, copiedToMs, endMs);
-        copiedToMs = endMs;
+        late = [...late, ...(source.takeLate?.() ?? [])];
+        await this.#samples.copySeries(late, 0, copiedToMs);
+        late = [];
+        if (endMs > copiedToMs) {
+          await this.#samples.copy(source, copiedToMs, endMs);
+          copiedToMs = endMs;
+        }
+        source.setCopiedTo?.(copiedToMs);
       } catch (error) {
+        if (this.#closing !== undefined) return;
         logger.warn(
           { reason: messageOf(error) },
           "samples could not be copied to the store; it will be tried again",
         );
       }
-    });
-    this.#cancels.push(cancel);
+    };
+    // One after the other, also where one takes longer than a minute.
+    const next = () => {
+      this.#copying = this.#copying.then(copy);
+      return this.#copying;
+    };
+    void next();
+    this.#cancels.push(every(clock, COPY_PERIOD_MS, next));
+  }
+
+  /** Resolves when the copying of samples that is under way has ended, well or not. */
+  samplesCopied(): Promise<void> {
+    return this.#copying;
   }
 
   async status(): Promise<StoreStatus> {
@@ -195,6 +225,7 @@ export class Store {
     for (const cancel of this.#cancels) cancel();
     await this.#encoder.close();
     await this.#parts.shards.close();
+    await this.#copying;
     await this.#parts.engine?.close();
   }
 

@@ -174,6 +174,7 @@ export class Engine {
     };
     const { minMs, maxMs } = reachOf(expression, frame, base);
     const querier = storage.querier(minMs, maxMs);
+    base.notes.askStorage(() => querier.warnings?.() ?? []);
     try {
       const context: Context = {
         ...base,

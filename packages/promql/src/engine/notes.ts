@@ -10,6 +10,7 @@ export class Notes {
   readonly #query: string;
   readonly #warnings = new Set<string>();
   readonly #infos = new Set<string>();
+  #ofStorage: () => readonly string[] = () => [];
 
   constructor(query: string) {
     this.#query = query;
@@ -23,8 +24,13 @@ export class Notes {
     add(this.#infos, `PromQL info: ${message} (${placeOf(this.#query, at.from)})`);
   }
 
+  /** Says where to ask what the storage has to say of the samples it gave. */
+  askStorage(warnings: () => readonly string[]): void {
+    this.#ofStorage = warnings;
+  }
+
   get annotations(): Annotations {
-    return { warnings: [...this.#warnings], infos: [...this.#infos] };
+    return { warnings: [...this.#ofStorage(), ...this.#warnings], infos: [...this.#infos] };
   }
 
   /** A native histogram was found next to floats in one range. */

@@ -11,13 +11,19 @@ export interface RecentStorage extends Storage {
  * answer alone never asks the store.
  *
  * @param history undefined while there is no store; queries then see what memory has
+ * @param fault why there is no store although one is wanted; an answer that lacks older samples for it says so
  */
-export function recentAndHistory(recent: RecentStorage, history: () => Storage | undefined): Storage {
+export function recentAndHistory(
+  recent: RecentStorage,
+  history: () => Storage | undefined,
+  fault: () => string | undefined = () => undefined,
+): Storage {
   return {
     querier(minMs, maxMs) {
       const fromMs = recent.completeFromMs;
-      const older = minMs < fromMs ? history() : undefined;
-      if (older === undefined) return recent.querier(minMs, maxMs);
+      if (minMs >= fromMs) return recent.querier(minMs, maxMs);
+      const older = history();
+      if (older === undefined) return lacking(recent.querier(minMs, maxMs), fromMs, fault());
       return joined(
         older.querier(minMs, Math.min(maxMs, fromMs - 1)),
         recent.querier(fromMs, maxMs),
@@ -25,6 +31,17 @@ export function recentAndHistory(recent: RecentStorage, history: () => Storage |
         maxMs,
       );
     },
+  };
+}
+
+/** Memory alone, with a word on what it does not have. */
+function lacking(newer: Querier, fromMs: UnixMs, reason: string | undefined): Querier {
+  if (reason === undefined) return newer;
+  const since = new Date(fromMs).toISOString();
+  return {
+    select: (matchers, hints) => newer.select(matchers, hints),
+    warnings: () => [`samples before ${since} are in the store, which cannot be asked: ${reason}`],
+    close: () => newer.close?.(),
   };
 }
 

@@ -10,6 +10,8 @@ import { histogramOfText } from "./sample-blocks.js";
 const MAX_SERIES = 50_000;
 /** Samples that one selector may read: 16 bytes each in memory. */
 const MAX_SAMPLES = 20_000_000;
+/** Histogram samples that one selector may read: text of a few hundred bytes each. */
+const MAX_HISTOGRAMS = 1_000_000;
 
 /** PromQL's view of the samples in the store. */
 export class SampleHistory implements Storage {
@@ -131,9 +133,10 @@ ORDER BY id, time LIMIT ${MAX_SAMPLES + 1}`.replace("{ids}", idsOf(matchers, sta
   ): Promise<void> {
     const rows = await this.#shards.query<{ series_id: string; time_ms: number; histogram: string }>(
       `SELECT toString(id) AS series_id, toUnixTimestamp64Milli(time) AS time_ms, histogram FROM histogram_samples WHERE ${IN_RANGE}
-ORDER BY id, time LIMIT ${MAX_SERIES * 20}`.replace("{ids}", idsOf(matchers, startMs, endMs)),
+ORDER BY id, time LIMIT ${MAX_HISTOGRAMS + 1}`.replace("{ids}", idsOf(matchers, startMs, endMs)),
       { params: sampleParams(matchers, startMs, endMs), signal },
     );
+    if (rows.length > MAX_HISTOGRAMS) throw tooMuch(`more than ${MAX_HISTOGRAMS} histogram samples`);
     for (const row of rows) {
       byId.get(row.series_id)?.histograms.push({ time: row.time_ms, histogram: row.histogram });
     }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import type { UnixMs } from "@tocsin/model";
-import { isStaleAt, SampleBuffer, type Storage } from "@tocsin/promql";
+import { isStaleAt, SampleBuffer, type Series, type Storage } from "@tocsin/promql";
 import type { Block } from "../native/block.js";
 import { dayOf } from "../native/time-window.js";
 import type { Shards } from "../shards.js";
@@ -29,10 +29,10 @@ export class SampleWriter {
     this.#shards = shards;
   }
 
-  /** End of what was copied; undefined when there is nothing. */
+  /** End of what was copied, by this process or one before; undefined when nothing was. */
   async lastTime(): Promise<UnixMs | undefined> {
     const rows = await this.#shards.query<{ last: number; n: number }>(
-      "SELECT toUnixTimestamp64Milli(max(time)) AS last, count() AS n FROM samples",
+      "SELECT toUnixTimestamp64Milli(max(time)) AS last, count() AS n FROM samples WHERE id = 0",
     );
     const found = rows.filter((row) => row.n > 0).map((row) => row.last);
     return found.length === 0 ? undefined : Math.max(...found);
@@ -41,11 +41,23 @@ export class SampleWriter {
   /** Copies every sample with `startMs` ≤ time ≤ `endMs`; returns how many there were. */
   async copy(source: Storage, startMs: UnixMs, endMs: UnixMs): Promise<number> {
     const querier = source.querier(startMs, endMs);
+    try {
+      const copied = await this.copySeries(await querier.select([], { startMs, endMs }), startMs, endMs);
+      await this.#mark(endMs);
+      this.#forgetBefore(dayOf(startMs) - 1);
+      return copied;
+    } finally {
+      querier.close?.();
+    }
+  }
+
+  /** The same for some series; `lastTime` knows nothing of it. */
+  async copySeries(all: readonly Series[], startMs: UnixMs, endMs: UnixMs): Promise<number> {
     let copied = 0;
     let read = 0;
     try {
       const buffer = new SampleBuffer();
-      for (const series of await querier.select([], { startMs, endMs })) {
+      for (const series of all) {
         buffer.clear();
         series.read(buffer);
         if (buffer.length === 0) continue;
@@ -77,11 +89,18 @@ export class SampleWriter {
       this.#written.clear();
       for (const { block } of [this.#series, this.#floats, this.#histograms]) block.clear();
       throw error;
-    } finally {
-      querier.close?.();
     }
-    this.#forgetBefore(dayOf(startMs) - 1);
     return copied;
+  }
+
+  /** Notes how far the copy got, once all of it is there: a sample of a series that nobody can select. */
+  async #mark(timeMs: UnixMs): Promise<void> {
+    const marks = new FloatBlock();
+    const at = new SampleBuffer();
+    at.push(Math.floor(timeMs), 1);
+    marks.append(0n, at, 0);
+    const token = randomUUID();
+    await this.#shards.forToken(token).insertNative(insertOf("samples", marks.block, token));
   }
 
   async #flush(): Promise<void> {
