@@ -21,6 +21,11 @@ export interface Observers {
 /** State that must survive a restart: it goes into the snapshot and comes back from it. */
 export interface Stateful {
   snapshot(): Uint8Array;
+  /**
+   * In place of `snapshot` where the state is large: pieces that each take little time to make, and that tell of the
+   * state as it was when `freeze` was called, although it goes on changing while they are made.
+   */
+  freeze?(): { pieces(): Iterable<Uint8Array> };
   restore(bytes: Uint8Array): unknown;
   /** A number that changes when the state did by other means than the records of the spool. */
   revision?(): number;
@@ -34,7 +39,7 @@ export interface PipelineOptions {
   /** By the name under which the state is kept. */
   readonly state: Readonly<Record<string, Stateful>>;
   readonly snapshotFile: string;
-  /** Default 10 s: what is replayed after a crash. */
+  /** Default 10 s: what is replayed after a crash. A large state is written less often, see `SHARE_OF_TIME`. */
   readonly snapshotEveryMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -43,6 +48,11 @@ export interface PipelineOptions {
 
 /** How much is decoded before the event loop gets its turn. */
 const BATCH_BYTES = 512 * 1024;
+/** How long pieces of a snapshot are made before the event loop gets its turn. */
+const SLICE_MS = 5;
+/** Making snapshots takes no more of the time than this: after a long one the next waits longer, up to a minute. */
+const SHARE_OF_TIME = 0.02;
+const LONGEST_WAIT_MS = 60_000;
 
 /** Snapshots that only make room in the spool take at most this share of the time, and come no faster than this. */
 const EARLY_SHARE = 0.1;
@@ -60,6 +70,9 @@ export class SignalsPipeline {
   #position: SpoolPosition;
   #saved: SpoolPosition;
   #savedRevisions: string;
+  #savedMs = Number.NEGATIVE_INFINITY;
+  /** How long the last snapshot kept the event loop. */
+  #sliceMs = 0;
   #running: Promise<void> | undefined;
   #saving: Promise<void> = Promise.resolve();
   #hasCaughtUp = false;
@@ -116,11 +129,13 @@ export class SignalsPipeline {
   start(): void {
     const { clock, logger, snapshotEveryMs = 10_000 } = this.#options;
     this.#running ??= this.#run();
-    this.#cancelTimer ??= every(clock, snapshotEveryMs, () =>
+    this.#cancelTimer ??= every(clock, snapshotEveryMs, () => {
+      const waitMs = Math.min(this.#sliceMs / SHARE_OF_TIME, LONGEST_WAIT_MS);
+      if (clock.now() - this.#savedMs < waitMs) return;
       this.save().catch((error) =>
         logger.error({ error: messageOf(error) }, "cannot write the snapshot, will retry"),
-      ),
-    );
+      );
+    });
   }
 
   /** Writes the snapshot now, if anything has changed since the last one. */
@@ -200,14 +215,34 @@ export class SignalsPipeline {
     const position = this.#position;
     const revisions = this.#revisions();
     if (comparePositions(position, this.#saved) === 0 && revisions === this.#savedRevisions) return;
-    // The state is copied in one go, between two records, so that it belongs to exactly this position.
-    const parts = Object.fromEntries(
-      Object.entries(this.#options.state).map(([name, part]) => [name, part.snapshot()]),
+    // The state is fixed in one go, between two records, so that it belongs to exactly this position.
+    const frozen = Object.entries(this.#options.state).map(
+      ([name, part]) => [name, part.freeze?.().pieces() ?? [part.snapshot()]] as const,
     );
+    this.#savedMs = this.#options.clock.now();
+    const parts: Record<string, readonly Uint8Array[]> = {};
+    this.#sliceMs = 0;
+    for (const [name, pieces] of frozen) parts[name] = await this.#collect(pieces);
     await writeSnapshot(this.#options.snapshotFile, { position, parts });
     await this.#options.consumer.commit(position);
     this.#saved = position;
     this.#savedRevisions = revisions;
+  }
+
+  /** Makes pieces, with turns of the event loop in between. */
+  async #collect(pieces: Iterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+    const made: Uint8Array[] = [];
+    let startMs = performance.now();
+    for (const piece of pieces) {
+      made.push(piece);
+      const tookMs = performance.now() - startMs;
+      if (tookMs < SLICE_MS) continue;
+      this.#sliceMs += tookMs;
+      await turn();
+      startMs = performance.now();
+    }
+    this.#sliceMs += performance.now() - startMs;
+    return made;
   }
 
   #revisions(): string {

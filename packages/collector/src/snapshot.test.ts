@@ -9,9 +9,9 @@ let file: string;
 const snapshot = {
   position: { segment: 3, offset: 4_711 },
   parts: {
-    signals: new Uint8Array([1, 10, 2]),
-    slo: new Uint8Array(),
-    more: new TextEncoder().encode("{}\n"),
+    signals: [new Uint8Array([1, 10, 2])],
+    slo: [],
+    more: [new TextEncoder().encode("{"), new TextEncoder().encode("}\n")],
   },
 };
 
@@ -30,6 +30,14 @@ test("what was written is read back, position and state together", async () => {
   expect(Object.keys(read.parts)).toEqual(["signals", "slo", "more"]);
   expect([...read.parts.signals!]).toEqual([1, 10, 2]);
   expect(Buffer.from(read.parts.more!).toString()).toBe("{}\n");
+});
+
+test("many and large pieces come back as one", async () => {
+  const pieces = Array.from({ length: 3_000 }, (_, index) => new Uint8Array(1_500).fill(index % 251));
+  await writeSnapshot(file, { ...snapshot, parts: { slos: pieces } });
+  const read = await readSnapshot(file);
+  if (read === undefined || read === "damaged") throw new Error("must be readable");
+  expect(Buffer.concat(pieces).equals(read.parts.slos!)).toBe(true);
 });
 
 test("there is none at first", async () => {

@@ -14,33 +14,65 @@ export interface Snapshot {
 }
 
 const MAGIC = "tocsin-snapshot-1";
-const EMPTY = new Uint8Array();
 /** Eight hexadecimal digits and a line end. */
 const CHECKSUM_LENGTH = 9;
 
+/** A snapshot to be written: the state by stage, each in any number of pieces. */
+export interface SnapshotDraft {
+  readonly position: SpoolPosition;
+  readonly parts: Readonly<Record<string, readonly Uint8Array[]>>;
+}
+
+/** How much is summed and handed to the disk at a time. */
+const WRITE_BYTES = 1 << 20;
+
 /** Replaces the snapshot as a whole: a crash leaves the old one or the new one, never a mixture. */
-export async function writeSnapshot(file: string, snapshot: Snapshot): Promise<void> {
-  const names = Object.keys(snapshot.parts);
-  const header = JSON.stringify({
-    magic: MAGIC,
-    position: snapshot.position,
-    parts: names.map((name) => [name, snapshot.parts[name]?.byteLength ?? 0]),
-  });
-  const content = Buffer.concat([
-    Buffer.from(`${header}\n`),
-    ...names.map((name) => snapshot.parts[name] ?? EMPTY),
-  ]);
-  const checksum = Buffer.from(`${crc32(content).toString(16).padStart(8, "0")}\n`);
+export async function writeSnapshot(file: string, { position, parts }: SnapshotDraft): Promise<void> {
+  const lengths = Object.entries(parts).map(([name, pieces]) => [name, lengthOf(pieces)]);
+  const header = Buffer.from(`${JSON.stringify({ magic: MAGIC, position, parts: lengths })}\n`);
   const next = `${file}.next`;
   const handle = await open(next, "w", 0o600);
   try {
-    await handle.writev([checksum, content]);
+    // The checksum stands first and is known last.
+    let at = CHECKSUM_LENGTH;
+    let checksum = 0;
+    for (const pieces of portions([header, ...Object.values(parts).flat()])) {
+      for (const piece of pieces) checksum = crc32(piece, checksum);
+      const length = lengthOf(pieces);
+      const { bytesWritten } = await handle.writev(pieces, at);
+      if (bytesWritten < length) throw new Error(`only ${bytesWritten} of ${length} bytes could be written`);
+      at += length;
+    }
+    await handle.write(checksumLine(checksum), 0);
     await handle.sync();
   } finally {
     await handle.close();
   }
   await rename(next, file);
   await syncFolder(dirname(file));
+}
+
+/** Pieces in portions of about `WRITE_BYTES`, and of no more pieces than one call to the system takes. */
+function* portions(pieces: Iterable<Uint8Array>): Generator<Uint8Array[]> {
+  let portion: Uint8Array[] = [];
+  let bytes = 0;
+  for (const piece of pieces) {
+    portion.push(piece);
+    bytes += piece.byteLength;
+    if (bytes < WRITE_BYTES && portion.length < 1_000) continue;
+    yield portion;
+    portion = [];
+    bytes = 0;
+  }
+  if (portion.length > 0) yield portion;
+}
+
+function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+function checksumLine(checksum: number): string {
+  return `${checksum.toString(16).padStart(8, "0")}\n`;
 }
 
 /**
@@ -66,7 +98,7 @@ export async function readSnapshot(file: string): Promise<Snapshot | "damaged" |
 function parse(bytes: Buffer): Snapshot | undefined {
   const content = bytes.subarray(CHECKSUM_LENGTH);
   const checksum = bytes.toString("latin1", 0, CHECKSUM_LENGTH);
-  if (checksum !== `${crc32(content).toString(16).padStart(8, "0")}\n`) return undefined;
+  if (checksum !== checksumLine(crc32(content))) return undefined;
   const end = content.indexOf(10);
   const header = JSON.parse(content.toString("utf8", 0, end)) as {
     magic?: string;

@@ -1,5 +1,5 @@
 import type { ActiveSample, AlertRule, AlertRuleSource, Evidence, RuleResult } from "@tocsin/alerts";
-import { formatLabels, type Labels, type UnixMs } from "@tocsin/model";
+import { formatLabels, type Labels, labelsKey, type UnixMs } from "@tocsin/model";
 import { budgetOf, durationWords, exhaustion, percentWords, windowName } from "./budget.js";
 import { lowerBound } from "./evidence.js";
 import { boundsAt, periodName } from "./period.js";
@@ -14,6 +14,12 @@ const EVIDENCE_SPENDERS = 3;
 const SEVERITIES = ["page", "ticket"] as const;
 
 /**
+ * Alerts whose words are written anew in one evaluation. Up to so many every alert always tells the latest figures; when
+ * thousands are on at once they take turns, so that words do not delay the next alert.
+ */
+const DESCRIBED_PER_TICK = 500;
+
+/**
  * The alerts of all SLOs: one rule per SLO and severity, with one alert per group. Several window pairs of a severity
  * are one alert, since they speak of one incident; its annotations and evidence name the windows.
  */
@@ -23,6 +29,9 @@ export class SloAlertSource implements AlertRuleSource {
   readonly #tracker: SloTracker;
   #known: readonly TrackedSlo[] = [];
   #rules: readonly SeverityRule[] = [];
+  #ticks = 0;
+  /** Alerts that were on at the last evaluation. */
+  #onCount = 0;
 
   /** @param options.intervalMs time between evaluations; short windows are exact to the second, so default 1 s */
   constructor(tracker: SloTracker, options: { intervalMs?: number } = {}) {
@@ -42,7 +51,13 @@ export class SloAlertSource implements AlertRuleSource {
       // Most SLOs are quiet most of the time, and a glance at their long windows tells so.
       if (!isQuiet(tracked.book, nowMs)) loud.set(tracked, readPairs(tracked.book, nowMs));
     }
-    return rules.map((entry) => evaluateRule(entry, loud, nowMs));
+    const turns = Math.ceil(this.#onCount / DESCRIBED_PER_TICK);
+    const turn = this.#ticks++ % Math.max(1, turns);
+    let on = 0;
+    const isItsTurn = () => on++ % Math.max(1, turns) === turn;
+    const results = rules.map((entry) => evaluateRule(entry, loud, isItsTurn, nowMs));
+    this.#onCount = on;
+    return results;
   }
 
   /** Rules of the SLOs as they are now; the same objects as long as nothing changed. */
@@ -51,13 +66,15 @@ export class SloAlertSource implements AlertRuleSource {
     if (tracked === this.#known) return this.#rules;
     const before = new Map(this.#rules.map((entry) => [`${entry.rule.id}`, entry]));
     const bySpec = new Map<SloSpec, TrackedSlo[]>();
-    for (const each of tracked) bySpec.set(each.spec, [...(bySpec.get(each.spec) ?? []), each]);
+    for (const each of tracked) {
+      const groups = bySpec.get(each.spec);
+      if (groups) groups.push(each);
+      else bySpec.set(each.spec, [each]);
+    }
     this.#rules = [...bySpec].flatMap(([spec, groups]) =>
-      SEVERITIES.filter((severity) => hasSeverity(spec, severity)).map((severity) => {
-        const known = before.get(ruleId(spec, severity));
-        const rule = known?.spec === spec ? known.rule : alertRule(spec, severity);
-        return { spec, severity, rule, groups };
-      }),
+      SEVERITIES.filter((severity) => hasSeverity(spec, severity)).map((severity) =>
+        severityRule(spec, severity, groups, before.get(ruleId(spec, severity))),
+      ),
     );
     this.#known = tracked;
     return this.#rules;
@@ -68,7 +85,40 @@ interface SeverityRule {
   readonly spec: SloSpec;
   readonly severity: Severity;
   readonly rule: AlertRule;
-  readonly groups: readonly TrackedSlo[];
+  readonly groups: readonly Watched[];
+}
+
+/** One SLO or group, with what is remembered of its alert. */
+interface Watched {
+  readonly tracked: TrackedSlo;
+  readonly groupKey: string;
+  readonly labels: Labels;
+  /** Since when pairs have been over their limits, by long window. */
+  readonly incidents: Map<number, { sinceMs: UnixMs; lastMs: UnixMs }>;
+  /** What the alert said last, and of which pair. */
+  said: { readonly pair: WindowPair; readonly annotations: Labels } | undefined;
+}
+
+/** A rule as it is now; it is the same rule, with the same memory, as long as its SLO is the same. */
+function severityRule(
+  spec: SloSpec,
+  severity: Severity,
+  groups: readonly TrackedSlo[],
+  before: SeverityRule | undefined,
+): SeverityRule {
+  const isSame = before?.spec === spec;
+  const known = new Map(isSame ? before.groups.map((each) => [each.groupKey, each]) : []);
+  return {
+    spec,
+    severity,
+    rule: isSame ? before.rule : alertRule(spec, severity),
+    groups: groups.map((tracked) => {
+      const groupKey = labelsKey(tracked.group);
+      const same = known.get(groupKey);
+      const labels = same?.labels ?? alertLabels(spec, severity, tracked.group);
+      return { tracked, groupKey, labels, incidents: same?.incidents ?? new Map(), said: undefined };
+    }),
+  };
 }
 
 function hasSeverity(spec: SloSpec, severity: Severity): boolean {
@@ -94,13 +144,13 @@ function alertRule(spec: SloSpec, severity: Severity): AlertRule {
     onError: "keep",
     labels: alertLabels(spec, severity, {}),
     annotations: {
-      summary: `No data for ${spec.name} of ${spec.service}`,
+      summary: flat`No data for ${spec.name} of ${spec.service}`,
       description:
         "No events were received, so nobody knows whether the promise is kept. Check the service and its agent.",
       ...spec.annotations,
     },
     actions: spec.actions[severity],
-    condition: `SLO ${spec.name}: ${limits.join(", or ")}`,
+    condition: flat`SLO ${spec.name}: ${limits.join(", or ")}`,
     ...(spec.place === undefined ? {} : { place: spec.place }),
     path: `/slos/${encodeURIComponent(spec.name)}`,
   };
@@ -121,11 +171,13 @@ function alertLabels(spec: SloSpec, severity: Severity, group: Labels): Labels {
 function evaluateRule(
   { spec, severity, rule, groups }: SeverityRule,
   loud: ReadonlyMap<TrackedSlo, readonly PairReading[]>,
+  isItsTurn: () => boolean,
   nowMs: UnixMs,
 ): RuleResult {
   const samples: ActiveSample[] = [];
   let isUnknown = false;
-  for (const tracked of groups) {
+  for (const watched of groups) {
+    const { tracked } = watched;
     const readings = loud.get(tracked);
     if (!readings) continue;
     const own = readings.filter(({ pair }) => pair.severity === severity);
@@ -133,7 +185,7 @@ function evaluateRule(
     const slow =
       !firing && severity === "ticket" && isSlow(tracked, readings, nowMs) ? slowestOf(own) : undefined;
     const cause = firing ?? slow;
-    if (cause) samples.push(activeSample(tracked, severity, cause, readings, nowMs));
+    if (cause) samples.push(activeSample(watched, cause, readings, isItsTurn(), nowMs));
     else if (own.some(({ state }) => state === "no-data")) isUnknown = true;
     else if (spec.onNoData === "alert" && own.every(({ long }) => long.total === 0)) isUnknown = true;
   }
@@ -151,19 +203,38 @@ function slowestOf(readings: readonly PairReading[]): PairReading | undefined {
 }
 
 function activeSample(
-  tracked: TrackedSlo,
-  severity: Severity,
+  watched: Watched,
   cause: PairReading,
   readings: readonly PairReading[],
+  isItsTurn: boolean,
   nowMs: UnixMs,
 ): ActiveSample {
-  const { spec, group } = tracked;
+  const { tracked, labels } = watched;
+  const sinceMs = incidentStart(watched, cause.pair, nowMs);
+  if (isItsTurn || watched.said?.pair !== cause.pair) {
+    const words = describe(tracked, cause, readings, sinceMs, nowMs);
+    watched.said = { pair: cause.pair, annotations: { ...words, ...tracked.spec.annotations } };
+  }
   return {
-    labels: alertLabels(spec, severity, group),
-    annotations: { ...describe(tracked, cause, readings, nowMs), ...spec.annotations },
+    labels,
+    annotations: watched.said.annotations,
     value: cause.long.burnRate,
     evidence: () => evidenceOf(tracked, cause, readings, nowMs),
   };
+}
+
+/**
+ * When a pair began to be over its limit. An incident that lives through a restart is counted from the window before
+ * the restart's end.
+ */
+function incidentStart({ incidents }: Watched, { longMs, shortMs }: WindowPair, nowMs: UnixMs): UnixMs {
+  const known = incidents.get(longMs);
+  if (known && nowMs - known.lastMs <= shortMs && nowMs >= known.lastMs) {
+    known.lastMs = nowMs;
+    return known.sinceMs;
+  }
+  incidents.set(longMs, { sinceMs: nowMs, lastMs: nowMs });
+  return nowMs;
 }
 
 /** The alert in words: how fast, what was counted, against which limit, and when the budget ends. */
@@ -171,6 +242,7 @@ function describe(
   tracked: TrackedSlo,
   cause: PairReading,
   readings: readonly PairReading[],
+  sinceMs: UnixMs,
   nowMs: UnixMs,
 ): Record<string, string> {
   const { spec, group, book } = tracked;
@@ -186,36 +258,21 @@ function describe(
     )
     .join(" and ");
   return {
-    summary: `${name} spends its error budget ${round(pace)} times too fast`,
-    description:
-      `Bad events: ${counted}. The limit is ${round(pair.burnRate)} times the pace that keeps ` +
-      `${percentWords(spec.objective, 6)} over ${periodName(spec.period)}. ${end.words}`,
-    window: `${windowName(pair.longMs)} and ${windowName(pair.shortMs)}`,
+    summary: flat`${name} spends its error budget ${round(pace)} times too fast`,
+    description: flat`Bad events: ${counted}. The limit is ${round(pair.burnRate)} times the pace that keeps ${percentWords(spec.objective, 6)} over ${periodName(spec.period)}. ${end.words}`,
+    window: flat`${windowName(pair.longMs)} and ${windowName(pair.shortMs)}`,
     burn_rate: String(round(long.burnRate)),
     budget_remaining: percentWords(remaining),
-    evidence: `${countWords(long.bad)} bad of ${countWords(long.total)}: with 95 % confidence at least ${percentWords(lowerBound(Math.round(long.bad), Math.round(long.total)))} are bad`,
-    budget_spent: percentWords(spentBy(tracked, pair, nowMs)),
+    evidence: flat`${countWords(long.bad)} bad of ${countWords(long.total)}: with 95 % confidence at least ${percentWords(lowerBound(Math.round(long.bad), Math.round(long.total)))} are bad`,
+    budget_spent: percentWords(spentSince(tracked, sinceMs - pair.longMs, nowMs)),
     ...(end.atMs === undefined ? {} : { exhaustion_at: new Date(Math.round(end.atMs)).toISOString() }),
     ...(end.atMs !== undefined && end.atMs > nowMs ? { exhaustion: durationWords(end.atMs - nowMs) } : {}),
   };
 }
 
-/** When SLOs began to be over their limits, by the name of the pair. */
-const overSince = new WeakMap<TrackedSlo, Map<string, { sinceMs: UnixMs; lastMs: UnixMs }>>();
-
-/**
- * Share of the period's budget that one incident has spent: from the start of the long window that told of it. An
- * incident that lives through a restart is counted from the window before the restart's end.
- */
-function spentBy(tracked: TrackedSlo, { longMs, shortMs }: WindowPair, nowMs: UnixMs): number {
-  const { book, spec } = tracked;
-  const pairs = overSince.get(tracked) ?? new Map<string, { sinceMs: UnixMs; lastMs: UnixMs }>();
-  overSince.set(tracked, pairs);
-  const known = pairs.get(`${longMs}`);
-  const isSame = known !== undefined && nowMs - known.lastMs <= shortMs && nowMs >= known.lastMs;
-  const sinceMs = isSame ? known.sinceMs : nowMs;
-  pairs.set(`${longMs}`, { sinceMs, lastMs: nowMs });
-  const { bad } = book.between(sinceMs - longMs, nowMs);
+/** Share of the period's budget that was spent since an instant: for an incident, the start of the window that told of it. */
+function spentSince({ book, spec }: TrackedSlo, sinceMs: UnixMs, nowMs: UnixMs): number {
+  const { bad } = book.between(sinceMs, nowMs);
   const { allowed } = budgetOf(book.periodCounts(nowMs), errorBudgetOf(spec));
   return allowed > 0 ? bad / allowed : 0;
 }
@@ -244,10 +301,15 @@ function evidenceOf(
   };
 }
 
+/** A text in one piece: V8 keeps one that was put together as a tree of its pieces, at several times the memory. */
+function flat(texts: TemplateStringsArray, ...values: readonly (string | number)[]): string {
+  return texts.flatMap((text, index) => [text, values[index] ?? ""]).join("");
+}
+
 function round(value: number): number {
   return Number(value.toPrecision(3));
 }
 
 function countWords(count: number): string {
-  return Math.round(count).toLocaleString("en-US");
+  return String(Math.round(count)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }

@@ -1,14 +1,9 @@
 import type { UnixMs } from "@tocsin/model";
+import type { MonthCounts } from "./months.js";
 import { errorBudgetOf, type SloSpec } from "./spec.js";
 import type { Spender } from "./spenders.js";
 import { burnRate } from "./window-pair.js";
 import type { EventCounts } from "./window-ring.js";
-
-/** Good and bad events of one calendar month, for reports. */
-export interface MonthCounts extends EventCounts {
-  /** `2026-11`, in UTC. */
-  readonly month: string;
-}
 
 /** What can be asked of an SLO's counts, whether it keeps its own or adds up those of others. */
 export interface SloBook {

@@ -37,6 +37,20 @@ test.each([
   expect(lowerBound(bad, total)).toBeCloseTo(bound, 12);
 });
 
+test("at the lower bound the tail is five per cent, whatever the size", () => {
+  const counts = fc.record({
+    exponent: fc.double({ min: 0, max: 6, noNaN: true }),
+    share: fc.double({ min: 0, max: 1, noNaN: true }),
+  });
+  fc.assert(
+    fc.property(counts, ({ exponent, share }) => {
+      const total = Math.ceil(10 ** exponent);
+      const bad = Math.max(1, Math.round(total * share ** 4));
+      expect(probabilityOfAtLeast(bad, total, lowerBound(bad, total)) / 0.05).toBeCloseTo(1, 6);
+    }),
+  );
+});
+
 test("the gate and the bound say the same, and many events need no more than the ratio", () => {
   fc.assert(
     fc.property(

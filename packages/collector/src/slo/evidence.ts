@@ -28,29 +28,59 @@ export const PLENTY = 1_000;
  * bound would only hold back what is certain to follow, by the seconds that a few per cent take.
  */
 export function isEvident(bad: number, total: number, limit: number): boolean {
-  if (total * limit >= PLENTY) return bad > total * limit;
-  return bad > 0 && probabilityOfAtLeast(bad, total, limit) < 1 - CONFIDENCE;
+  if (total * limit >= PLENTY || bad <= total * limit) return bad > total * limit;
+  // Most of what burns does so beyond doubt, and two logarithms tell (Chernoff's bound of the same probability).
+  if (total * divergence(bad / total, limit) > SURELY) return true;
+  return probabilityOfAtLeast(bad, total, limit) < 1 - CONFIDENCE;
+}
+
+/** A little over −ln 0.05. */
+const SURELY = 3;
+
+/** Kullback–Leibler divergence of a coin that shows heads at `ratio` from one that does at `limit`. */
+function divergence(ratio: number, limit: number): number {
+  const tails = ratio < 1 ? (1 - ratio) * Math.log((1 - ratio) / (1 - limit)) : 0;
+  return ratio * Math.log(ratio / limit) + tails;
 }
 
 /** The exact one-sided 95 % lower bound of the error ratio, 0–1; for people, since the gate needs no inversion. */
 export function lowerBound(bad: number, total: number): number {
   if (bad <= 0 || total <= 0) return 0;
-  let low = 0;
-  let high = Math.min(1, bad / total);
+  const rest = total - bad + 1;
+  // The logarithm of the tail is concave in the logarithm of the ratio, so Newton's steps approach from below and
+  // never leave the range; from where the normal approximation says they need three or four.
+  let logRatio = Math.log(startingPoint(bad, total));
   for (let step = 0; step < 60; step++) {
-    const middle = (low + high) / 2;
-    if (probabilityOfAtLeast(bad, total, middle) < 1 - CONFIDENCE) low = middle;
-    else high = middle;
+    const ratio = Math.exp(logRatio);
+    const tail = incompleteBeta(ratio, bad, rest);
+    const slope = Math.exp(logFront(ratio, bad, rest)) / (1 - ratio) / tail;
+    const change = Math.log((1 - CONFIDENCE) / tail) / slope;
+    logRatio += change;
+    if (Math.abs(change) < 1e-14) break;
   }
-  return low;
+  return Math.exp(logRatio);
+}
+
+/** Wilson's lower bound. */
+function startingPoint(bad: number, total: number): number {
+  const z = 1.645;
+  const ratio = bad / total;
+  const middle = ratio + z ** 2 / (2 * total);
+  const spread = z * Math.sqrt((ratio * (1 - ratio)) / total + z ** 2 / (4 * total ** 2));
+  return (middle - spread) / (1 + z ** 2 / total);
 }
 
 /** I_x(a, b) by Lentz's continued fraction, on the side where it converges fast. */
 function incompleteBeta(x: number, a: number, b: number): number {
-  const logFront = logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
+  const front = Math.exp(logFront(x, a, b));
   return x < (a + 1) / (a + b + 2)
-    ? (Math.exp(logFront) * betaFraction(x, a, b)) / a
-    : 1 - (Math.exp(logFront) * betaFraction(1 - x, b, a)) / b;
+    ? (front * betaFraction(x, a, b)) / a
+    : 1 - (front * betaFraction(1 - x, b, a)) / b;
+}
+
+/** ln of x^a (1 − x)^b / B(a, b). */
+function logFront(x: number, a: number, b: number): number {
+  return logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x);
 }
 
 function betaFraction(x: number, a: number, b: number): number {

@@ -1,23 +1,18 @@
 import type { UnixMs } from "@tocsin/model";
 import type { ObservedRequests } from "../signals/requests.js";
-import type { MonthCounts, SloBook } from "./book.js";
+import type { SloBook } from "./book.js";
 import { correctionAt, type OnceCorrection } from "./correction.js";
+import { type MonthCounts, Months } from "./months.js";
+import type { NumberWriter } from "./number-codec.js";
 import { boundsAt, longestMs } from "./period.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
-import { type Spender, Spenders, type SpendersState } from "./spenders.js";
-import {
-  type EventCounts,
-  type HistoryBucket,
-  type PutNumber,
-  ringLevels,
-  WindowRing,
-} from "./window-ring.js";
+import { type Spender, type SpenderNames, Spenders } from "./spenders.js";
+import { type EventCounts, type HistoryBucket, ringLevels, WindowRing } from "./window-ring.js";
 
 /** Parts of a unit in which shares of an event are counted; the ring itself counts whole numbers. */
 const SHARE_UNITS = 100_000;
 const QUERY_UNITS = 1_000;
-const MONTHS_KEPT = 24;
 
 /**
  * The books of one SLO (of one group of it): how many events were bad, when. Events arrive in any order; their weights may
@@ -27,27 +22,35 @@ export class SloLedger implements SloBook {
   readonly spec: SloSpec;
   /** How many ring units one event has. */
   readonly unitsPerEvent: number;
-  readonly #ring: WindowRing;
-  readonly #slices: TimeSlices | undefined;
+  #ring: WindowRing;
+  #slices: TimeSlices | undefined;
   /** Made with the first request; SLOs by query have none. */
   #spenders: Spenders | undefined;
-  readonly #months = new Map<string, { bad: number; total: number }>();
+  #months = new Months();
   /** Corrections that were made while running, besides those of the configuration. */
   #corrections: OnceCorrection[] = [];
   #carriedBad = 0;
   #carriedTotal = 0;
   #excluded = 0;
   #corrected = { second: -1, isExcluded: false };
+  /** Told before anything of the state changes. */
+  #beforeChange: () => void = NOTHING;
 
   constructor(spec: SloSpec) {
     this.spec = spec;
     this.unitsPerEvent = unitsOf(spec);
-    this.#ring = new WindowRing(ringLevels(Math.ceil(longestMs(spec.period) / 1_000)));
+    this.#ring = new WindowRing(levelsOf(longestMs(spec.period), this.unitsPerEvent));
     this.#slices = slicesOf(spec, this.unitsPerEvent);
   }
 
+  /** Memory of the counts in bytes. */
   get sizeBytes(): number {
-    return this.#ring.sizeBytes;
+    return this.#ring.sizeBytes + (this.#spenders?.sizeBytes ?? 0);
+  }
+
+  /** Calls `callback` before every change of the state, as it then still is; replaces the one before. */
+  onChange(callback: () => void): void {
+    this.#beforeChange = callback;
   }
 
   /** Events that corrections took out. */
@@ -63,6 +66,7 @@ export class SloLedger implements SloBook {
   /** Notes what observed requests, which `record` is told of as well, did to the budget. */
   blame(requests: ObservedRequests, bad: number): void {
     if (this.#hasCorrections && this.#isExcluded(requests.toSecond)) return;
+    this.#beforeChange();
     this.#spenders ??= new Spenders(longestMs(this.spec.period));
     this.#spenders.add(requests, bad);
   }
@@ -74,6 +78,7 @@ export class SloLedger implements SloBook {
   /** Adds events to one second. `bad` and `total` may be fractions. */
   record(second: number, bad: number, total: number): void {
     if (total <= 0) return;
+    this.#beforeChange();
     if (this.#hasCorrections && this.#isExcluded(second)) {
       this.#excluded += total;
       return;
@@ -84,9 +89,10 @@ export class SloLedger implements SloBook {
 
   /** Brings slices that have ended into the books. Cheap when there are none. */
   settle(nowMs: UnixMs): void {
-    if (!this.#slices) return;
-    for (const { second, bad, total } of this.#slices.settle(Math.floor(nowMs / 1_000)))
-      this.#count(second, bad, total);
+    const nowSecond = Math.floor(nowMs / 1_000);
+    if (!this.#slices?.isDue(nowSecond)) return;
+    this.#beforeChange();
+    for (const { second, bad, total } of this.#slices.settle(nowSecond)) this.#count(second, bad, total);
   }
 
   /**
@@ -116,7 +122,7 @@ export class SloLedger implements SloBook {
 
   /** Calendar months, oldest first. */
   months(): MonthCounts[] {
-    return [...this.#months].map(([month, { bad, total }]) => ({ month, ...this.#events({ bad, total }) }));
+    return this.#months.list().map(({ month, ...counts }) => ({ month, ...this.#events(counts) }));
   }
 
   /**
@@ -129,55 +135,74 @@ export class SloLedger implements SloBook {
     const { fromMs, toMs } = correction;
     if (this.#corrections.some((each) => each.fromMs === fromMs && each.toMs === toMs))
       return { bad: 0, total: 0 };
+    this.#beforeChange();
     this.#corrections.push(correction);
     this.#corrected.second = -1;
     const removed = this.#ring.remove(Math.floor(fromMs / 1_000), Math.ceil(toMs / 1_000));
     const events = this.#events(removed);
     this.#excluded += events.total;
-    const month = this.#months.get(monthOf(fromMs));
-    if (month) {
-      month.bad = Math.max(0, month.bad - removed.bad);
-      month.total = Math.max(0, month.total - removed.total);
-    }
+    if (removed.total > 0) this.#months.add(Math.floor(fromMs / 1_000), -removed.bad, -removed.total);
     return events;
   }
 
-  /** The state: a few plain values, and the ring's numbers. */
-  snapshot(): { state: LedgerState; writeNumbers: (put: PutNumber) => void } {
-    const state: LedgerState = {
+  /** The few values of the state that are no counts; `writeNumbers` writes the counts. */
+  values(): LedgerValues {
+    return {
       carried: [this.#carriedBad, this.#carriedTotal],
       excluded: this.#excluded,
-      months: [...this.#months].map(([month, { bad, total }]) => [month, bad, total]),
       slices: this.#slices?.toJSON(),
       corrections: this.#corrections,
-      spenders: this.#spenders?.toJSON(),
+      spenders: this.#spenders?.names(),
     };
-    return { state, writeNumbers: (put) => this.#ring.writeNumbers(put) };
+  }
+
+  writeNumbers(out: NumberWriter): void {
+    this.#months.writeNumbers(out);
+    this.#ring.writeNumbers(out);
+    this.#spenders?.writeNumbers(out);
   }
 
   /**
-   * Replaces the state with what `snapshot` gave.
+   * Replaces the state with what `values` and `writeNumbers` gave.
    *
    * @param periodMs the period that the ledger had then; counts are carried over where it was another
    */
-  restore(state: LedgerState, next: () => number, periodMs: number): void {
-    [this.#carriedBad, this.#carriedTotal] = state.carried;
-    this.#excluded = state.excluded;
-    this.#months.clear();
-    for (const [month, bad, total] of state.months) this.#months.set(month, { bad, total });
-    this.#slices?.load(state.slices);
-    this.#corrections = [...(state.corrections ?? [])];
-    this.#spenders = undefined;
-    if (state.spenders) {
-      this.#spenders = new Spenders(longestMs(this.spec.period));
-      this.#spenders.load(state.spenders);
-    }
-    if (periodMs === longestMs(this.spec.period)) this.#ring.load(next);
+  restore(values: LedgerValues, next: () => number, periodMs: number): void {
+    this.#beforeChange();
+    [this.#carriedBad, this.#carriedTotal] = values.carried;
+    this.#excluded = values.excluded;
+    this.#slices?.load(values.slices);
+    this.#corrections = [...values.corrections];
+    this.#months.load(next);
+    const isSamePeriod = periodMs === longestMs(this.spec.period);
+    if (isSamePeriod) this.#ring.load(next);
     else {
-      const before = new WindowRing(ringLevels(Math.ceil(periodMs / 1_000)));
+      const before = new WindowRing(levelsOf(periodMs, this.unitsPerEvent));
       before.load(next);
       this.#ring.takeOver(before);
     }
+    // What spent the budget is counted in slots of the period, so another period begins anew.
+    this.#spenders = undefined;
+    if (isSamePeriod && values.spenders) {
+      this.#spenders = new Spenders(periodMs);
+      this.#spenders.load(values.spenders, next);
+    }
+  }
+
+  /** Goes on where another ledger of the same measure stands, which must not be used any more. */
+  continueFrom(before: SloLedger): void {
+    this.#beforeChange();
+    before.#beforeChange();
+    this.#carriedBad = before.#carriedBad;
+    this.#carriedTotal = before.#carriedTotal;
+    this.#excluded = before.#excluded;
+    this.#corrections = before.#corrections;
+    this.#months = before.#months;
+    this.#slices = before.#slices;
+    if (longestMs(before.spec.period) === longestMs(this.spec.period)) {
+      this.#ring = before.#ring;
+      this.#spenders = before.#spenders;
+    } else this.#ring.takeOver(before.#ring);
   }
 
   #count(second: number, bad: number, total: number): void {
@@ -194,22 +219,7 @@ export class SloLedger implements SloBook {
     }
     if (wholeBad === 0 && wholeTotal === 0) return;
     this.#ring.add(second, wholeBad, wholeTotal);
-    this.#countMonth(second, wholeBad, wholeTotal);
-  }
-
-  #countMonth(second: number, bad: number, total: number): void {
-    const name = monthOf(second * 1_000);
-    const month = this.#months.get(name);
-    if (month) {
-      month.bad += bad;
-      month.total += total;
-      return;
-    }
-    this.#months.set(name, { bad, total });
-    if (this.#months.size > MONTHS_KEPT) {
-      const oldest = [...this.#months.keys()].sort()[0];
-      if (oldest !== undefined) this.#months.delete(oldest);
-    }
+    this.#months.add(second, wholeBad, wholeTotal);
   }
 
   get #hasCorrections(): boolean {
@@ -231,14 +241,19 @@ export class SloLedger implements SloBook {
   }
 }
 
-/** What of a ledger is kept as JSON; its ring is kept as numbers. */
-export interface LedgerState {
-  carried: [bad: number, total: number];
-  excluded: number;
-  months: [month: string, bad: number, total: number][];
-  slices: unknown;
-  corrections?: readonly OnceCorrection[];
-  spenders?: SpendersState | undefined;
+/** What of a ledger is kept as JSON; its counts are kept as numbers. */
+export interface LedgerValues {
+  readonly carried: readonly [bad: number, total: number];
+  readonly excluded: number;
+  readonly slices: unknown;
+  readonly corrections: readonly OnceCorrection[];
+  readonly spenders?: SpenderNames | undefined;
+}
+
+const NOTHING = () => {};
+
+function levelsOf(periodMs: number, unitsPerEvent: number) {
+  return ringLevels(Math.ceil(periodMs / 1_000), unitsPerEvent);
 }
 
 function unitsOf({ sli, budgeting }: SloSpec): number {
@@ -261,19 +276,4 @@ function slicesOf({ budgeting }: SloSpec, units: number): TimeSlices | undefined
         total: units,
       }));
   }
-}
-
-let lastMonth = { fromMs: 0, toMs: 0, name: "" };
-
-/** The UTC month of an instant; the last answer is remembered, since events come in order or nearly so. */
-function monthOf(atMs: UnixMs): string {
-  if (atMs < lastMonth.fromMs || atMs >= lastMonth.toMs) {
-    const date = new Date(atMs);
-    lastMonth = {
-      fromMs: Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1),
-      toMs: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1),
-      name: date.toISOString().slice(0, 7),
-    };
-  }
-  return lastMonth.name;
 }

@@ -1,46 +1,64 @@
-import type { PutNumber } from "./window-ring.js";
-
 /**
  * Whole numbers as bytes: zigzag varints, with runs of zeros written as a zero and their length. The rings of idle
- * services shrink to a few dozen bytes.
+ * services shrink to a few dozen bytes. One writer serves many texts, one after the other, with the same memory.
  */
-export function encodeNumbers(write: (put: PutNumber) => void): Uint8Array {
-  let bytes = new Uint8Array(4_096);
-  let length = 0;
-  let zeros = 0;
-  const put = (value: number) => {
-    if (length + 9 > bytes.length) {
-      const larger = new Uint8Array(bytes.length * 2);
-      larger.set(bytes);
-      bytes = larger;
+export class NumberWriter {
+  #bytes = new Uint8Array(16_384);
+  #length = 0;
+  #zeros = 0;
+
+  put(number: number): void {
+    if (number === 0) {
+      this.#zeros++;
+      return;
     }
+    if (this.#zeros > 0) this.#endRun();
+    this.#varint(number > 0 ? 2 * number - 1 : -2 * number);
+  }
+
+  zeros(times: number): void {
+    this.#zeros += times;
+  }
+
+  /** What was put since the last call. */
+  take(): Uint8Array {
+    if (this.#zeros > 0) this.#endRun();
+    const taken = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  #endRun(): void {
+    const zeros = this.#zeros;
+    this.#zeros = 0;
+    this.#varint(0);
+    this.#varint(zeros);
+  }
+
+  #varint(value: number): void {
+    if (this.#length + 9 > this.#bytes.length) {
+      const larger = new Uint8Array(this.#bytes.length * 2);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    const bytes = this.#bytes;
+    let length = this.#length;
     let rest = value;
     // Bit operations would cut numbers at 32 bits; counts go up to 2^53.
-    while (rest >= 128) {
+    while (rest >= 0x80000000) {
       bytes[length++] = (rest % 128) + 128;
       rest = Math.floor(rest / 128);
     }
-    bytes[length++] = rest;
-  };
-  const endRun = () => {
-    if (zeros === 0) return;
-    put(0);
-    put(zeros);
-    zeros = 0;
-  };
-  write((number, times = 1) => {
-    if (number === 0) {
-      zeros += times;
-      return;
+    while (rest >= 128) {
+      bytes[length++] = (rest & 127) | 128;
+      rest >>>= 7;
     }
-    endRun();
-    for (let left = times; left > 0; left--) put(number > 0 ? 2 * number - 1 : -2 * number);
-  });
-  endRun();
-  return bytes.slice(0, length);
+    bytes[length++] = rest;
+    this.#length = length;
+  }
 }
 
-/** Reads what `encodeNumbers` wrote, one number per call; zeros once the bytes are used up. */
+/** Reads what a `NumberWriter` wrote, one number per call; zeros once the bytes are used up. */
 export function decodeNumbers(bytes: Uint8Array): () => number {
   let position = 0;
   let zeros = 0;

@@ -1,5 +1,5 @@
-import type { MonthCounts } from "./book.js";
 import { percentWords } from "./budget.js";
+import type { MonthCounts } from "./months.js";
 
 /** What a report says of one SLO in one month. */
 export interface ReportRow {

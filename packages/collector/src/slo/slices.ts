@@ -26,6 +26,8 @@ export class TimeSlices {
   readonly #judge: (counts: EventCounts) => EventCounts;
   /** By start second, in rising order. */
   #open = new Map<number, Slice>();
+  /** Before this second `settle` has nothing to do. */
+  #dueSecond = Number.POSITIVE_INFINITY;
 
   /** @param judge what a slice with these events adds; called again when late events change them */
   constructor(sliceSeconds: number, judge: (counts: EventCounts) => EventCounts) {
@@ -40,20 +42,33 @@ export class TimeSlices {
       slice.bad += bad;
       slice.total += total;
     } else this.#open.set(start, { bad, total, counted: undefined });
+    this.#dueSecond = Math.min(this.#dueSecond, start + this.#sliceSeconds);
+  }
+
+  /** Whether `settle` would do anything. */
+  isDue(nowSecond: number): boolean {
+    return nowSecond >= this.#dueSecond;
   }
 
   /** Differences to count for slices that ended before `nowSecond`, and for those that late events changed. */
   settle(nowSecond: number): SliceVerdict[] {
     const verdicts: SliceVerdict[] = [];
+    if (!this.isDue(nowSecond)) return verdicts;
+    this.#dueSecond = Number.POSITIVE_INFINITY;
     for (const [start, slice] of this.#open) {
       const end = start + this.#sliceSeconds;
-      if (end > nowSecond) continue;
+      if (end > nowSecond) {
+        this.#dueSecond = Math.min(this.#dueSecond, end);
+        continue;
+      }
       const verdict = slice.total > 0 ? this.#judge(slice) : { bad: 0, total: 0 };
       const bad = verdict.bad - (slice.counted?.bad ?? 0);
       const total = verdict.total - (slice.counted?.total ?? 0);
       if (bad !== 0 || total !== 0) verdicts.push({ second: end - 1, bad, total });
       slice.counted = verdict;
-      if (end + SLICE_CORRECTION_SECONDS < nowSecond) this.#open.delete(start);
+      const closes = end + SLICE_CORRECTION_SECONDS + 1;
+      if (closes <= nowSecond) this.#open.delete(start);
+      else this.#dueSecond = Math.min(this.#dueSecond, closes);
     }
     return verdicts;
   }
@@ -69,5 +84,6 @@ export class TimeSlices {
     this.#open = new Map(
       rows.map(([start, bad, total, counted]) => [start, { bad, total, counted: counted ?? undefined }]),
     );
+    this.#dueSecond = Number.NEGATIVE_INFINITY;
   }
 }

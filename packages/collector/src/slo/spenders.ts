@@ -1,7 +1,9 @@
 import type { ObservedRequests } from "../signals/requests.js";
+import type { NumberWriter } from "./number-codec.js";
+import { LEVELS, SLOTS, SpenderTable } from "./spender-table.js";
 
 /** By what bad events are told apart. */
-export const SPENDER_KEYS = ["route", "version", "error"] as const;
+const SPENDER_KEYS = ["route", "version", "error"] as const;
 export type SpenderKey = (typeof SPENDER_KEYS)[number];
 
 /** What one value has on its account in some stretch of time. */
@@ -15,30 +17,29 @@ export interface Spender {
   readonly share: number;
 }
 
-/** Values of one key that are told apart at a time; the others are counted together. */
-export const MAX_SPENDERS = 12;
-/** The value that holds what did not fit. */
-export const OTHER_SPENDER = "{other}";
+/** Values of each key that are told apart at a time; the others are counted together. */
+export const MAX_SPENDERS: Readonly<Record<SpenderKey, number>> = { route: 8, version: 4, error: 6 };
 
 const DAY_MS = 86_400_000;
 const STANDARD_PERIOD_MS = 30 * DAY_MS;
-const SLOTS = 7;
 /** Six slots of each are an hour, six hours, and three days of a month; the last level is the period itself. */
 const SLOT_SECONDS = [600, 3_600, 43_200];
-
-/** Bad and total of every slot of every level, one after the other. */
-type Row = Float64Array;
 
 /**
  * Who spent an SLO's budget, by route, version and error type: counts in seven slots of each of four lengths, so that
  * the last hour, six hours, three days and the period can each be told, up to one slot more than that. Of each key the
- * twelve values with the most bad events are kept, which bounds the memory to some 20 kB.
+ * values with the most bad events are kept, which bounds the memory to 4 kB (8 kB where counts are
+ * no whole numbers, or too large for four bytes).
  */
 export class Spenders {
   readonly #slotSeconds: readonly number[];
   /** The newest slot of every level. */
   readonly #newest: number[];
-  #rows: Readonly<Record<SpenderKey, Map<string, Row>>> = emptyRows();
+  readonly #tables: Readonly<Record<SpenderKey, SpenderTable>> = {
+    route: new SpenderTable(MAX_SPENDERS.route, 2),
+    version: new SpenderTable(MAX_SPENDERS.version, 2),
+    error: new SpenderTable(MAX_SPENDERS.error, 1),
+  };
 
   constructor(periodMs: number) {
     const scale = Math.min(1, periodMs / STANDARD_PERIOD_MS);
@@ -47,6 +48,11 @@ export class Spenders {
       Math.max(1, Math.ceil(periodMs / 1_000 / (SLOTS - 1))),
     ];
     this.#newest = this.#slotSeconds.map(() => Number.NEGATIVE_INFINITY);
+  }
+
+  /** Memory of the counts in bytes. */
+  get sizeBytes(): number {
+    return SPENDER_KEYS.reduce((sum, by) => sum + this.#tables[by].sizeBytes, 0);
   }
 
   /** Adds what was observed; `bad` is how many of the requests were bad for this SLO. */
@@ -61,11 +67,15 @@ export class Spenders {
   /** The largest shares of the bad events since an instant (up to one slot more), per key, largest first. */
   top(sinceSecond: number, nowSecond: number, limit: number): Spender[] {
     const level = this.#levelFor(nowSecond - sinceSecond);
+    const newest = this.#newest[level] ?? Number.NEGATIVE_INFINITY;
+    if (!Number.isFinite(newest)) return [];
+    const first = Math.max(newest - SLOTS + 1, Math.floor(sinceSecond / (this.#slotSeconds[level] ?? 1)));
     return SPENDER_KEYS.flatMap((by) => {
-      const found = [...this.#rows[by]].map(([value, row]) => ({
+      const table = this.#tables[by];
+      const found = table.values.map((value, row) => ({
         by,
         value,
-        ...this.#sum(row, level, sinceSecond),
+        ...table.sum(row, level, first, newest),
       }));
       const all = found.reduce((sum, { bad }) => sum + bad, 0);
       return found
@@ -76,132 +86,53 @@ export class Spenders {
     });
   }
 
-  toJSON(): SpendersState {
-    const rows = SPENDER_KEYS.flatMap((by) =>
-      [...this.#rows[by]].map(([value, row]): SpendersState["rows"][number] => [by, value, sparse(row)]),
-    );
-    return {
-      widths: this.#slotSeconds,
-      newest: this.#newest.map((slot) => (Number.isFinite(slot) ? slot : null)),
-      rows,
-    };
+  /** The values of each key; `writeNumbers` writes what belongs to them. */
+  names(): SpenderNames {
+    return SPENDER_KEYS.map((by) => this.#tables[by].values);
   }
 
-  /** Takes over what `toJSON` gave; that of another period is left out, because its slots are others. */
-  load(state: SpendersState | undefined): void {
-    this.#rows = emptyRows();
-    this.#newest.fill(Number.NEGATIVE_INFINITY);
-    if (!state || state.widths.join() !== this.#slotSeconds.join()) return;
-    for (const [level, slot] of state.newest.entries()) {
-      this.#newest[level] = slot ?? Number.NEGATIVE_INFINITY;
+  writeNumbers(out: NumberWriter): void {
+    for (const slot of this.#newest) out.put(Number.isFinite(slot) ? slot + 1 : 0);
+    for (const by of SPENDER_KEYS) this.#tables[by].writeNumbers(out);
+  }
+
+  /** Replaces the state with what was written of spenders of the same period. */
+  load(names: SpenderNames, next: () => number): void {
+    for (let level = 0; level < LEVELS; level++) this.#newest[level] = next() - 1;
+    for (const [level, slot] of this.#newest.entries()) {
+      if (slot < 0) this.#newest[level] = Number.NEGATIVE_INFINITY;
     }
-    for (const [by, value, cells] of state.rows) {
-      const row = this.#newRow();
-      for (const [place, count] of cells) row[place] = count;
-      this.#rows[by].set(value, row);
-    }
+    for (const [index, by] of SPENDER_KEYS.entries()) this.#tables[by].load(names[index] ?? [], next);
   }
 
   /** Empties the slots that time has passed over. */
   #turnTo(second: number): void {
-    for (const [level, width] of this.#slotSeconds.entries()) {
-      const slot = Math.floor(second / width);
+    for (let level = 0; level < LEVELS; level++) {
+      const slot = Math.floor(second / (this.#slotSeconds[level] ?? 1));
       const newest = this.#newest[level] ?? 0;
       if (slot <= newest) continue;
       const first = Math.max(newest + 1, slot - SLOTS + 1);
-      for (let passed = first; passed <= slot; passed++) this.#clear(place(level, passed));
+      for (let passed = first; passed <= slot; passed++) {
+        for (const by of SPENDER_KEYS) this.#tables[by].clear(level, passed);
+      }
       this.#newest[level] = slot;
     }
   }
 
-  #clear(at: number): void {
-    for (const by of SPENDER_KEYS) for (const row of this.#rows[by].values()) row.fill(0, at, at + 2);
-  }
-
   #addTo(by: SpenderKey, value: string, second: number, bad: number, total: number): void {
-    const row = this.#row(by, value, bad > 0);
-    for (let level = 0; level < this.#slotSeconds.length; level++) {
+    const table = this.#tables[by];
+    const row = table.rowOf(value, bad > 0);
+    for (let level = 0; level < LEVELS; level++) {
       const slot = Math.floor(second / (this.#slotSeconds[level] ?? 1));
-      if (slot <= (this.#newest[level] ?? 0) - SLOTS) continue;
-      const at = place(level, slot);
-      row[at] = (row[at] ?? 0) + bad;
-      row[at + 1] = (row[at + 1] ?? 0) + total;
+      if (slot > (this.#newest[level] ?? 0) - SLOTS) table.add(row, level, slot, bad, total);
     }
-  }
-
-  #row(by: SpenderKey, value: string, isBad: boolean): Row {
-    const rows = this.#rows[by];
-    const known = rows.get(value);
-    if (known) return known;
-    if (rows.size >= MAX_SPENDERS && value !== OTHER_SPENDER) {
-      if (!isBad) return this.#row(by, OTHER_SPENDER, false);
-      this.#foldLeast(by);
-    }
-    const row = this.#newRow();
-    rows.set(value, row);
-    return row;
-  }
-
-  /** Makes room for a newcomer that failed: the value with the fewest bad events is counted with the others. */
-  #foldLeast(by: SpenderKey): void {
-    const rows = this.#rows[by];
-    const level = this.#slotSeconds.length - 1;
-    let least: { value: string; row: Row; bad: number } | undefined;
-    for (const [value, row] of rows) {
-      if (value === OTHER_SPENDER) continue;
-      const { bad } = this.#sum(row, level, Number.NEGATIVE_INFINITY);
-      if (!least || bad < least.bad) least = { value, row, bad };
-    }
-    if (!least) return;
-    const { value, row } = least;
-    rows.delete(value);
-    const other = rows.get(OTHER_SPENDER) ?? this.#newRow();
-    rows.set(OTHER_SPENDER, other);
-    for (let index = 0; index < row.length; index++) other[index] = (other[index] ?? 0) + (row[index] ?? 0);
   }
 
   #levelFor(seconds: number): number {
     const found = this.#slotSeconds.findIndex((width) => width * (SLOTS - 1) >= seconds);
-    return found < 0 ? this.#slotSeconds.length - 1 : found;
-  }
-
-  #sum(row: Row, level: number, sinceSecond: number): { bad: number; total: number } {
-    const width = this.#slotSeconds[level] ?? 1;
-    const newest = this.#newest[level] ?? 0;
-    let bad = 0;
-    let total = 0;
-    if (!Number.isFinite(newest)) return { bad, total };
-    for (let slot = newest - SLOTS + 1; slot <= newest; slot++) {
-      if ((slot + 1) * width <= sinceSecond) continue;
-      const at = place(level, slot);
-      bad += row[at] ?? 0;
-      total += row[at + 1] ?? 0;
-    }
-    return { bad, total };
-  }
-
-  #newRow(): Row {
-    return new Float64Array(this.#slotSeconds.length * SLOTS * 2);
+    return found < 0 ? LEVELS - 1 : found;
   }
 }
 
-export interface SpendersState {
-  widths: readonly number[];
-  newest: readonly (number | null)[];
-  rows: readonly [by: SpenderKey, value: string, cells: readonly [place: number, count: number][]][];
-}
-
-/** Where a slot's two numbers stand in a row. */
-function place(level: number, slot: number): number {
-  return 2 * (level * SLOTS + (((slot % SLOTS) + SLOTS) % SLOTS));
-}
-
-function sparse(row: Row): [number, number][] {
-  const cells: [number, number][] = [];
-  for (const [at, count] of row.entries()) if (count !== 0) cells.push([at, count]);
-  return cells;
-}
-
-function emptyRows(): Record<SpenderKey, Map<string, Row>> {
-  return { route: new Map(), version: new Map(), error: new Map() };
-}
+/** Values by key, in the order of `SPENDER_KEYS`. */
+export type SpenderNames = readonly (readonly string[])[];

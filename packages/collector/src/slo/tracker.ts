@@ -5,9 +5,10 @@ import type { ObservedRequests, RequestSink } from "../signals/requests.js";
 import { CompositeBook, type SloBook } from "./book.js";
 import type { OnceCorrection } from "./correction.js";
 import { SloLedger } from "./ledger.js";
+import { NumberWriter } from "./number-codec.js";
 import type { RequestSli, SloSpec } from "./spec.js";
 import { type SloStatus, statusOf } from "./status.js";
-import { readTrackerSnapshot, writeTrackerSnapshot } from "./tracker-snapshot.js";
+import { decodeLedgers, measureOf, StoredLedger } from "./stored-ledger.js";
 import type { HistoryBucket } from "./window-ring.js";
 
 /** Groups that one SLO with `by` may have; further ones are counted together. */
@@ -26,8 +27,11 @@ export interface TrackedSlo {
 interface Entry {
   readonly spec: SloSpec;
   /** By `labelsKey` of the group; one with the key "" for SLOs without `by`. */
-  readonly ledgers: Map<string, { group: Labels; ledger: SloLedger }>;
+  readonly ledgers: Map<string, StoredLedger>;
 }
+
+/** First byte of a snapshot. */
+const FORMAT = 2;
 
 /**
  * All SLOs of a collector: counts requests into their books as they are observed, and answers for every window.
@@ -35,13 +39,14 @@ interface Entry {
  */
 export class SloTracker implements RequestSink {
   #entries: readonly Entry[] = [];
+  #byName = new Map<string, Entry>();
   #byService = new Map<string, Entry[]>();
   #tracked: readonly TrackedSlo[] | undefined;
   #revision = 0;
+  readonly #out = new NumberWriter();
 
   constructor(specs: readonly SloSpec[]) {
-    this.#use(specs.map((spec) => ({ spec, ledgers: new Map() })));
-    for (const entry of this.#entries) if (entry.spec.by.length === 0) this.#ledger(entry, {});
+    this.#use(specs);
   }
 
   /** Every SLO and group, in the order of the config. */
@@ -91,7 +96,7 @@ export class SloTracker implements RequestSink {
 
   /** Adds events to an SLO whose indicator is read by a query or looked at from time to time. */
   record(name: string, second: number, bad: number, total: number): void {
-    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    const entry = this.#byName.get(name);
     if (!entry || entry.spec.by.length > 0) return;
     this.#ledger(entry, {}).record(second, bad, total);
     this.#revision++;
@@ -109,7 +114,7 @@ export class SloTracker implements RequestSink {
 
   /** Takes the events of a stretch of time out of an SLO, all its groups. @returns how many, or undefined if unknown */
   exclude(name: string, correction: OnceCorrection): number | undefined {
-    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    const entry = this.#byName.get(name);
     if (!entry) return undefined;
     this.#revision++;
     return [...entry.ledgers.values()].reduce((sum, { ledger }) => sum + ledger.exclude(correction).total, 0);
@@ -117,48 +122,81 @@ export class SloTracker implements RequestSink {
 
   /** An SLO's own counts, oldest first, at the finest resolution that is left; of all its groups together. */
   history(name: string): HistoryBucket[] {
-    const entry = this.#entries.find(({ spec }) => spec.name === name);
+    const entry = this.#byName.get(name);
     const all = [...(entry?.ledgers.values() ?? [])].flatMap(({ ledger }) => [...ledger.history()]);
     return all.sort((a, b) => a.second - b.second);
   }
 
   /** Uses other SLOs from now on; those that measure the same as before keep their counts. */
   reconfigure(specs: readonly SloSpec[]): void {
-    const bytes = this.snapshot();
-    this.#use(specs.map((spec) => ({ spec, ledgers: new Map() })));
-    for (const entry of this.#entries) if (entry.spec.by.length === 0) this.#ledger(entry, {});
-    this.restore(bytes);
+    const before = this.#entries;
+    this.#use(specs);
+    for (const { spec, ledgers } of before) {
+      for (const { group, ledger } of ledgers.values()) this.#ledgerLike(spec, group)?.continueFrom(ledger);
+    }
   }
 
-  /** The whole state; a few kilobytes per SLO. */
+  /**
+   * The whole state, in pieces that each take little time to make; a few kilobytes per SLO. The pieces tell of the
+   * state as it is now, also when they are made later, while requests go on being counted.
+   */
+  freeze(): { pieces(): Iterable<Uint8Array> } {
+    const stored = this.#stored();
+    for (const each of stored) each.freeze();
+    return { pieces: () => piecesOf(stored, (each) => each.frozenBytes()) };
+  }
+
+  /** The whole state at once. */
   snapshot(): Uint8Array {
-    const ledgers = this.#entries.flatMap(({ ledgers }) => [...ledgers.values()]);
-    return writeTrackerSnapshot(ledgers);
+    return Buffer.concat([...piecesOf(this.#stored(), (each) => each.bytes())]);
   }
 
   /**
    * Takes a snapshot's counts into the SLOs that still measure the same thing.
    *
    * @returns names of SLOs in the snapshot that are gone, or measure something else now
+   * @throws {Error} when the snapshot has another form
    */
   restore(bytes: Uint8Array): string[] {
+    if (bytes.byteLength === 0) return [];
     this.#tracked = undefined;
-    return readTrackerSnapshot(bytes, (name, group) => {
-      const entry = this.#entries.find(({ spec }) => spec.name === name);
-      const fits = entry && Object.keys(group).sort().join() === entry.spec.by.map(groupLabel).sort().join();
-      return fits ? this.#ledger(entry, group) : undefined;
-    });
+    if (bytes[0] !== FORMAT)
+      throw new Error(`SLO counts of the form ${bytes[0]}; this version reads ${FORMAT}`);
+    const lost: string[] = [];
+    const rest = Buffer.from(bytes.buffer, bytes.byteOffset + 1, bytes.byteLength - 1);
+    for (const { header, next } of decodeLedgers(rest)) {
+      const { name, group, measure, periodMs, values } = header;
+      const entry = this.#byName.get(name);
+      const ledger = entry && measureOf(entry.spec) === measure ? this.#ledger(entry, group) : undefined;
+      if (ledger) ledger.restore(values, next, periodMs);
+      else lost.push(name);
+    }
+    return lost;
   }
 
-  #use(entries: readonly Entry[]): void {
-    this.#entries = entries;
+  #stored(): StoredLedger[] {
+    return this.#entries.flatMap(({ ledgers }) => [...ledgers.values()]);
+  }
+
+  #use(specs: readonly SloSpec[]): void {
+    this.#entries = specs.map((spec) => ({ spec, ledgers: new Map() }));
     this.#tracked = undefined;
+    this.#byName = new Map();
     this.#byService = new Map();
-    for (const entry of entries) {
+    for (const entry of this.#entries) {
+      this.#byName.set(entry.spec.name, entry);
       const same = this.#byService.get(entry.spec.service);
       if (same) same.push(entry);
       else this.#byService.set(entry.spec.service, [entry]);
+      const hasOneLedger = entry.spec.by.length === 0 && entry.spec.sli.kind !== "composite";
+      if (hasOneLedger) this.#ledger(entry, {});
     }
+  }
+
+  /** The ledger that counts what a former SLO counted. */
+  #ledgerLike(spec: SloSpec, group: Labels): SloLedger | undefined {
+    const entry = this.#byName.get(spec.name);
+    return entry && measureOf(entry.spec) === measureOf(spec) ? this.#ledger(entry, group) : undefined;
   }
 
   #ledger(entry: Entry, group: Labels): SloLedger {
@@ -174,7 +212,7 @@ export class SloTracker implements RequestSink {
       );
     }
     const ledger = new SloLedger(entry.spec);
-    entry.ledgers.set(key, { group, ledger });
+    entry.ledgers.set(key, new StoredLedger(group, ledger, this.#out));
     this.#tracked = undefined;
     return ledger;
   }
@@ -183,11 +221,19 @@ export class SloTracker implements RequestSink {
     return new CompositeBook(
       spec,
       parts.flatMap(({ slo, weight }) => {
-        const entry = this.#entries.find((each) => each.spec.name === slo);
+        const entry = this.#byName.get(slo);
         return [...(entry?.ledgers.values() ?? [])].map(({ ledger }) => ({ book: ledger, weight }));
       }),
     );
   }
+}
+
+function* piecesOf(
+  stored: readonly StoredLedger[],
+  bytesOf: (each: StoredLedger) => Uint8Array,
+): Generator<Uint8Array> {
+  yield Uint8Array.of(FORMAT);
+  for (const each of stored) yield bytesOf(each);
 }
 
 /** `/pay` means every method, `POST /pay` that one. */

@@ -56,6 +56,15 @@ export function budgetRatioOf(pair: WindowPair, periodMs: number): number {
  * the budget before it fires.
  */
 export function defaultPairs(periodMs: number): readonly WindowPair[] {
+  // Thousands of SLOs have the same pairs.
+  const known = pairsByPeriod.get(periodMs) ?? pairsFor(periodMs);
+  pairsByPeriod.set(periodMs, known);
+  return known;
+}
+
+const pairsByPeriod = new Map<number, readonly WindowPair[]>();
+
+function pairsFor(periodMs: number): readonly WindowPair[] {
   const scale = periodMs >= FIXED_FROM_MS ? 1 : periodMs / STANDARD_PERIOD_MS;
   const limitPeriodMs = scale === 1 ? periodMs : STANDARD_PERIOD_MS;
   return STANDARD.map(({ severity, shortMs, longMs, budgetRatio }) => ({

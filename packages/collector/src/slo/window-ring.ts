@@ -1,6 +1,8 @@
 // One piece, though long: reading, adding, removing and carrying over all rest on the same layout of prefix sums, and each
 // is only right as long as the others keep it.
 
+import type { NumberWriter } from "./number-codec.js";
+
 /** Bad and all events of some stretch of time. */
 export interface EventCounts {
   readonly bad: number;
@@ -22,9 +24,6 @@ export interface RingLevel {
   readonly isNarrow: boolean;
 }
 
-/** Takes one number, or the same one several times. */
-export type PutNumber = (number: number, times?: number) => void;
-
 interface Level extends RingLevel {
   /** Cumulative counts at the *end* of bucket `b`: bad at `2 * (b % bucketCount)`, total right after it. */
   readonly ends: Uint32Array | Float64Array;
@@ -40,14 +39,17 @@ const NARROW_LIMIT = 2 ** 32;
  *
  * The 10 s level reaches back 6 h because the short window of the slowest default pair is 6 h long, and its
  * alert must end on the second.
+ *
+ * @param unitsPerEvent how many counts one event has
  */
-export function ringLevels(periodSeconds: number): readonly RingLevel[] {
+export function ringLevels(periodSeconds: number, unitsPerEvent = 1): readonly RingLevel[] {
   const coarseWidth =
     HOUR_SECONDS * Math.max(1, Math.ceil(periodSeconds / (HOUR_SECONDS * MAX_COARSE_BUCKETS)));
   const levels: RingLevel[] = [
     { widthSeconds: 1, bucketCount: 370, isNarrow: true },
     { widthSeconds: 10, bucketCount: 2_170, isNarrow: true },
-    { widthSeconds: 60, bucketCount: 730, isNarrow: false },
+    // Twelve hours of whole events fit four bytes up to 100,000 a second; thousandths of events do not.
+    { widthSeconds: 60, bucketCount: 730, isNarrow: unitsPerEvent === 1 },
     { widthSeconds: 600, bucketCount: 440, isNarrow: false },
     { widthSeconds: coarseWidth, bucketCount: MAX_COARSE_BUCKETS + 2, isNarrow: false },
   ];
@@ -76,10 +78,19 @@ export class WindowRing {
   #headSecond = -1;
 
   constructor(levels: readonly RingLevel[]) {
-    this.#levels = levels.map((level) => ({
-      ...level,
-      ends: level.isNarrow ? new Uint32Array(2 * level.bucketCount) : new Float64Array(2 * level.bucketCount),
-    }));
+    // One piece of memory for all levels, since each has a price of its own; wide levels first, which keeps them aligned.
+    const memory = new ArrayBuffer(levels.reduce((sum, level) => sum + bytesOf(level), 0));
+    let used = 0;
+    const ends = new Map<RingLevel, Level["ends"]>();
+    for (const level of levels.toSorted((a, b) => Number(a.isNarrow) - Number(b.isNarrow))) {
+      const length = 2 * level.bucketCount;
+      ends.set(
+        level,
+        level.isNarrow ? new Uint32Array(memory, used, length) : new Float64Array(memory, used, length),
+      );
+      used += bytesOf(level);
+    }
+    this.#levels = levels.map((level) => ({ ...level, ends: ends.get(level) ?? new Float64Array(0) }));
   }
 
   /** Memory of the buckets in bytes. */
@@ -146,30 +157,16 @@ export class WindowRing {
   }
 
   /** The state as numbers: head, first second, totals, then per level the growth of each bucket, oldest first. */
-  writeNumbers(put: PutNumber): void {
-    put(this.#headSecond + 1);
-    put(Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0);
-    put(this.#bad);
-    put(this.#total);
-    for (const { widthSeconds, bucketCount, ends, isNarrow } of this.#levels) {
+  writeNumbers(out: NumberWriter): void {
+    out.put(this.#headSecond + 1);
+    out.put(Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0);
+    out.put(this.#bad);
+    out.put(this.#total);
+    for (const { widthSeconds, bucketCount, ends } of this.#levels) {
       const head = Math.floor(Math.max(0, this.#headSecond) / widthSeconds);
-      let before = 2 * modulo(head - bucketCount + 1, bucketCount);
-      let empty = 0;
-      for (let left = bucketCount - 1; left > 0; left--) {
-        const slot = before + 2 === 2 * bucketCount ? 0 : before + 2;
-        const bad = (ends[slot] ?? 0) - (ends[before] ?? 0);
-        const total = (ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0);
-        before = slot;
-        if (bad === 0 && total === 0) {
-          empty += 2;
-          continue;
-        }
-        if (empty > 0) put(0, empty);
-        empty = 0;
-        put(isNarrow ? bad >>> 0 : bad);
-        put(isNarrow ? total >>> 0 : total);
-      }
-      if (empty > 0) put(0, empty);
+      const oldest = modulo(head - bucketCount + 1, bucketCount);
+      if (ends instanceof Uint32Array) writeNarrowLevel(out, ends, oldest);
+      else writeWideLevel(out, ends, oldest);
     }
   }
 
@@ -291,6 +288,52 @@ export class WindowRing {
     const bucket = Math.floor(second / wide.widthSeconds);
     return this.#sinceEndOf(wide, bucket - 1).total >= NARROW_LIMIT;
   }
+}
+
+// The same loop twice, since a loop over two kinds of arrays is several times slower than one over either.
+
+function writeNarrowLevel(out: NumberWriter, ends: Uint32Array, oldest: number): void {
+  let before = 2 * oldest;
+  let empty = 0;
+  for (let left = ends.length - 2; left > 0; left -= 2) {
+    const slot = before + 2 === ends.length ? 0 : before + 2;
+    const bad = ((ends[slot] ?? 0) - (ends[before] ?? 0)) >>> 0;
+    const total = ((ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0)) >>> 0;
+    before = slot;
+    if (bad === 0 && total === 0) {
+      empty += 2;
+      continue;
+    }
+    out.zeros(empty);
+    empty = 0;
+    out.put(bad);
+    out.put(total);
+  }
+  out.zeros(empty);
+}
+
+function writeWideLevel(out: NumberWriter, ends: Float64Array, oldest: number): void {
+  let before = 2 * oldest;
+  let empty = 0;
+  for (let left = ends.length - 2; left > 0; left -= 2) {
+    const slot = before + 2 === ends.length ? 0 : before + 2;
+    const bad = (ends[slot] ?? 0) - (ends[before] ?? 0);
+    const total = (ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0);
+    before = slot;
+    if (bad === 0 && total === 0) {
+      empty += 2;
+      continue;
+    }
+    out.zeros(empty);
+    empty = 0;
+    out.put(bad);
+    out.put(total);
+  }
+  out.zeros(empty);
+}
+
+function bytesOf({ bucketCount, isNarrow }: RingLevel): number {
+  return 2 * bucketCount * (isNarrow ? 4 : 8);
 }
 
 /** Where a finer level's buckets begin to resolve time, moved up to a boundary of the wider level. */
