@@ -175,7 +175,7 @@ async function startParts(
       await scraping?.apply(next.config.scrape_configs);
     },
   });
-  if (config.reload_on_change) reloading.watchFiles(closers);
+  if (config.reload_on_change) await reloading.watchFiles(closers);
   pipeline.start();
   const readsSamples = memory !== undefined || remoteWrite.length > 0;
   if (readsSamples)

@@ -38,7 +38,7 @@ async function setUp() {
     registry: new Registry(),
   });
   const closers = new Closers();
-  reloading.watchFiles(closers);
+  await reloading.watchFiles(closers);
   /** Lets the files be looked at until something is so. */
   const until = async (isDone: () => boolean): Promise<void> => {
     while (!isDone()) {
@@ -46,11 +46,6 @@ async function setUp() {
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
-  // The first look only notes how things are.
-  for (let turn = 0; turn < 20; turn++) {
-    await clock.advance(500);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
   return { reloading, applied, until, close: () => closers.close(() => {}) };
 }
 

@@ -51,14 +51,13 @@ export class Reloading {
     return run;
   }
 
-  /** Looks at the files from now on; what has changed is read once it has stood still for one look. */
-  watchFiles(closers: Closers): void {
+  /** Looks at the files from now on; what has changed is read once it has stood still for one look. Done after the first look. */
+  async watchFiles(closers: Closers): Promise<void> {
     const { clock, logger } = this.#deps;
-    let used: string | undefined;
-    let seen: string | undefined;
+    let used = await watchedSignature(this.#setup);
+    let seen = used;
     const cancel = every(clock, LOOK_EVERY_MS, async () => {
       const now = await watchedSignature(this.#setup);
-      used ??= now;
       const isStill = now === seen;
       seen = now;
       if (now === used || !isStill) return;
