@@ -9,6 +9,7 @@ import { formatDuration } from "@tocsin/model";
 import express, { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { iso, planJson, runJson } from "./actions-json.js";
+import { BadRequest, jsonBody } from "./json-body.js";
 
 /** What a person sends who says yes or no, or turns the switch. */
 const Answer = z.strictObject({
@@ -47,7 +48,7 @@ export function actionsRoutes(runner: ActionRunner): Router {
   });
   router.post("/actions/stop", json, (request, response) =>
     answer(response, async () => {
-      const { stopped, ...rest } = parse(Switch, request);
+      const { stopped, ...rest } = jsonBody(Switch, request);
       await runner.stopAll(stopped, personOf(rest, request));
       return { stopped };
     }),
@@ -60,7 +61,7 @@ export function actionsRoutes(runner: ActionRunner): Router {
   );
   router.post("/actions/named/:name/run", json, (request, response) =>
     answer(response, async () =>
-      runJson(await runner.runNow(String(request.params.name), personOf(parse(Answer, request), request))),
+      runJson(await runner.runNow(String(request.params.name), personOf(jsonBody(Answer, request), request))),
     ),
   );
   router.get("/actions/:id", (request, response) => {
@@ -72,7 +73,7 @@ export function actionsRoutes(runner: ActionRunner): Router {
   for (const verb of ["approve", "decline"] as const) {
     router.post(`/actions/:id/${verb}`, json, (request, response) =>
       answer(response, async () => {
-        const person = personOf(parse(Answer, request), request);
+        const person = personOf(jsonBody(Answer, request), request);
         return runJson(await runner[verb](String(request.params.id), person));
       }),
     );
@@ -96,19 +97,6 @@ function select(runs: readonly ActionRun[], query: Request["query"]): readonly A
     )
     .slice(0, limit);
 }
-
-function parse<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
-  if (!request.is("application/json")) {
-    throw new BadRequest("Send a JSON body with content-type application/json.");
-  }
-  const parsed = schema.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  throw new BadRequest(
-    parsed.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; "),
-  );
-}
-
-class BadRequest extends Error {}
 
 const STATUS: Readonly<Partial<Record<ActionError["code"], number>>> = {
   ACTION_UNKNOWN: 404,

@@ -10,8 +10,8 @@ import {
 } from "@tocsin/alerts";
 import { type Clock, type Labels, messageOf } from "@tocsin/model";
 import express, { type Request, type Response, Router } from "express";
-import { z } from "zod";
 import { gettableAlert, gettableSilence, PostedAlerts, PostedSilence } from "./alertmanager-json.js";
+import { BadRequest, jsonBody } from "./json-body.js";
 
 export interface AlertmanagerDeps {
   readonly alerting: Alerting;
@@ -57,7 +57,7 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   );
   api.post("/alerts", json, (request, response) =>
     answer(response, () => {
-      alerting.receive(parse(PostedAlerts, request));
+      alerting.receive(jsonBody(PostedAlerts, request));
       return undefined;
     }),
   );
@@ -89,7 +89,7 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   );
   api.post("/silences", json, (request, response) =>
     answer(response, async () => {
-      const { startsAtMs, endsAtMs, ...rest } = parse(PostedSilence, request);
+      const { startsAtMs, endsAtMs, ...rest } = jsonBody(PostedSilence, request);
       const nowMs = clock.now();
       const draft = { ...rest, startsAtMs: startsAtMs ?? nowMs, endsAtMs: endsAtMs ?? nowMs };
       const silence = await alerting.silences.set(draft, nowMs);
@@ -155,16 +155,6 @@ function silenceHas(matchers: readonly Matcher[], wanted: Matcher): boolean {
   const values: Labels = Object.fromEntries(matchers.map(({ name, value }) => [name, value]));
   return wanted.matches(values);
 }
-
-function parse<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
-  if (!request.is("application/json"))
-    throw new BadRequest("Send a JSON body with content-type application/json.");
-  const parsed = schema.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  throw new BadRequest(z.prettifyError(parsed.error));
-}
-
-class BadRequest extends Error {}
 
 async function answer(response: Response, work: () => unknown): Promise<void> {
   try {

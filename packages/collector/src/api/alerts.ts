@@ -3,6 +3,7 @@ import express, { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import type { Replay } from "../alerting/evidence.js";
 import { iso } from "./actions-json.js";
+import { BadRequest, jsonBody } from "./json-body.js";
 
 const Acknowledge = z.strictObject({
   by: z.string().trim().max(200).optional(),
@@ -53,7 +54,7 @@ export function alertsRoutes(
   });
   router.post("/alerts/:id/acknowledge", json, (request, response) =>
     answer(response, async () => {
-      const body = parse(request);
+      const body = jsonBody(Acknowledge, request);
       const acknowledgement = await alerting.acknowledge(
         String(request.params.id),
         personOf(body, request),
@@ -161,18 +162,6 @@ function personOf(body: z.infer<typeof Acknowledge>, request: Request): string {
   if (by === "") throw new BadRequest('Say who acknowledges: {"by": "ana"}.');
   return by;
 }
-
-function parse(request: Request): z.infer<typeof Acknowledge> {
-  if (!request.is("application/json"))
-    throw new BadRequest("Send a JSON body with content-type application/json.");
-  const parsed = Acknowledge.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  throw new BadRequest(
-    parsed.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; "),
-  );
-}
-
-class BadRequest extends Error {}
 
 async function answer(response: Response, work: () => Promise<unknown>): Promise<void> {
   try {

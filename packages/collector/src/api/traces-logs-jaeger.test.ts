@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { ManualClock } from "@tocsin/model/testing";
 import express, { type Router } from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runCommand } from "../../test/run-command.js";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
-import type { Command, CommandIo } from "../cli/command.js";
+import type { Command } from "../cli/command.js";
 import { logs } from "../cli/logs.js";
 import { trace } from "../cli/trace.js";
 import { traces } from "../cli/traces.js";
@@ -286,24 +287,8 @@ describe.skipIf(!availability.available)("reading APIs", () => {
   });
 
   describe("commands", () => {
-    const run = async (command: Command, ...args: string[]) => {
-      let out = "";
-      let err = "";
-      const io: CommandIo = {
-        env: { TOCSIN_API_URL: url },
-        cwd: "/",
-        out: (text) => {
-          out += text;
-        },
-        err: (text) => {
-          err += text;
-        },
-        isTerminal: false,
-        signal: new AbortController().signal,
-        onReload: () => {},
-      };
-      return { code: await command.run(args, io), out, err };
-    };
+    const run = (command: Command, ...args: string[]) =>
+      runCommand(command, args, { env: { TOCSIN_API_URL: url } });
 
     test("traces, one of them, and what they have in common", async () => {
       const list = await run(traces, "service=checkout", "status=error", "duration>100ms");

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { runCommand } from "../../test/run-command.js";
 import { check } from "./check.js";
-import type { CommandIo } from "./command.js";
 import { test as testCommand } from "./test.js";
 
 let dir: string;
@@ -14,19 +14,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 async function run(command: typeof check, args: string[], files: Record<string, string>) {
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
-  const out: string[] = [];
-  const err: string[] = [];
-  const io: CommandIo = {
-    env: {},
-    cwd: dir,
-    out: (text) => void out.push(text),
-    err: (text) => void err.push(text),
-    isTerminal: false,
-    signal: new AbortController().signal,
-    onReload: () => {},
-  };
-  const code = await command.run(args, io);
-  return { code, out: out.join(""), err: err.join("") };
+  return runCommand(command, args, { cwd: dir });
 }
 
 const RULES = `groups:

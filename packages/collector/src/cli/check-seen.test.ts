@@ -7,10 +7,11 @@ import { ManualClock } from "@tocsin/model/testing";
 import { Engine } from "@tocsin/promql";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runCommand } from "../../test/run-command.js";
 import { headCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
 import { Head } from "../head/index.js";
 import { check } from "./check.js";
-import { type CommandIo, NotReachedError } from "./command.js";
+import { NotReachedError } from "./command.js";
 
 const NOW = Date.parse("2026-11-20T15:00:00Z");
 let server: Server;
@@ -53,20 +54,7 @@ afterAll(async () => {
 
 async function checked(text: string, url = `${origin}/collector`) {
   await writeFile(join(dir, "file.yaml"), text);
-  let out = "";
-  const io: CommandIo = {
-    env: {},
-    cwd: dir,
-    out: (more) => {
-      out += more;
-    },
-    err: () => {},
-    isTerminal: false,
-    signal: new AbortController().signal,
-    onReload: () => {},
-  };
-  const code = await check.run(["file.yaml", "--url", url], io);
-  return { code, out };
+  return runCommand(check, ["file.yaml", "--url", url], { cwd: dir });
 }
 
 const rule = (expr: string) => `groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ${expr}\n`;

@@ -1,7 +1,8 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CommandIo, UsageError } from "./command.js";
+import { runCommand } from "../../test/run-command.js";
+import { UsageError } from "./command.js";
 import { query } from "./query.js";
 
 let server: Server;
@@ -25,22 +26,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function run(args: readonly string[], base = url) {
-  let out = "";
-  let err = "";
-  const io: CommandIo = {
-    env: { TOCSIN_API_URL: base },
-    cwd: "/",
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    signal: new AbortController().signal,
-    onReload: () => undefined,
-  };
-  return { code: await query.run(args, io), out, err };
+  return runCommand(query, args, { env: { TOCSIN_API_URL: base } });
 }
 
 const success = (data: object, notes: object = {}) => {

@@ -9,6 +9,7 @@ import express from "express";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { tracesBody } from "../../test/otlp-data.js";
+import { runCommand } from "../../test/run-command.js";
 import { deploymentsRoutes } from "../api/deployments.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
 import { servicesRoutes } from "../api/services.js";
@@ -19,7 +20,7 @@ import { compileSlo } from "../slo/compile.js";
 import { SloConfig } from "../slo/config.js";
 import { CorrectionBook } from "../slo/correction-book.js";
 import { SloTracker } from "../slo/tracker.js";
-import { type Command, type CommandIo, UsageError } from "./command.js";
+import { type Command, UsageError } from "./command.js";
 import { deploy } from "./deploy.js";
 import { services } from "./services.js";
 import { slo } from "./slo.js";
@@ -78,24 +79,8 @@ function cells(line: string | undefined): string {
   return (line ?? "").replaceAll(/ {2,}/g, " | ");
 }
 
-async function run(command: Command, args: readonly string[]) {
-  let out = "";
-  let err = "";
-  const io: CommandIo = {
-    env: { TOCSIN_API_URL: url },
-    cwd: dir,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    signal: new AbortController().signal,
-    onReload: () => undefined,
-  };
-  return { code: await command.run(args, io), out, err };
-}
+const run = (command: Command, args: readonly string[]) =>
+  runCommand(command, args, { env: { TOCSIN_API_URL: url }, cwd: dir });
 
 test("the list tells what is left and for how long", async () => {
   const { out } = await run(slo, ["list"]);

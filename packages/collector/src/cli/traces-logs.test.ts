@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
+import { keptIo } from "../../test/run-command.js";
 import type { StoredLog } from "../store/logs/log.js";
 import type { StoredSpan } from "../store/traces/trace.js";
-import type { CommandIo } from "./command.js";
 import { logLine, logs } from "./logs.js";
 import { filterParameters, nanosText } from "./search-filter.js";
 import { tail } from "./tail.js";
@@ -113,28 +113,14 @@ test("the commands ask the API and print what it says", async () => {
   }).listen(0, "127.0.0.1");
   await new Promise((done) => server.once("listening", done));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  let out = "";
-  let err = "";
-  const io: CommandIo = {
-    env: { TOCSIN_API_URL: url },
-    cwd: "/",
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    signal: new AbortController().signal,
-    onReload: () => {},
-  };
+  const { io, written } = keptIo({ env: { TOCSIN_API_URL: url } });
   expect(await traces.run(["service=a", "--since", "2h"], io)).toBe(0);
   expect(await logs.run(["currency", "--json"], io)).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ logs: [{ service: "checkout" }] });
+  expect(JSON.parse(written.out)).toMatchObject({ logs: [{ service: "checkout" }] });
   await expect(tail.run(["severity=error"], io)).rejects.toThrow("ended the stream");
-  expect(out).toContain("no currency");
-  expect(err).toContain("No span is stored for this time.");
-  expect(err).toContain("(12 lines left out");
+  expect(written.out).toContain("no currency");
+  expect(written.err).toContain("No span is stored for this time.");
+  expect(written.err).toContain("(12 lines left out");
   expect(asked).toEqual([
     "/api/v1/traces?service=a&since=2h",
     "/api/v1/traces/summary?by=service&since=2h",

@@ -5,7 +5,7 @@ import { Panel } from "../parts/panel.js";
 import { RunDetail } from "../parts/run-detail.js";
 import { RunTable } from "../parts/run-table.js";
 import { StopSwitch } from "../parts/stop-switch.js";
-import { WideTable } from "../parts/wide-table.js";
+import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Catalogue } from "../state/api-types.js";
 import { actions, catalogue } from "../state/live.js";
 
@@ -49,14 +49,7 @@ export function ActionsPage({ chosen }: { chosen: string | undefined }) {
 function CatalogueTable({ catalogue: { actions: all } }: { catalogue: Catalogue }) {
   return (
     <WideTable label="catalogue of actions">
-      <thead>
-        <tr>
-          <th scope="col">action</th>
-          <th scope="col">kind</th>
-          <th scope="col">mode</th>
-          <th scope="col">limits</th>
-        </tr>
-      </thead>
+      <TableHead columns={["action", "kind", "mode", "limits"]} />
       <tbody>
         {all.map(({ name, type, mode, limits }) => (
           <tr key={name}>

@@ -5,7 +5,7 @@ import { Link } from "../parts/link.js";
 import { Mark, type Tone } from "../parts/mark.js";
 import { Panel } from "../parts/panel.js";
 import { RunTable } from "../parts/run-table.js";
-import { WideTable } from "../parts/wide-table.js";
+import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Explanation } from "../state/api-types.js";
 import { burn, number, percent, time } from "../state/format.js";
 import { actions, explanation, refresh } from "../state/live.js";
@@ -104,23 +104,15 @@ function EvidenceText({ evidence }: { evidence: Evidence }) {
 function Windows({ windows }: { windows: NonNullable<Evidence["windows"]> }) {
   return (
     <WideTable label="windows">
-      <thead>
-        <tr>
-          <th scope="col">window</th>
-          <th scope="col" class="n">
-            bad / all
-          </th>
-          <th scope="col" class="n">
-            error rate
-          </th>
-          <th scope="col" class="n">
-            burn
-          </th>
-          <th scope="col" class="n">
-            limit
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          "window",
+          { number: "bad / all" },
+          { number: "error rate" },
+          { number: "burn" },
+          { number: "limit" },
+        ]}
+      />
       <tbody>
         {windows.map((each) => (
           <tr key={each.window}>

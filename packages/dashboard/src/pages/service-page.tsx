@@ -4,7 +4,7 @@ import { Mark } from "../parts/mark.js";
 import { Panel } from "../parts/panel.js";
 import { saturationText, stateOf } from "../parts/service-table.js";
 import { SloTable } from "../parts/slo-table.js";
-import { WideTable } from "../parts/wide-table.js";
+import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Service } from "../state/api-types.js";
 import { latency, percent, perSecond, time } from "../state/format.js";
 import { history, services, slos } from "../state/live.js";
@@ -63,20 +63,7 @@ function Signals({ service }: { service: Service }) {
       {(service.versions ?? []).length > 1 && (
         <WideTable label="versions">
           <caption class="muted">Versions</caption>
-          <thead>
-            <tr>
-              <th scope="col">version</th>
-              <th scope="col" class="n">
-                rate
-              </th>
-              <th scope="col" class="n">
-                errors
-              </th>
-              <th scope="col" class="n">
-                p95
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={["version", { number: "rate" }, { number: "errors" }, { number: "p95" }]} />
           <tbody>
             {service.versions?.map((each) => (
               <tr key={each.version}>

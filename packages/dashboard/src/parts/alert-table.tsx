@@ -3,25 +3,13 @@ import { age, number, time } from "../state/format.js";
 import { nowMs } from "../state/live.js";
 import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
-import { WideTable } from "./wide-table.js";
+import { TableHead, WideTable } from "./wide-table.js";
 
 /** Alerts as they stand, each with what it says, since when, and what may be done. */
 export function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
   return (
     <WideTable label="alerts">
-      <thead>
-        <tr>
-          <th scope="col">state</th>
-          <th scope="col">alert</th>
-          <th scope="col">about</th>
-          <th scope="col">since</th>
-          <th scope="col" class="n">
-            value
-          </th>
-          <th scope="col">says</th>
-          <th scope="col">actions</th>
-        </tr>
-      </thead>
+      <TableHead columns={["state", "alert", "about", "since", { number: "value" }, "says", "actions"]} />
       <tbody>
         {alerts.map((alert) => (
           <tr key={alert.id}>

@@ -2,6 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import { time } from "../state/format.js";
 import { theme } from "../state/theme.js";
+import { TableHead } from "./wide-table.js";
 
 /** One line over time. Unknown values are gaps, never zeros. */
 export interface ChartProps {
@@ -46,14 +47,7 @@ export function Chart({ title, points, show, color }: ChartProps) {
       <details>
         <summary>as table</summary>
         <table>
-          <thead>
-            <tr>
-              <th scope="col">time</th>
-              <th scope="col" class="n">
-                {title}
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={["time", { number: title }]} />
           <tbody>
             {points.slice(-TABLE_ROWS).map(({ atMs, value }) => (
               <tr key={atMs}>

@@ -2,24 +2,24 @@ import type { ActionRun } from "../state/api-types.js";
 import { burn, percent, time } from "../state/format.js";
 import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
-import { WideTable } from "./wide-table.js";
+import { TableHead, WideTable } from "./wide-table.js";
 
 /** What was done, for whom and why, and whether it helped. */
 export function RunTable({ runs }: { runs: readonly ActionRun[] }) {
   return (
     <WideTable label="runs of actions">
-      <thead>
-        <tr>
-          <th scope="col">state</th>
-          <th scope="col">action</th>
-          <th scope="col">mode</th>
-          <th scope="col">because of</th>
-          <th scope="col">decided</th>
-          <th scope="col">done</th>
-          <th scope="col">errors before → after</th>
-          <th scope="col">did it help?</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          "state",
+          "action",
+          "mode",
+          "because of",
+          "decided",
+          "done",
+          "errors before → after",
+          "did it help?",
+        ]}
+      />
       <tbody>
         {runs.map((run) => (
           <tr key={run.id}>

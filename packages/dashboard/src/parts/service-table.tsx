@@ -3,41 +3,27 @@ import { age, latency, number, percent, perSecond } from "../state/format.js";
 import { nowMs } from "../state/live.js";
 import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
-import { WideTable } from "./wide-table.js";
+import { TableHead, WideTable } from "./wide-table.js";
 
 /** One row per service with the four signals, those in trouble first. */
 export function ServiceTable({ services, slos }: { services: readonly Service[]; slos: readonly Slo[] }) {
   return (
     <WideTable label="services">
-      <thead>
-        <tr>
-          <th scope="col">state</th>
-          <th scope="col">service</th>
-          <th scope="col" class="n">
-            rate
-          </th>
-          <th scope="col" class="n">
-            errors
-          </th>
-          <th scope="col" class="n">
-            p50
-          </th>
-          <th scope="col" class="n">
-            p95
-          </th>
-          <th scope="col" class="n">
-            p99
-          </th>
-          <th scope="col">saturation</th>
-          <th scope="col" class="n">
-            budget
-          </th>
-          <th scope="col">version</th>
-          <th scope="col" class="n">
-            last seen
-          </th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          "state",
+          "service",
+          { number: "rate" },
+          { number: "errors" },
+          { number: "p50" },
+          { number: "p95" },
+          { number: "p99" },
+          "saturation",
+          { number: "budget" },
+          "version",
+          { number: "last seen" },
+        ]}
+      />
       <tbody>
         {bySeverity(services, slos).map((service) => {
           const { tone, word } = stateOf(service, slos);

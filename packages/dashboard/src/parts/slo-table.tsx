@@ -1,7 +1,7 @@
 import type { Slo } from "../state/api-types.js";
 import { burn, number, objective, percent } from "../state/format.js";
 import { Mark, type Tone } from "./mark.js";
-import { WideTable } from "./wide-table.js";
+import { TableHead, WideTable } from "./wide-table.js";
 
 const STATES: Readonly<Record<Slo["state"], { tone: Tone; word: string }>> = {
   page: { tone: "page", word: "burning" },
@@ -15,26 +15,18 @@ export function SloTable({ slos }: { slos: readonly Slo[] }) {
   const windows = [...new Set(slos.flatMap(({ burnRates }) => Object.keys(burnRates)))];
   return (
     <WideTable label="SLOs">
-      <thead>
-        <tr>
-          <th scope="col">state</th>
-          <th scope="col">SLO</th>
-          <th scope="col">service</th>
-          <th scope="col" class="n">
-            objective
-          </th>
-          <th scope="col" class="n">
-            now
-          </th>
-          <th scope="col">budget left</th>
-          {windows.map((window) => (
-            <th scope="col" class="n" key={window}>
-              burn {window}
-            </th>
-          ))}
-          <th scope="col">at this pace</th>
-        </tr>
-      </thead>
+      <TableHead
+        columns={[
+          "state",
+          "SLO",
+          "service",
+          { number: "objective" },
+          { number: "now" },
+          "budget left",
+          ...windows.map((window) => ({ number: `burn ${window}` })),
+          "at this pace",
+        ]}
+      />
       <tbody>
         {[...slos]
           .sort((a, b) => a.budgetRemainingRatio - b.budgetRemainingRatio)

@@ -10,3 +10,21 @@ export function WideTable({ label, children }: { label: string; children: Compon
     </div>
   );
 }
+
+/** Names of columns, in order; those of numbers stand at the right, as the numbers do. */
+export function TableHead({ columns }: { columns: readonly (string | { number: string })[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column) => {
+          const [name, className] = typeof column === "string" ? [column] : [column.number, "n"];
+          return (
+            <th scope="col" class={className} key={name}>
+              {name}
+            </th>
+          );
+        })}
+      </tr>
+    </thead>
+  );
+}
