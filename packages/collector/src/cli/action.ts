@@ -12,7 +12,6 @@ const FLAGS = { ...CLIENT_FLAGS, by: { type: "string" }, reason: { type: "string
 
 export const action: Command = {
   name: "action",
-  summary: "see, approve and stop actions",
   help: `tocsin action <what> [flags]
 
   list                 what was done and what waits, newest first

@@ -1,18 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { resolve } from "node:path";
-import {
-  buildRouteTree,
-  type Evidence,
-  matchRoutes,
-  parseMatchers,
-  readAlertmanagerFile,
-} from "@tocsin/alerts";
-import { formatLabels, type Labels } from "@tocsin/model";
-import { formatProblem } from "@tocsin/model/config";
+import type { Evidence } from "@tocsin/alerts";
+import { formatLabels } from "@tocsin/model";
 import type { AlertJson, ExplanationJson } from "../api/alerts.js";
 import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
-import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
+import { type Command, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
 
 const FLAGS = {
@@ -24,7 +15,6 @@ const FLAGS = {
 
 export const alert: Command = {
   name: "alert",
-  summary: "list, explain and acknowledge alerts; show where labels are routed",
   help: `tocsin alert <what> [flags]
 
   list                 firing first, then pending and just ended
@@ -66,6 +56,8 @@ ${CLIENT_HELP}`,
         return ExitCode.good;
       }
       case "route": {
+        // Only this reads Alertmanager's configuration; the others need not wait for that code.
+        const { labelsOf, routesOf } = await import("./alert-route.js");
         const found = await routesOf(labelsOf(rest), flags.routes, client, io);
         show(found, found.map(({ receiver, route }) => `${receiver}  ${route}\n`).join(""));
         return ExitCode.good;
@@ -80,32 +72,6 @@ function needed([id, ...rest]: readonly string[]): string {
   if (id === undefined || rest.length > 0)
     throw new UsageError("Name one alert by its ID; `tocsin alert list` shows them.");
   return id;
-}
-
-function labelsOf(texts: readonly string[]): Labels {
-  if (texts.length === 0) throw new UsageError("Write labels, such as severity=page service=cart.");
-  return Object.fromEntries(
-    texts.flatMap((text) => parseMatchers(text)).map(({ name, value }) => [name, value]),
-  );
-}
-
-async function routesOf(
-  labels: Labels,
-  file: string | undefined,
-  client: CollectorClient,
-  io: CommandIo,
-): Promise<{ receiver: string; route: string }[]> {
-  if (file === undefined) {
-    const query = new URLSearchParams(Object.entries(labels)).toString();
-    return client.json(`/api/v1/alerts/route?${query}`);
-  }
-  const source = { file, text: await readFile(resolve(io.cwd, file), "utf8") };
-  const { config, problems } = readAlertmanagerFile(source);
-  if (!config) throw new UsageError(problems.map((problem) => formatProblem(problem, source)).join("\n"));
-  return matchRoutes(buildRouteTree(config.route), labels).map(({ receiver, key }) => ({
-    receiver,
-    route: key,
-  }));
 }
 
 function post(client: CollectorClient, path: string, body: unknown): Promise<unknown> {

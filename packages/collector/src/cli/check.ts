@@ -26,7 +26,6 @@ interface Checked {
 
 export const check: Command = {
   name: "check",
-  summary: "check configuration, rules, SLOs and routes, each fault with its place",
   help: `tocsin check [FILE...] [--url URL] [--json]
 
 Checks files and everything that they name, and lists every fault with file:line:column, the line and what to write.

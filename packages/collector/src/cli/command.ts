@@ -27,8 +27,6 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface Command {
   readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** The text of `tocsin NAME --help`. */
   readonly help: string;
   /** @throws {UsageError} on wrong arguments; shown with exit code 2. */

@@ -9,7 +9,6 @@ const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" }, at: { type: "s
 
 export const deploy: Command = {
   name: "deploy",
-  summary: "mark a deployment, or list those that were seen",
   help: `tocsin deploy <what> [flags]
 
   mark SERVICE VERSION  say that a version was deployed (from CI, after the deploy)

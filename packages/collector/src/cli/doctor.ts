@@ -27,7 +27,6 @@ interface Status {
 
 export const doctor: Command = {
   name: "doctor",
-  summary: "find out what is wrong with the set-up, and how to mend it",
   help: `tocsin doctor [flags]
 
 Looks at the collector, its ports, its disk, and at who sends to it; every fault comes with its cure.

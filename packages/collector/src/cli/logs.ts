@@ -19,7 +19,6 @@ const FLAGS = {
 
 export const logs: Command = {
   name: "logs",
-  summary: "find log lines",
   help: `tocsin logs [FILTER…] [flags]
 
 ${LOG_FILTER_HELP}

@@ -23,7 +23,6 @@ interface Answer {
 
 export const query: Command = {
   name: "query",
-  summary: "evaluate PromQL",
   help: `tocsin query 'EXPR' [flags]
 
   Without --range the value of each series now, with it a sparkline of each.

@@ -4,7 +4,6 @@ import { parseFlags } from "./flags.js";
 
 export const reload: Command = {
   name: "reload",
-  summary: "have a running collector read its configuration again",
   help: `tocsin reload [flags]
 
 The collector reads tocsin.yaml and every file that it names. SLOs, rules, routes, actions and scrape targets are taken;

@@ -23,7 +23,6 @@ const FLAGS = {
 
 export const rules: Command = {
   name: "rules",
-  summary: "replay rules on history: what would have fired, who would have been told",
   help: `tocsin rules replay FILE [flags]
 
 Evaluates the alerts of a rule file on what was recorded. Recording rules are read from history, not replayed.

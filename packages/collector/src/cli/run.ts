@@ -2,7 +2,7 @@ import { messageOf, nearestName } from "@tocsin/model";
 import { VERSION } from "../version.js";
 import { CollectorAnswerError } from "./client.js";
 import { type Command, type CommandIo, ExitCode, NotReachedError, UsageError } from "./command.js";
-import { allCommands, COMMANDS, commandNamed } from "./commands.js";
+import { COMMANDS, commandNamed } from "./commands.js";
 
 /**
  * Runs `tocsin` with its arguments; without a command name it is `tocsin up`.
@@ -47,9 +47,9 @@ async function showHelp(name: string | undefined, io: CommandIo): Promise<number
     return ExitCode.good;
   }
   if (name !== undefined) return unknownCommand(name, io);
-  const commands = await allCommands();
-  const width = Math.max(...commands.map((candidate) => candidate.name.length));
-  const lines = commands.map((candidate) => `  ${candidate.name.padEnd(width)}  ${candidate.summary}`);
+  const entries = Object.entries(COMMANDS);
+  const width = Math.max(...entries.map(([listed]) => listed.length));
+  const lines = entries.map(([listed, { summary }]) => `  ${listed.padEnd(width)}  ${summary}`);
   io.out(
     `tocsin ${VERSION}: signals, SLOs, alerts and actions for Node services\n\n${lines.join("\n")}\n\n` +
       "`tocsin` alone is `tocsin up`. `tocsin COMMAND --help` tells more.\n" +

@@ -8,7 +8,6 @@ const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" } } as const;
 
 export const services: Command = {
   name: "services",
-  summary: "traffic, errors, latency and saturation of every service",
   help: `tocsin services [NAME] [flags]
 
   Without NAME one line per service; with NAME its routes, dependencies and deployments.

@@ -50,7 +50,6 @@ const SILENCES = "/alertmanager/api/v2/silences";
 
 export const silence: Command = {
   name: "silence",
-  summary: "list, add, lengthen and end silences",
   help: `tocsin silence <what> [flags]
 
   list                   those that are active or to come, with what they mute (--all: ended ones too)

@@ -27,7 +27,6 @@ type Flags = ReturnType<typeof parseFlags<typeof FLAGS>>["flags"];
 
 export const slo: Command = {
   name: "slo",
-  summary: "SLOs: budgets, burn rates, simulation, reports",
   help: `tocsin slo <what> [flags]
 
   list                 every SLO: budget left, burn rates, when the budget ends

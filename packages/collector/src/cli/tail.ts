@@ -7,7 +7,6 @@ import { filterParameters } from "./search-filter.js";
 
 export const tail: Command = {
   name: "tail",
-  summary: "follow log lines as they come",
   help: `tocsin tail [FILTER…] [flags]
 
 ${LOG_FILTER_HELP}

@@ -25,7 +25,6 @@ interface FileResult {
 
 export const test: Command = {
   name: "test",
-  summary: "run unit tests of rules, in promtool's format, with virtual time",
   help: `tocsin test FILE... [flags]
 
 Runs promtool's rule tests unchanged. Besides its fields an expected alert may have exp_receivers and exp_actions, and a

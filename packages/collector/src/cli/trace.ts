@@ -6,7 +6,6 @@ import { nanosText, timeText } from "./search-filter.js";
 
 export const trace: Command = {
   name: "trace",
-  summary: "show one trace as a tree",
   help: `tocsin trace ID [flags]
 
   The spans of a trace as a tree: when each began after the first, how long it took, and what failed.

@@ -29,7 +29,6 @@ const KNOWN = [
 
 export const traces: Command = {
   name: "traces",
-  summary: "find traces",
   help: `tocsin traces [FILTER…] [flags]
 
   A filter is words such as  service=checkout  status=error  duration>300ms  operation="POST /pay"  route=/pay

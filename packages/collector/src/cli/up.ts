@@ -29,7 +29,6 @@ const FLAGS = {
 
 export const up: Command = {
   name: "up",
-  summary: "run the collector: intake, page and APIs",
   help: `tocsin up [flags]
 
 Runs the collector until it is told to end (Ctrl-C, SIGTERM).

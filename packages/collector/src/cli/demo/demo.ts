@@ -29,7 +29,6 @@ const BAD_VERSION = "1.42.0";
 
 export const demo: Command = {
   name: "demo",
-  summary: "three services, a bad deploy, and the loop that closes by itself",
   help: `tocsin demo [flags]
 
 Runs a collector, the example shop (three express services) and a load; deploys a bad version and tells what happens:
