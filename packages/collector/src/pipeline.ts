@@ -94,7 +94,7 @@ export class SignalsPipeline {
     });
     this.#dropped = new Counter({
       name: "tocsin_pipeline_dropped_total",
-      help: "Requests of the spool that could not be used.",
+      help: "Requests of the spool that could not be used, by reason: unreadable.",
       labelNames: ["signal", "reason"],
       registers,
     });
@@ -182,12 +182,14 @@ export class SignalsPipeline {
   }
 
   #observe(record: SpoolRecord): void {
+    const { consumer } = this.#options;
     this.#records.inc({ signal: record.signal });
     try {
-      this.#dispatch(record);
+      consumer.settle(1, this.#dispatch(record) ? "passed_on" : "passed_over");
     } catch (error) {
       // The receiver checks what it takes, so this is a fault of ours; the rest of the spool must not suffer for it.
-      this.#dropped.inc({ signal: record.signal, reason: "failed" });
+      consumer.settle(1, { dropped: "unreadable" });
+      this.#dropped.inc({ signal: record.signal, reason: "unreadable" });
       this.#options.logger.error(
         { signal: record.signal, err: error },
         "a record of the spool could not be used",
@@ -195,19 +197,19 @@ export class SignalsPipeline {
     }
   }
 
-  #dispatch({ signal, body, receivedAtMs }: SpoolRecord): void {
+  /** False for what is not for signals: samples are read by the head, logs by the store alone. */
+  #dispatch({ signal, body, receivedAtMs }: SpoolRecord): boolean {
     const { observers, spans } = this.#options;
     switch (signal) {
       case "traces":
         observers.traces(decodeTraces(body, spans), receivedAtMs);
-        break;
+        return true;
       case "metrics":
         observers.metrics(decodeMetrics(body), receivedAtMs);
-        break;
+        return true;
       case "samples":
       case "logs":
-        // Samples are read by the head, logs by the store alone.
-        break;
+        return false;
     }
   }
 

@@ -68,7 +68,10 @@ interface Seen {
 
 /** A backend that answers as told and remembers what it took. */
 async function backend(
-  answer: (request: Seen, index: number) => { status: number; headers?: Record<string, string> },
+  answer: (
+    request: Seen,
+    index: number,
+  ) => { status: number; headers?: Record<string, string>; body?: Buffer },
 ): Promise<{ url: string; taken: Seen[]; tried: Seen[]; server: Server }> {
   const taken: Seen[] = [];
   const tried: Seen[] = [];
@@ -80,9 +83,9 @@ async function backend(
       textAt(columns.bytes, columns.nameStart[row], columns.nameEnd[row]),
     );
     const seen = { path: request.url ?? "", names };
-    const { status, headers = {} } = answer(seen, tried.push(seen) - 1);
+    const { status, headers = {}, body } = answer(seen, tried.push(seen) - 1);
     if (status < 300) taken.push(seen);
-    response.writeHead(status, headers).end();
+    response.writeHead(status, headers).end(body);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   ends.push(() => new Promise((resolve) => server.close(resolve)));
@@ -97,6 +100,21 @@ async function untilSent(): Promise<void> {
   ) {
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Values of a counter by their reason, or under "" where there is none. */
+async function valuesOf(name: string): Promise<Record<string, number>> {
+  const metric = await registry.getSingleMetric(name)?.get();
+  return Object.fromEntries(metric?.values.map(({ labels, value }) => [labels.reason ?? "", value]) ?? []);
+}
+
+async function counts(prefix: string, unit: string): Promise<Record<"read" | "sent" | "dropped", number>> {
+  const sum = async (what: string) =>
+    Object.values(await valuesOf(`${prefix}_${what}_${unit}_total`)).reduce(
+      (total, value) => total + value,
+      0,
+    );
+  return { read: await sum("read"), sent: await sum("sent"), dropped: await sum("dropped") };
 }
 
 describe("forwarding", () => {
@@ -139,6 +157,39 @@ describe("forwarding", () => {
     expect(await registry.getSingleMetricAsString("tocsin_export_sent_records_total")).toContain(
       'tocsin_export_sent_records_total{exporter="gateway"} 3',
     );
+  });
+
+  test("every span is accounted for: sent, sampled away, refused with its request or rejected out of it", async () => {
+    const far = await backend(({ names }) => {
+      if (names.includes("bad")) return { status: 400 };
+      // One of the spans taken is named in the partial success.
+      return { status: 200, body: Buffer.from([10, 2, 8, 1]) };
+    });
+    await append("a", "sampled", "bad", "unreadable", "b");
+    await spool.append({ signal: "samples", body: Buffer.alloc(1), receivedAtMs: 0 });
+    forward([createEndpoint(far.url, systemClock)], {
+      transform: (_signal, body) => {
+        if (body.includes("unreadable")) throw new Error("cannot be rewritten");
+        return body.includes("sampled") ? undefined : body;
+      },
+    });
+    await untilSent();
+    const items = await counts("tocsin_export", "items");
+    expect(items.read).toBe(5);
+    expect(items.sent + items.dropped).toBe(5);
+    expect(await valuesOf("tocsin_export_dropped_items_total")).toMatchObject({
+      sampled: 1,
+      refused: 1,
+      unreadable: 1,
+      rejected: far.taken.length,
+    });
+    expect(await counts("tocsin_export", "records")).toEqual({ read: 6, sent: 2, dropped: 4 });
+    expect(await valuesOf("tocsin_export_dropped_records_total")).toEqual({
+      sampled: 1,
+      refused: 1,
+      unreadable: 1,
+      not_otlp: 1,
+    });
   });
 
   test("waits as long as the endpoint asks, be it hours, and then goes on", async () => {

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
+import { countItems } from "../otlp/count-items.js";
 import type { SpoolConsumer, SpoolRecord, SpoolSignal } from "../spool/record.js";
 import type { Endpoint } from "./endpoint.js";
 import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
@@ -29,6 +30,12 @@ export interface ForwarderOptions {
   readonly logger?: Logger;
   /** Where `tocsin_export_*` are registered. */
   readonly registry?: Registry;
+}
+
+/** What is to be sent of one record. */
+interface Piece {
+  readonly body: Buffer;
+  readonly items: number;
 }
 
 /** State of a forwarder for status pages. */
@@ -112,8 +119,8 @@ export class Forwarder {
         if (isLast || !this.#isDraining) return;
         continue;
       }
-      for (const [signal, bodies] of this.#bySignal(batch.records)) {
-        if (!(await this.#sendJoined(signal, bodies))) return;
+      for (const [signal, pieces] of this.#bySignal(batch.records)) {
+        if (!(await this.#sendJoined(signal, pieces))) return;
       }
       await this.#consumer.commit(batch.position).catch(() => {
         // The place is not durable: after a crash this batch goes out again. Sending on matters more.
@@ -122,33 +129,42 @@ export class Forwarder {
   }
 
   /** What is to be sent of each signal. */
-  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, Buffer[]> {
-    const groups = new Map<OtlpSignal, Buffer[]>();
+  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, Piece[]> {
+    const groups = new Map<OtlpSignal, Piece[]>();
     for (const { signal, body } of records) {
-      if (!this.#signals.includes(signal)) continue;
-      this.#metrics.readRecords.inc({ exporter: this.name });
-      if (signal === "samples") {
-        this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "not_otlp" });
+      if (!this.#signals.includes(signal)) {
+        this.#consumer.settle(1, "passed_over");
         continue;
       }
-      const sent = this.#transformed(signal, body);
-      if (sent === undefined) continue;
+      this.#metrics.readRecords.inc({ exporter: this.name });
+      if (signal === "samples") {
+        this.#drop(1, "not_otlp");
+        continue;
+      }
+      const piece = this.#pieceOf(signal, body);
+      if (piece === undefined) continue;
       const group = groups.get(signal);
-      if (group) group.push(sent);
-      else groups.set(signal, [sent]);
+      if (group) group.push(piece);
+      else groups.set(signal, [piece]);
     }
     return groups;
   }
 
-  #transformed(signal: OtlpSignal, body: Buffer): Buffer | undefined {
-    if (!this.#transform) return body;
+  #pieceOf(signal: OtlpSignal, body: Buffer): Piece | undefined {
+    // One that cannot be counted is sent all the same: who takes it may understand it.
+    const items = itemsOf(signal, body) ?? 0;
+    this.#metrics.readItems.inc({ exporter: this.name, signal }, items);
+    if (!this.#transform) return { body, items };
     try {
       const changed = this.#transform(signal, body);
-      if (changed !== undefined) return changed;
-      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "sampled" });
+      const left = changed === undefined ? 0 : changed === body ? items : countItems(signal, changed);
+      this.#dropItems(signal, items - left, "sampled");
+      if (changed !== undefined) return { body: changed, items: left };
+      this.#drop(1, "sampled");
     } catch (error) {
       // The receiver checks what it takes, so this is a fault of ours. Unredacted it must not go out.
-      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "unreadable" });
+      this.#drop(1, "unreadable");
+      this.#dropItems(signal, items, "unreadable");
       this.#logger.error(
         { exporter: this.name, signal, err: error },
         "a request could not be rewritten, dropped it",
@@ -157,23 +173,33 @@ export class Forwarder {
     return undefined;
   }
 
+  #drop(records: number, reason: string): void {
+    this.#metrics.droppedRecords.inc({ exporter: this.name, reason }, records);
+    this.#consumer.settle(records, { dropped: reason });
+  }
+
+  #dropItems(signal: OtlpSignal, items: number, reason: string): void {
+    if (items > 0) this.#metrics.droppedItems.inc({ exporter: this.name, signal, reason }, items);
+  }
+
   /** @returns false when it was given up because of closing */
-  async #sendJoined(signal: OtlpSignal, bodies: readonly Buffer[]): Promise<boolean> {
-    const joined = Buffer.concat(bodies);
+  async #sendJoined(signal: OtlpSignal, pieces: readonly Piece[]): Promise<boolean> {
+    const joined = Buffer.concat(pieces.map(({ body }) => body));
     for (;;) {
-      const sent = await this.#sendOnce(signal, joined, bodies.length);
+      const sent = await this.#sendOnce(signal, joined, pieces);
       if (sent === "sent") return true;
       if (sent === "closing") return false;
       if (sent === "again") continue;
       // One bad request among many must not take the others with it.
-      if (bodies.length > 1) {
-        const middle = bodies.length >>> 1;
+      if (pieces.length > 1) {
+        const middle = pieces.length >>> 1;
         return (
-          (await this.#sendJoined(signal, bodies.slice(0, middle))) &&
-          (await this.#sendJoined(signal, bodies.slice(middle)))
+          (await this.#sendJoined(signal, pieces.slice(0, middle))) &&
+          (await this.#sendJoined(signal, pieces.slice(middle)))
         );
       }
-      this.#metrics.droppedRecords.inc({ exporter: this.name, reason: "refused" });
+      this.#drop(1, "refused");
+      this.#dropItems(signal, pieces[0].items, "refused");
       return true;
     }
   }
@@ -181,7 +207,7 @@ export class Forwarder {
   async #sendOnce(
     signal: OtlpSignal,
     body: Buffer,
-    records: number,
+    pieces: readonly Piece[],
   ): Promise<"sent" | "again" | "refused" | "closing"> {
     const choice = this.#chooser.choose(this.#clock.now());
     if (choice.kind === "wait") {
@@ -198,7 +224,7 @@ export class Forwarder {
     }
     this.#chooser.worked(choice.endpoint);
     if (outcome.kind === "refused") {
-      if (records === 1) {
+      if (pieces.length === 1) {
         this.#logger.warn(
           { exporter: this.name, endpoint: choice.endpoint.name, signal, answer: outcome.message },
           "endpoint refused a request for good, dropped it",
@@ -206,9 +232,13 @@ export class Forwarder {
       }
       return "refused";
     }
-    this.#noteSent(choice.endpoint, body, records);
+    this.#noteSent(choice.endpoint, body, pieces.length);
+    const items = pieces.reduce((sum, piece) => sum + piece.items, 0);
+    // What an endpoint says is not to be trusted with our sums.
+    const rejected = Math.min(outcome.rejectedItems, items);
+    this.#metrics.sentItems.inc({ exporter: this.name, signal }, items - rejected);
+    this.#dropItems(signal, rejected, "rejected");
     if (outcome.rejectedItems > 0) {
-      this.#metrics.rejectedItems.inc({ exporter: this.name }, outcome.rejectedItems);
       this.#logger.warn(
         { exporter: this.name, rejected: outcome.rejectedItems, answer: outcome.message },
         "endpoint rejected part of a request",
@@ -226,6 +256,7 @@ export class Forwarder {
     this.#metrics.up.set({ exporter: this.name }, 1);
     this.#metrics.sentRecords.inc({ exporter: this.name }, records);
     this.#metrics.sentBytes.inc({ exporter: this.name }, body.length);
+    this.#consumer.settle(records, "passed_on");
   }
 
   #noteFault(endpoint: Endpoint, message: string): void {
@@ -252,5 +283,14 @@ export class Forwarder {
       this.#ending.signal.addEventListener("abort", end, { once: true });
       if (this.#ending.signal.aborted) end();
     });
+  }
+}
+
+/** Undefined for bytes that are not OTLP, which the receiver lets nobody send. */
+function itemsOf(signal: OtlpSignal, body: Buffer): number | undefined {
+  try {
+    return countItems(signal, body);
+  } catch {
+    return undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { Clock, UnixMs } from "@tocsin/model";
 import { type SampleValue, STALE_MARKER } from "@tocsin/promql";
 import type { WireSample } from "../remote-write/write-request-writer.js";
 import { type AppendResult, Head } from "./head.js";
+import type { DropReason } from "./head-metrics.js";
 import type { HeadSeries } from "./series.js";
 
 /** What a series of deltas must remember: its last sample and a little time around it. */
@@ -15,6 +16,7 @@ const OLDEST_MS = 30 * 86_400_000;
  */
 export class CapturingHead extends Head {
   readonly #captured = new Map<HeadSeries, WireSample[]>();
+  readonly #leftOut = new Map<DropReason | "repeat", number>();
   #newestMs = 0;
 
   constructor(limits: { readonly maxSeries: number; readonly maxLabels: number }, clock: Clock) {
@@ -23,6 +25,7 @@ export class CapturingHead extends Head {
 
   override append(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs = 0): AppendResult {
     const result = super.append(series, timeMs, value, startMs);
+    if (result === "repeat") this.#leaveOut(result, 1);
     if (result !== "stored") return result;
     const list = this.#captured.get(series);
     const sample: WireSample = { timeMs, value: value === STALE_MARKER ? "stale" : value };
@@ -30,6 +33,22 @@ export class CapturingHead extends Head {
     else list.push(sample);
     this.#newestMs = Math.max(this.#newestMs, timeMs);
     return result;
+  }
+
+  override countDropped(reason: DropReason, count = 1): void {
+    super.countDropped(reason, count);
+    this.#leaveOut(reason, count);
+  }
+
+  /** Samples that are not among those taken since the last call, by reason. */
+  takeLeftOut(): readonly (readonly [DropReason | "repeat", number])[] {
+    const taken = [...this.#leftOut];
+    this.#leftOut.clear();
+    return taken;
+  }
+
+  #leaveOut(reason: DropReason | "repeat", count: number): void {
+    this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + count);
   }
 
   /** What was appended since the last call. */

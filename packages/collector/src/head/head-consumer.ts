@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { decodeMetrics } from "../otlp/index.js";
-import type { SpoolConsumer, SpoolPosition, SpoolRecord } from "../spool/index.js";
+import type { Settlement, SpoolConsumer, SpoolPosition, SpoolRecord } from "../spool/index.js";
 import type { Head } from "./head.js";
 import { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";
 import { loadSnapshot, removeSnapshot, saveSnapshot } from "./snapshot-file.js";
@@ -77,17 +77,20 @@ export class HeadConsumer {
   }
 
   /** Appends one record; also for owners that read the spool themselves. */
-  append(record: SpoolRecord): void {
-    if (record.signal === "metrics" || record.signal === "samples") this.#isChanged = true;
+  append(record: SpoolRecord): Settlement {
+    if (record.signal !== "metrics" && record.signal !== "samples") return "passed_over";
+    this.#isChanged = true;
     try {
       if (record.signal === "metrics") this.#otlp.append(decodeMetrics(record.body));
-      else if (record.signal === "samples") this.#samples.append(record.body);
+      else this.#samples.append(record.body);
+      return "passed_on";
     } catch (error) {
       // Receivers check what they acknowledge, so this is a record that was damaged later.
       this.#logger.error(
         { signal: record.signal, error: messageOf(error) },
         "metrics record could not be read",
       );
+      return { dropped: "unreadable" };
     }
   }
 
@@ -109,7 +112,7 @@ export class HeadConsumer {
       const batch = await this.#spool.read({ maxBytes: MAX_BATCH_BYTES, signal: this.#stop.signal });
       if (batch === undefined) return;
       if (isFirst) this.#reachBackTo(batch.records);
-      for (const record of batch.records) this.append(record);
+      for (const record of batch.records) this.#spool.settle(1, this.append(record));
       this.#position = batch.position;
       if (this.#clock.now() >= this.#nextSnapshotMs) await this.#snapshot();
       else if (this.#spool.isOverdue) await this.#makeRoom(batch.position);

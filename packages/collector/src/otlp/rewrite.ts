@@ -33,6 +33,8 @@ export interface RewriteRules {
     start: number,
     end: number,
   ) => "keep" | "drop" | { readonly traceState: string };
+  /** Whether a metric stays, with all its points. */
+  readonly metric?: (bytes: Buffer, start: number, end: number) => "keep" | "drop";
   /** Encoded KeyValues to add to each resource that does not have their key. */
   readonly resourceAttributes?: readonly { readonly key: string; readonly encoded: Buffer }[];
 }
@@ -132,6 +134,9 @@ class Rewriter {
     switch (child.role) {
       case "item":
         return this.#item(start, end, child);
+      case "metric":
+        if (this.#rules.metric?.(this.#bytes, start, end) === "drop") return DROPPED;
+        return this.message(start, end, child, owner);
       case "resource":
         return this.#resource(start, end, child);
       case "scope":

@@ -2,6 +2,7 @@ import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/mode
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
 import { limitRequest } from "../otlp/limit.js";
+import { validPart } from "../otlp/valid-part.js";
 import { validateRequest } from "../otlp/validate.js";
 import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Admission, type Backpressure, type Reservation } from "./admission.js";
@@ -115,7 +116,8 @@ export class Intake {
     this.#metrics.receivedItems.inc({ signal }, items + rejected);
     if (items > 0) {
       try {
-        const kept = isOverLimit ? this.#limited(signal, body) : body;
+        const valid = rejected > 0 ? validPart(signal, body) : body;
+        const kept = isOverLimit ? this.#limited(signal, valid) : valid;
         await this.#spool.append({ signal, body: kept, receivedAtMs: this.clock.now() });
       } catch (error) {
         this.#metrics.failedItems.inc({ signal }, items + rejected);
@@ -124,7 +126,8 @@ export class Intake {
     }
     this.#metrics.acceptedItems.inc({ signal }, items);
     if (rejected > 0) this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
-    this.#metrics.requests.inc({ transport, signal, answer: rejected > 0 ? "partial" : "ok" });
+    const answer = items === 0 ? "nothing_kept" : rejected > 0 ? "partial" : "ok";
+    this.#metrics.requests.inc({ transport, signal, answer });
     return { items, rejected, reason };
   }
 

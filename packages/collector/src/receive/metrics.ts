@@ -6,6 +6,7 @@ export type Transport = "otlp-http" | "otlp-grpc" | "zipkin" | "loki";
 /**
  * What receivers count. For every request that could be read:
  * received items = accepted items + rejected items (by reason) + failed items (refused whole, retryable).
+ * Requests answered ok or partial are as many as the spool has appended of traces, metrics and logs.
  */
 export class ReceiveMetrics {
   readonly requests: Counter<"transport" | "signal" | "answer">;
@@ -21,7 +22,7 @@ export class ReceiveMetrics {
     const registers = [registry];
     this.requests = new Counter({
       name: "tocsin_receive_requests_total",
-      help: "Requests by what they were answered: ok, partial, refused.",
+      help: "Requests by what came of them: ok, partial (some items rejected), nothing_kept (taken, but empty or all items rejected), refused.",
       labelNames: ["transport", "signal", "answer"],
       registers,
     });

@@ -10,6 +10,7 @@ import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CollectorError } from "../errors.js";
+import { countItems } from "../otlp/count-items.js";
 import { attributeText, decodeTraces, otlpJsonToProtobuf } from "../otlp/index.js";
 import { Spool } from "../spool/index.js";
 import type { Backpressure } from "./admission.js";
@@ -158,6 +159,9 @@ describe("a good request", () => {
     expect(await sum("tocsin_receive_received_items_total")).toBe(4);
     expect(await sum("tocsin_receive_accepted_items_total")).toBe(2);
     expect(await sum("tocsin_receive_rejected_items_total")).toBe(2);
+    // What was rejected is not kept: nobody behind the spool meets it again.
+    const batch = await spool.consumer("store").read();
+    expect(batch?.records.map(({ body }) => countItems("traces", body))).toEqual([1, 1]);
   });
 
   test("is cut to the limits of an item, and what was cut is counted", async () => {

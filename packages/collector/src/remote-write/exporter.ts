@@ -8,7 +8,7 @@ import { OtlpAppender } from "../head/otlp/otlp-appender.js";
 import { WriteRequestAppender } from "../head/write-request-appender.js";
 import { decodeMetrics } from "../otlp/index.js";
 import { type Relabel, relabelling } from "../scrape/relabel.js";
-import type { SpoolBatch, SpoolConsumer } from "../spool/index.js";
+import type { Settlement, SpoolConsumer, SpoolRecord } from "../spool/index.js";
 import type { RemoteWriteConfig } from "./config.js";
 import { type WireSeries, writeWriteRequest } from "./write-request-writer.js";
 
@@ -43,6 +43,7 @@ export class RemoteWriteExporter {
   readonly #samples: WriteRequestAppender;
   readonly #relabel: Relabel;
   readonly #counts: {
+    read: Counter<"target">;
     sent: Counter<"target">;
     dropped: Counter<"target" | "reason">;
     retries: Counter<"target">;
@@ -80,28 +81,40 @@ export class RemoteWriteExporter {
     for (;;) {
       const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal: this.#stopping.signal });
       if (batch === undefined) return;
-      for (const series of this.#requests(this.#convert(batch))) {
+      const settlements = batch.records.map((record) => this.#read(record));
+      for (const series of this.#requests(this.#convert())) {
         if (!(await this.#send(series))) return;
       }
+      for (const settlement of settlements) consumer.settle(1, settlement);
       await consumer.commit(batch.position);
       this.#trim();
     }
   }
 
-  #convert(batch: SpoolBatch): WireSeries[] {
-    for (const { signal, body } of batch.records) {
-      try {
-        if (signal === "metrics") this.#otlp.append(decodeMetrics(body));
-        else if (signal === "samples") this.#samples.append(body);
-      } catch (error) {
-        this.#counts.dropped.inc({ target: this.#options.target.name, reason: "unreadable" });
-        this.#deps.logger.error({ error: messageOf(error) }, "metrics record could not be read");
-      }
+  #read({ signal, body }: SpoolRecord): Settlement {
+    try {
+      if (signal === "metrics") this.#otlp.append(decodeMetrics(body));
+      else if (signal === "samples") this.#samples.append(body);
+      else return "passed_over";
+      return "passed_on";
+    } catch (error) {
+      this.#deps.logger.error({ error: messageOf(error) }, "metrics record could not be read");
+      return { dropped: "unreadable" };
     }
+  }
+
+  #convert(): WireSeries[] {
+    const target = this.#options.target.name;
     const converted: WireSeries[] = [];
     for (const [series, samples] of this.#head.take()) {
+      this.#counts.read.inc({ target }, samples.length);
       const labels = this.#labelsOf(series.labels);
       if (labels !== undefined) converted.push({ labels, samples });
+      else this.#counts.dropped.inc({ target, reason: "relabelled" }, samples.length);
+    }
+    for (const [reason, count] of this.#head.takeLeftOut()) {
+      this.#counts.read.inc({ target }, count);
+      this.#counts.dropped.inc({ target, reason }, count);
     }
     return converted;
   }
@@ -243,11 +256,17 @@ function exporterCounters(registry: Registry) {
     (registry.getSingleMetric(name) as Counter<L> | undefined) ??
     new Counter({ name, help, labelNames, registers: [registry] });
   return {
+    read: counter(
+      "tocsin_remote_write_read_samples_total",
+      "Samples read from the spool for a target: sent, dropped or at hand.",
+      ["target"],
+    ),
     sent: counter("tocsin_remote_write_sent_samples_total", "Samples that a target took.", ["target"]),
-    dropped: counter("tocsin_remote_write_dropped_samples_total", "Samples left out, by reason.", [
-      "target",
-      "reason",
-    ]),
+    dropped: counter(
+      "tocsin_remote_write_dropped_samples_total",
+      "Samples that were not sent to a target, by reason: refused (by it, for good), relabelled (away), repeat, and those of tocsin_head_samples_dropped_total.",
+      ["target", "reason"],
+    ),
     retries: counter("tocsin_remote_write_retries_total", "Requests tried again.", ["target"]),
   };
 }

@@ -36,6 +36,12 @@ interface Written {
  * is durable. 400 tells the sender not to repeat a request, 429 and 503 to repeat it later.
  */
 export function remoteWriteRoutes(deps: RemoteWriteDeps): Router {
+  const requests = new Counter({
+    name: "tocsin_remote_write_requests_total",
+    help: "Remote-write requests by what they were answered: ok, refused.",
+    labelNames: ["answer"],
+    registers: [deps.registry],
+  });
   const counter = new Counter({
     name: "tocsin_remote_write_received_total",
     help: "Samples received by remote write and made durable, by kind.",
@@ -44,22 +50,26 @@ export function remoteWriteRoutes(deps: RemoteWriteDeps): Router {
   });
   const refused = new Counter({
     name: "tocsin_remote_write_refused_total",
-    help: "Remote-write requests that were not taken, by reason.",
+    help: "Remote-write requests that were not taken, by reason: media_type, too_large, malformed, spool.",
     labelNames: ["reason"],
     registers: [deps.registry],
   });
+  const refuse = (reason: string): void => {
+    requests.inc({ answer: "refused" });
+    refused.inc({ reason });
+  };
   const router = Router();
   router.post("/", async (request, response) => {
     const isVersion2 = (request.headers["content-type"] ?? "").includes(VERSION_2);
     const refusal = refusedType(request);
     if (refusal !== undefined) {
-      refused.inc({ reason: "media_type" });
+      refuse("media_type");
       response.status(415).type("text/plain").send(refusal);
       return;
     }
     const sent = await readBody(request, deps.maxBytes);
     if (sent === undefined) {
-      refused.inc({ reason: "too_large" });
+      refuse("too_large");
       response
         .status(413)
         .type("text/plain")
@@ -73,7 +83,7 @@ export function remoteWriteRoutes(deps: RemoteWriteDeps): Router {
       body = isVersion2 ? fromVersion2(plain) : plain;
       written = count(body);
     } catch (error) {
-      refused.inc({ reason: "malformed" });
+      refuse("malformed");
       response
         .status(400)
         .type("text/plain")
@@ -83,10 +93,11 @@ export function remoteWriteRoutes(deps: RemoteWriteDeps): Router {
     try {
       await deps.append({ signal: "samples", body, receivedAtMs: deps.clock.now() });
     } catch (error) {
-      refused.inc({ reason: "spool" });
+      refuse("spool");
       later(response, error);
       return;
     }
+    requests.inc({ answer: "ok" });
     counter.inc({ kind: "float" }, written.samples);
     counter.inc({ kind: "histogram" }, written.histograms);
     counter.inc({ kind: "exemplar" }, written.exemplars);

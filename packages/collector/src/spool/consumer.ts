@@ -1,6 +1,8 @@
 import type { Cursor } from "./cursor.js";
+import type { Ledger } from "./ledger.js";
 import {
   comparePositions,
+  type Settlement,
   type SpoolBatch,
   type SpoolConsumer,
   type SpoolPosition,
@@ -15,6 +17,8 @@ export interface SpoolReading {
   /** Where the next reading begins. */
   readonly end: SpoolPosition;
   readonly segmentId: string;
+  readonly damagedRecords: number;
+  readonly damagedBytes: number;
 }
 
 /** What a consumer needs of the log. */
@@ -36,6 +40,8 @@ export interface ConsumerSource {
   moved(): void;
   bytesBetween(from: SpoolPosition, to: SpoolPosition): number;
   readonly maxUncommittedBytes: number;
+  /** Segments before this one are those of earlier processes. */
+  readonly firstOwnSegment: number;
   isClosed(): boolean;
   readonly isSynced: boolean;
 }
@@ -53,12 +59,14 @@ export class Consumer implements SpoolConsumer {
   readonly name: string;
   #cursor: Cursor;
   #source: ConsumerSource;
+  readonly #ledger: Ledger;
   #position: SpoolPosition;
   #committed: SpoolPosition;
   #pending: SpoolPosition | undefined;
 
-  constructor(name: string, cursor: Cursor, source: ConsumerSource) {
+  constructor(name: string, cursor: Cursor, source: ConsumerSource, ledger: Ledger) {
     this.name = name;
+    this.#ledger = ledger;
     this.#cursor = cursor;
     this.#source = source;
     this.#committed = cursor.state?.position ?? ORIGIN;
@@ -96,6 +104,7 @@ export class Consumer implements SpoolConsumer {
         continue;
       }
       this.#position = reading.end;
+      this.#ledger.damaged(reading.damagedRecords, reading.damagedBytes);
       // Nothing but damage: go on behind it.
       if (reading.records.length === 0) continue;
       if (until === undefined) {
@@ -104,9 +113,19 @@ export class Consumer implements SpoolConsumer {
           // Without a disk the boundary is kept in memory alone; a crash now may repeat the batch under another token.
         });
       }
+      this.#ledger.read(reading.records.length, start.segment < this.#source.firstOwnSegment);
       const token = `${reading.segmentId}-${start.segment}-${start.offset}-${reading.end.offset}`;
       return { records: reading.records, ends: reading.ends, start, position: reading.end, token };
     }
+  }
+
+  /** Records that were handed out and not settled. */
+  get inHand(): number {
+    return this.#ledger.inHand;
+  }
+
+  settle(records: number, settlement: Settlement): void {
+    this.#ledger.settle(records, settlement);
   }
 
   async commit(position: SpoolPosition): Promise<void> {

@@ -1,5 +1,6 @@
 export {
   comparePositions,
+  type Settlement,
   type SpoolBatch,
   type SpoolConsumer,
   type SpoolPosition,

@@ -32,6 +32,9 @@ export interface SpoolBatch {
   readonly token: string;
 }
 
+/** What a reader did with a record: its work, nothing (because it is for others), or it had to leave it out. */
+export type Settlement = "passed_on" | "passed_over" | { readonly dropped: string };
+
 /** What the spool gives to one reader: its own durable cursor over the common log. */
 export interface SpoolConsumer {
   readonly name: string;
@@ -53,6 +56,13 @@ export interface SpoolConsumer {
     signal?: AbortSignal;
     wait?: boolean;
   }): Promise<SpoolBatch | undefined>;
+  /**
+   * Says what became of records that were handed out. Each is accounted for once, when that is certain; one that is being
+   * tried again is not yet.
+   *
+   * @param dropped reason of a drop: a word that stays the same, for a metric's label
+   */
+  settle(records: number, settlement: Settlement): void;
   /** Makes `position` durable; segments that every consumer has passed are deleted. */
   commit(position: SpoolPosition): Promise<void>;
   /** Continues reading from another place, for consumers that keep their position elsewhere (a snapshot). */

@@ -269,6 +269,45 @@ test("acknowledges under fsync too, many at a time", async () => {
   expect(await metric("tocsin_spool_appended_records_total")).toBe(100);
 });
 
+test("accounts for every record of every consumer, over a restart", async () => {
+  const options = { consumers: ["store", "forward"] };
+  const value = async (name: string, labels: Record<string, string>) =>
+    (await registry.getSingleMetric(name)?.get())?.values.find((each) =>
+      Object.entries(labels).every(([label, wanted]) => each.labels[label] === wanted),
+    )?.value;
+  const of = (name: string, consumer: string) => value(`tocsin_spool_${name}`, { consumer });
+  const first = await openSpool(options);
+  await Promise.all(["a", "b", "c"].map((text) => first.append(record(text))));
+  await readAll(first, "store");
+  expect([await of("read_records_total", "store"), await of("consumer_in_hand_records", "store")]).toEqual([
+    3, 3,
+  ]);
+  expect([await of("read_records_total", "forward"), await of("consumer_unread_bytes", "forward")]).toEqual([
+    undefined,
+    75,
+  ]);
+  await first.close();
+
+  const spool = await openSpool(options);
+  await spool.append(record("d"));
+  await readAll(spool, "store");
+  await readAll(spool, "forward");
+  spool.consumer("forward").settle(2, "passed_on");
+  spool.consumer("forward").settle(1, { dropped: "sampled" });
+  expect([await of("read_records_total", "store"), await of("replayed_records_total", "store")]).toEqual([
+    1,
+    undefined,
+  ]);
+  expect([await of("read_records_total", "forward"), await of("replayed_records_total", "forward")]).toEqual([
+    4, 3,
+  ]);
+  expect(await of("consumer_in_hand_records", "forward")).toBe(1);
+  expect(await of("consumer_unread_bytes", "forward")).toBe(0);
+  expect(await value("tocsin_spool_settled_records_total", { outcome: "dropped", reason: "sampled" })).toBe(
+    1,
+  );
+});
+
 describe("back-pressure", () => {
   test("tells that there is no room, counting what is still in flight, and when there is again", async () => {
     const spool = await openSpool({ maxBytes: 4_000 });

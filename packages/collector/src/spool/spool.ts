@@ -9,8 +9,9 @@ import { CollectorError } from "../errors.js";
 import { Consumer, type ConsumerSource, type SpoolReading } from "./consumer.js";
 import { Cursor } from "./cursor.js";
 import { frameHeader } from "./frame.js";
+import { Ledger } from "./ledger.js";
 import { lockDirectory } from "./lock.js";
-import { SpoolMetrics } from "./metrics.js";
+import { type ConsumerStanding, SpoolMetrics } from "./metrics.js";
 import { Pace } from "./pace.js";
 import { comparePositions, type SpoolConsumer, type SpoolPosition, type SpoolRecord } from "./record.js";
 import { frameBytes, SEGMENT_HEAD_BYTES, Segment, type SegmentReading, segmentNumber } from "./segment.js";
@@ -98,7 +99,7 @@ export class Spool {
     this.#isSynced = options.durability === "fsync";
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
-    this.#metrics = new SpoolMetrics(options.registry ?? new Registry());
+    this.#metrics = new SpoolMetrics(options.registry ?? new Registry(), () => this.#standings());
     this.#tail = new Tail(options.tailBytes ?? 16 * 1024 * 1024);
     this.#pace = new Pace(options.pace ?? { consumers: [], maxLagBytes: 0 });
     this.#metrics.maxBytes.set(this.#maxBytes);
@@ -342,7 +343,7 @@ export class Spool {
       const segment = await Segment.open(this.#dir, number);
       if (segment === undefined) {
         // A head is written before any record, so without one nothing in the file was acknowledged, unless it is damaged.
-        if (index < numbers.length - 1) this.#metrics.damagedRecords.inc();
+        if (index < numbers.length - 1) this.#metrics.damagedSegments.inc();
         this.#logger.warn({ segment: number }, "spool segment without a readable head, left out");
         continue;
       }
@@ -380,10 +381,11 @@ export class Spool {
       bytesBetween: (from, to) => this.#bytesAfter(from) - this.#bytesAfter(to),
       isClosed: () => this.#closing !== undefined,
       isSynced: this.#isSynced,
+      firstOwnSegment: this.#nextNumber,
     };
     for (const name of names) {
       const cursor = await Cursor.open(join(this.#dir, `${encodeURIComponent(name)}.cursor`));
-      const consumer = new Consumer(name, cursor, source);
+      const consumer = new Consumer(name, cursor, source, new Ledger(name, this.#metrics));
       this.#consumers.set(name, consumer);
       this.#pace.watch(name, () => this.#bytesAfter(consumer.position));
       // The last segment may be read and deleted: its number must not come again, or new records count as read.
@@ -434,11 +436,10 @@ export class Spool {
     const segment = this.#segments.find((candidate) => candidate.number === position.segment);
     if (segment === undefined || position.offset >= segment.length) return undefined;
     const inMemory = this.#tail.read(position, maxBytes, until);
-    if (inMemory) return { ...inMemory, segmentId: segment.id };
+    if (inMemory) return { ...inMemory, segmentId: segment.id, damagedRecords: 0, damagedBytes: 0 };
     const wanted = until?.segment === position.segment ? until.offset - position.offset : maxBytes;
     const reading = await readRange(segment, position.offset, wanted, until !== undefined);
     if (reading.damagedRecords > 0) {
-      this.#metrics.damagedRecords.inc(reading.damagedRecords);
       this.#logger.error(
         { segment: segment.number, bytes: reading.damagedBytes },
         "a stretch of the spool does not match its checksum and was passed over",
@@ -449,6 +450,8 @@ export class Spool {
       ends: reading.ends.map((offset) => ({ segment: segment.number, offset })),
       end: { segment: segment.number, offset: reading.end },
       segmentId: segment.id,
+      damagedRecords: reading.damagedRecords,
+      damagedBytes: reading.damagedBytes,
     };
   }
 
@@ -458,7 +461,6 @@ export class Spool {
     let reading = this.end;
     for (const consumer of this.#consumers.values()) {
       const { committed, position } = consumer;
-      this.#metrics.lagBytes.set({ consumer: consumer.name }, this.#bytesAfter(committed));
       if (comparePositions(committed, needed) < 0) needed = committed;
       if (comparePositions(position, reading) < 0) reading = position;
     }
@@ -476,6 +478,15 @@ export class Spool {
     }
     this.#metrics.sizeBytes.set(this.#sizeBytes());
     this.#pace.relieve();
+  }
+
+  #standings(): readonly ConsumerStanding[] {
+    return [...this.#consumers.values()].map(({ name, committed, position, inHand }) => ({
+      name,
+      lagBytes: this.#bytesAfter(committed),
+      unreadBytes: this.#bytesAfter(position),
+      inHandRecords: inHand,
+    }));
   }
 
   #bytesAfter(position: SpoolPosition): number {

@@ -4,7 +4,8 @@ import type { SpoolBatch, SpoolConsumer } from "../spool/record.js";
 
 export interface StoreConsumerDeps {
   readonly consumer: SpoolConsumer;
-  readonly write: (batch: SpoolBatch) => Promise<void>;
+  /** Gives how many records of the batch could not be read. */
+  readonly write: (batch: SpoolBatch) => Promise<number>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Ends the loop after the batch at hand. */
@@ -30,22 +31,26 @@ export async function runStoreConsumer(deps: StoreConsumerDeps): Promise<void> {
     const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal });
     if (batch === undefined) return;
     const beganAtMs = clock.now();
-    if (!(await writeUntilDone(batch, deps))) return;
+    const unreadable = await writeUntilDone(batch, deps);
+    if (unreadable === undefined) return;
+    const own = batch.records.filter(({ signal: kind }) => kind === "traces" || kind === "logs").length;
+    consumer.settle(own - unreadable, "passed_on");
+    consumer.settle(batch.records.length - own, "passed_over");
+    consumer.settle(unreadable, { dropped: "unreadable" });
     await consumer.commit(batch.position);
     const sizeBytes = batch.records.reduce((sum, record) => sum + record.body.length, 0);
     if (sizeBytes < FULL_BYTES) await pause(INSERT_PERIOD_MS - (clock.now() - beganAtMs), clock, signal);
   }
 }
 
-/** False when it was told to stop before the store took the batch. */
-async function writeUntilDone(batch: SpoolBatch, deps: StoreConsumerDeps): Promise<boolean> {
+/** Undefined when it was told to stop before the store took the batch. */
+async function writeUntilDone(batch: SpoolBatch, deps: StoreConsumerDeps): Promise<number | undefined> {
   let pauseMs = RETRY_FIRST_MS;
   while (!deps.signal.aborted) {
     try {
-      await deps.write(batch);
-      return true;
+      return await deps.write(batch);
     } catch (error) {
-      if (error instanceof CollectorError && error.code === "STORE_CLOSED") return false;
+      if (error instanceof CollectorError && error.code === "STORE_CLOSED") return undefined;
       deps.logger.warn(
         { err: error, retryInMs: pauseMs },
         "the store did not take a batch; it waits in the spool",
@@ -54,7 +59,7 @@ async function writeUntilDone(batch: SpoolBatch, deps: StoreConsumerDeps): Promi
       pauseMs = Math.min(pauseMs * 2, RETRY_MOST_MS);
     }
   }
-  return false;
+  return undefined;
 }
 
 /** Waits, unless it is told to stop. */

@@ -38,17 +38,21 @@ export class StoreWriter {
   /**
    * Resolves when every row of the batch is in its table, or counted as dropped.
    *
+   * @returns how many records of the batch could not be read
    * @throws {CollectorError} STORE_NOT_READY, STORE_WRITE_FAILED or STORE_ENCODER_FAILED (retryable): nothing is lost,
    *   write it again
    */
-  write(batch: SpoolBatch): Promise<void> {
+  write(batch: SpoolBatch): Promise<number> {
     const done = this.#writing.then(() => this.#write(batch));
     // One after the other; whether this one failed is for its caller.
-    this.#writing = done.catch(() => {});
+    this.#writing = done.then(
+      () => {},
+      () => {},
+    );
     return done;
   }
 
-  async #write(batch: SpoolBatch): Promise<void> {
+  async #write(batch: SpoolBatch): Promise<number> {
     const { encoder, metrics } = this.#deps;
     const { traces, logs } = await encoder.encode(batch);
     const stopTimer = metrics.insertSeconds.startTimer();
@@ -66,6 +70,7 @@ export class StoreWriter {
     this.#tables.count(spansDone.value);
     this.#tables.count(logsDone.value);
     this.#publish(batch);
+    return traces.malformed + logs.malformed;
   }
 
   /** Shows log records to those who follow them; without followers nothing is decoded for it. */

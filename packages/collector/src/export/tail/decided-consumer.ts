@@ -1,6 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
-import type { SpoolBatch, SpoolConsumer, SpoolPosition, SpoolRecord } from "../../spool/record.js";
+import type {
+  Settlement,
+  SpoolBatch,
+  SpoolConsumer,
+  SpoolPosition,
+  SpoolRecord,
+} from "../../spool/record.js";
 import type { DecisionBook } from "./decision-book.js";
 import { LogicalTime } from "./logical-time.js";
 import type { TailSampler } from "./sampler.js";
@@ -88,6 +94,10 @@ export class DecidedConsumer implements SpoolConsumer {
     return this.#handOut(held, end);
   }
 
+  settle(records: number, settlement: Settlement): void {
+    this.#options.consumer.settle(records, settlement);
+  }
+
   async commit(position: SpoolPosition): Promise<void> {
     await this.#options.consumer.commit(position);
     await this.#options.ahead.commit(position);
@@ -141,6 +151,7 @@ export class DecidedConsumer implements SpoolConsumer {
         if (atMs >= untilMs) return true;
         this.#unseen.shift();
         if (kind === "traces") sampler.observe(body, Math.floor(atMs / SECOND_MS));
+        ahead.settle(1, kind === "traces" ? "passed_on" : "passed_over");
       }
       await turn();
       if (signal?.aborted) return false;
