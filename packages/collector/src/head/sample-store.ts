@@ -25,7 +25,8 @@ export type AppendOutcome = "stored" | "repeat" | "conflict" | "too_old";
 
 /**
  * Float samples of many series. The newest up to `TAIL_SAMPLES` of each lie open in pages shared by 1,024 series,
- * older ones are chunks in an arena: no object per sample, per tail or per chunk.
+ * older ones are chunks in an arena: no object per sample, per tail or per chunk. One piece, for every method reads
+ * both forms of a series and only together do they keep its samples in order, each time once.
  */
 export class SampleStore {
   readonly arena = new ByteArena();

@@ -32,6 +32,27 @@ FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table O
   };
 }
 
+/** What all servers take together; undefined while one of them does not say. */
+export function wholeUsage(
+  parts: readonly { readonly usage: DiskUsage | undefined }[],
+): DiskUsage | undefined {
+  const usages = parts.flatMap(({ usage }) => usage ?? []);
+  if (usages.length < parts.length) return undefined;
+  const tables = new Map<string, { table: string; bytes: number; rows: number }>();
+  for (const { table, bytes, rows } of usages.flatMap((usage) => usage.tables)) {
+    const before = tables.get(table);
+    tables.set(table, { table, bytes: bytes + (before?.bytes ?? 0), rows: rows + (before?.rows ?? 0) });
+  }
+  return {
+    bytes: usages.reduce((sum, usage) => sum + usage.bytes, 0),
+    tables: [...tables.values()],
+    oldestDay: usages
+      .flatMap((usage) => usage.oldestDay ?? [])
+      .sort()
+      .at(0),
+  };
+}
+
 /**
  * Makes room: removes the oldest parts of the daily tables until the store is below its limit. Tables shrink in
  * proportion; the newest part of each always stays.

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import {
   type Cancel,
   type Clock,
@@ -14,20 +12,21 @@ import type { Series, Storage } from "@tocsin/promql";
 import { Registry } from "prom-client";
 import { CollectorError } from "../errors.js";
 import { RetentionConfig, type StoreConfig } from "./config.js";
+import { clusterOf, connect, isEmbedded } from "./connect.js";
 import type { BatchEncoder } from "./encode/encoded-batch.js";
 import { InlineEncoder } from "./encode/inline-encoder.js";
 import { ThreadEncoder } from "./encode/thread-encoder.js";
-import { type EngineStatus, EngineSupervisor } from "./engine/supervisor.js";
+import type { EngineStatus, EngineSupervisor } from "./engine/supervisor.js";
 import { LogReader } from "./logs/log-reader.js";
 import { LogTail } from "./logs/log-tail.js";
 import { type StoreMetrics, storeMetrics } from "./metrics.js";
-import { type DiskUsage, diskUsage, keepDiskCap } from "./retention.js";
+import { type DiskUsage, diskUsage, keepDiskCap, wholeUsage } from "./retention.js";
 import { SampleHistory } from "./samples/sample-history.js";
 import { SampleWriter } from "./samples/sample-writer.js";
 import { migrate } from "./schema/migrate.js";
 import type { Dialect, Signal } from "./schema/table.js";
 import { Shards } from "./shards.js";
-import { ClickHouseSql, type SqlEndpoint } from "./sql.js";
+import { ClickHouseSql } from "./sql.js";
 import { LatencyReader } from "./traces/latency-reader.js";
 import { ServiceReader } from "./traces/service-reader.js";
 import { TraceReader } from "./traces/trace-reader.js";
@@ -262,25 +261,6 @@ export class Store {
   }
 }
 
-/** What all servers take together; undefined while one of them does not say. */
-function wholeUsage(parts: readonly { readonly usage: DiskUsage | undefined }[]): DiskUsage | undefined {
-  const usages = parts.flatMap(({ usage }) => usage ?? []);
-  if (usages.length < parts.length) return undefined;
-  const tables = new Map<string, { table: string; bytes: number; rows: number }>();
-  for (const { table, bytes, rows } of usages.flatMap((usage) => usage.tables)) {
-    const before = tables.get(table);
-    tables.set(table, { table, bytes: bytes + (before?.bytes ?? 0), rows: rows + (before?.rows ?? 0) });
-  }
-  return {
-    bytes: usages.reduce((sum, usage) => sum + usage.bytes, 0),
-    tables: [...tables.values()],
-    oldestDay: usages
-      .flatMap((usage) => usage.oldestDay ?? [])
-      .sort()
-      .at(0),
-  };
-}
-
 /** A thread of its own, unless the configuration wants none. */
 function createEncoder({ options, shards, metrics, retention, logger }: Parts): BatchEncoder {
   const settings = {
@@ -290,45 +270,6 @@ function createEncoder({ options, shards, metrics, retention, logger }: Parts): 
   const { config, clock = systemClock } = options;
   if (typeof config === "object" && config.encode === "inline") return new InlineEncoder(settings);
   return new ThreadEncoder({ settings, clock, logger, onCrash: () => metrics.encoderCrashes.inc() });
-}
-
-async function connect(
-  options: StoreOptions,
-  clock: Clock,
-  logger: Logger,
-): Promise<{ engine: EngineSupervisor | undefined; endpoints: (() => SqlEndpoint | undefined)[] }> {
-  const { config } = options;
-  if (typeof config === "object" && "clickhouse" in config) {
-    const { url, username, password, password_file, database } = config.clickhouse;
-    const secret = password_file === undefined ? password?.reveal() : await readPassword(password_file);
-    const endpoints = url.map((one) => ({ url: one, username, password: secret ?? "", database }));
-    return { engine: undefined, endpoints: endpoints.map((endpoint) => () => endpoint) };
-  }
-  const engine = await EngineSupervisor.start({
-    directory: join(options.dataDir, "store"),
-    clock,
-    logger,
-    ...(typeof config === "object" && { maxMemoryBytes: config.embedded.memory }),
-  });
-  return { engine, endpoints: [() => engine.endpoint] };
-}
-
-async function readPassword(file: string): Promise<string> {
-  try {
-    return (await readFile(file, "utf8")).trim();
-  } catch (error) {
-    throw new CollectorError("CONFIG_UNREADABLE", `Cannot read the store's password file ${file}.`, {
-      cause: error,
-    });
-  }
-}
-
-function isEmbedded(config: StoreOptions["config"]): boolean {
-  return typeof config === "string" || "embedded" in config;
-}
-
-function clusterOf(config: StoreOptions["config"]): string | undefined {
-  return typeof config === "object" && "clickhouse" in config ? config.clickhouse.cluster : undefined;
 }
 
 /** Whole days, as the engine's tables count them; part of a day counts as one. */

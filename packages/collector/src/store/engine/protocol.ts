@@ -15,3 +15,12 @@ export interface ChildOrders {
 export type ChildMessage =
   | { readonly kind: "ready"; readonly port: number; readonly version: string }
   | { readonly kind: "failed"; readonly message: string };
+
+/** A line of the engine's standard output; undefined for one that the library printed by itself. */
+export function parseMessage(line: string): ChildMessage | undefined {
+  try {
+    return JSON.parse(line) as ChildMessage;
+  } catch {
+    return undefined;
+  }
+}

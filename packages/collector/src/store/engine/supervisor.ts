@@ -16,7 +16,7 @@ import {
 } from "@tocsin/model";
 import { CollectorError } from "../../errors.js";
 import { engineAvailability } from "./availability.js";
-import type { ChildMessage, ChildOrders } from "./protocol.js";
+import { type ChildOrders, parseMessage } from "./protocol.js";
 
 /** Where the engine answers at the moment; both change with every restart. */
 export interface EngineEndpoint {
@@ -260,15 +260,6 @@ function ordersOf(options: EngineOptions, secret: string): ChildOrders {
 function childEntry(): string {
   const here = fileURLToPath(new URL("./child.js", import.meta.url));
   return here.replace(join("collector", "src", "store"), join("collector", "dist", "store"));
-}
-
-function parseMessage(line: string): ChildMessage | undefined {
-  try {
-    return JSON.parse(line) as ChildMessage;
-  } catch {
-    // The library may print a line of its own.
-    return undefined;
-  }
 }
 
 /** The end of what a stream said. */
