@@ -101,6 +101,7 @@ export { type ReplayedAlert, type ReplayOptions, replayRules } from "./rule-test
 export { type RuleTestResult, runRuleTests } from "./rule-test/run-tests.js";
 export { parseSeries, parseValues } from "./rule-test/series-notation.js";
 export { type ReadTestFile, RuleTestFile, readRuleTestFile } from "./rule-test/test-file.js";
+export { isSilenceEnding } from "./silence/ending-source.js";
 export { formatRecurrence, parseRecurrence, type WrittenInterval } from "./silence/recurrence.js";
 export {
   type Silence,

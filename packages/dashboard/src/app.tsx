@@ -5,6 +5,7 @@ import { AlertsPage } from "./pages/alerts-page.js";
 import { Overview } from "./pages/overview.js";
 import { ServicePage } from "./pages/service-page.js";
 import { ServicesPage } from "./pages/services-page.js";
+import { SilencesPage } from "./pages/silences-page.js";
 import { SlosPage } from "./pages/slos-page.js";
 import { KeyHelp } from "./parts/key-help.js";
 import { Link } from "./parts/link.js";
@@ -22,6 +23,7 @@ const PLACES = [
   { to: "/services", icon: "▤", word: "Services", pages: ["services", "service"] },
   { to: "/slos", icon: "◔", word: "SLOs", pages: ["slos"] },
   { to: "/alerts", icon: "◆", word: "Alerts", pages: ["alerts", "alert"] },
+  { to: "/silences", icon: "◌", word: "Silences", pages: ["silences"] },
   { to: "/actions", icon: "⟳", word: "Actions", pages: ["actions", "action"] },
 ] as const;
 
@@ -82,6 +84,8 @@ function Page() {
       return <SlosPage />;
     case "alerts":
       return <AlertsPage />;
+    case "silences":
+      return <SilencesPage />;
     case "alert":
       return <AlertPage name={at.name} />;
     case "actions":

@@ -46,6 +46,18 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
   const row = (page: Page, name: string) =>
     page.getByRole("row").filter({ has: page.getByRole("rowheader", { name }) });
 
+  async function violationsOf(page: Page): Promise<string[]> {
+    await page.addScriptTag({ content: axe.source });
+    return page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      return (await axe.run()).violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`,
+      );
+    });
+  }
+
   test("the overview shows what is wrong first, with the four signals, budget and burn rates", async () => {
     const { page, faults, foreign } = await open("/");
     await row(page, "checkout").first().waitFor();
@@ -88,6 +100,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     "/slos",
     "/alerts",
     "/alerts/a1-k0",
+    "/silences",
     "/actions",
     "/actions/act-0123456789abcdef",
   ])("%s has no accessibility fault, light or dark, wide or narrow", async (path) => {
@@ -101,16 +114,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
         bypassCSP: true,
       });
       await page.getByRole("region").first().waitFor();
-      await page.addScriptTag({ content: axe.source });
-      const violations = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as {
-          axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-        };
-        return (await axe.run()).violations.map(
-          ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`,
-        );
-      });
-      expect(violations).toEqual([]);
+      expect(await violationsOf(page)).toEqual([]);
       const overflow = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
       );
@@ -275,6 +279,107 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     expect(api.posts).toEqual([
       { path: "/api/v1/alerts/a1-k0/acknowledge", body: { by: "ana", comment: "" } },
     ]);
+  });
+
+  test("silences are listed by what they mute, with who and why, and those that end soon are said", async () => {
+    const { page, faults } = await open("/silences");
+    const active = row(page, '{service="db"}');
+    await active.waitFor();
+    for (const fact of ["ends soon", "ana: moving the database", "(in 12 min)"])
+      expect(await active.textContent()).toContain(fact);
+    expect(await page.getByRole("main").textContent()).toContain("silence ends in 12 min");
+    expect(await page.getByRole("region", { name: "Active and to come" }).textContent()).toContain(
+      "sunday 02:00-04:00 Europe/Berlin",
+    );
+    expect(await page.getByRole("region", { name: "Ended" }).textContent()).toContain("load test");
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.getByText("silence ends in 12 min").waitFor();
+    expect(faults).toEqual([]);
+  });
+
+  test("a silence from an alert starts with its labels, shows what it would mute, and needs a reason and a name", async () => {
+    const { page, api, faults } = await open("/alerts/a1-k0");
+    await page.getByRole("button", { name: "Silence…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Silence ErrorBudgetBurn" });
+    const matchers = dialog.getByLabel("What to mute");
+    expect(await matchers.inputValue()).toBe('slo="checkout-availability"\nseverity="page"');
+    const preview = dialog.getByRole("status");
+    await preview.getByText("Mutes 1 firing; 14 known in 90 days would match.").waitFor();
+    expect(await preview.textContent()).toContain('similar: the same {service="cart"} of ana, ended');
+    await matchers.fill('severity="page"');
+    await expect.poll(() => api.previews.at(-1)).toEqual({ matchers: ['severity="page"'] });
+    const confirm = dialog.getByRole("button", { name: "Silence ErrorBudgetBurn" });
+    await confirm.click();
+    expect(api.posts).toEqual([]);
+    await dialog.getByLabel("Only at these times").fill("sunday 02:00-04:00");
+    await dialog.getByLabel("Reason").fill("maintenance");
+    await dialog.getByLabel("Your name").fill("ana");
+    api.onPost(() => ({ status: 400, body: { error: '"2h" is too long here.' } }));
+    await confirm.click();
+    await dialog.getByText('"2h" is too long here.').waitFor();
+    api.onPost(() => ({ status: 200, body: {} }));
+    await confirm.click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(api.posts.at(-1)).toEqual({
+      path: "/api/v1/silences",
+      body: {
+        matchers: ['severity="page"'],
+        for: "2h",
+        every: "sunday 02:00-04:00",
+        zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+        comment: "maintenance",
+        by: "ana",
+      },
+    });
+    expect(faults).toEqual([]);
+  });
+
+  test("a silence that would mute everything says so, and matchers that are not understood are named", async () => {
+    const { page, state } = await open("/silences");
+    state.preview = {
+      firing: [...state.preview.firing, { id: "b", labels: {} }],
+      firingInAll: 2,
+      knownCount: 2,
+      similar: [],
+    };
+    await page.getByRole("button", { name: "Add a silence…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Add a silence" });
+    expect(await dialog.getByRole("status").textContent()).toBe("");
+    await dialog.getByLabel("What to mute").fill('severity=~".+"');
+    await dialog.getByText("everything that fires").waitFor();
+  });
+
+  test("a silence is extended, ended and made again from the list", async () => {
+    const { page, api } = await open("/silences");
+    await row(page, '{service="db"}').getByRole("button", { name: "Extend…" }).click();
+    const extend = page.getByRole("dialog", { name: "Extend the silence" });
+    await extend.getByLabel("How long from now").fill("4h");
+    await extend.getByRole("button", { name: "Extend the silence" }).click();
+    await extend.waitFor({ state: "hidden" });
+    await row(page, '{service="db"}').getByRole("button", { name: "End…", exact: true }).click();
+    const end = page.getByRole("dialog", { name: "End the silence" });
+    expect(await end.textContent()).toContain("2 that fire now will be told again.");
+    await end.getByRole("button", { name: "End the silence" }).click();
+    await end.waitFor({ state: "hidden" });
+    expect(api.posts).toEqual([
+      { path: "/api/v1/silences/s1/extend", body: { for: "4h" } },
+      { path: "/api/v1/silences/s1/end", body: {} },
+    ]);
+    await page.getByRole("button", { name: "Again…" }).click();
+    const again = page.getByRole("dialog", { name: "Silence again" });
+    expect(await again.getByLabel("What to mute").inputValue()).toBe('{service="cart"}');
+  });
+
+  test("the dialog of a silence has no accessibility fault and fits a narrow page", async () => {
+    const { page, faults } = await open("/alerts/a1-k0", burningStory(), {
+      viewport: { width: 360, height: 800 },
+      bypassCSP: true,
+    });
+    await page.getByRole("button", { name: "Silence…" }).click();
+    await page.getByText("Mutes 1 firing").waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+    expect(faults).toEqual([]);
   });
 
   test("an alert that nobody knows is said to be unknown", async () => {

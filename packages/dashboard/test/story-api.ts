@@ -3,13 +3,24 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo } from "../src/state/api-types.js";
+import type {
+  ActionRun,
+  Alert,
+  Catalogue,
+  Explanation,
+  Service,
+  Silence,
+  SilencePreview,
+  Slo,
+} from "../src/state/api-types.js";
 
 /** What the collector's API answers; tests change it while the page is open. */
 export interface ApiState {
   services: readonly Service[] | { readonly status: number; readonly error: string };
   slos: readonly Slo[];
   alerts: readonly Alert[];
+  silences: readonly Silence[];
+  preview: SilencePreview;
   actions: readonly ActionRun[];
   catalogue: Catalogue;
   /** The one that a reader must send; undefined where the collector is open. */
@@ -37,6 +48,7 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Serves the built page under the strictest policy, with an API that says what the test wants. */
 export async function startStoryApi(state: ApiState) {
   const posts: SentPost[] = [];
+  const previews: unknown[] = [];
   let answerPost: (post: SentPost) => { status: number; body: unknown } = () => ({ status: 200, body: {} });
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
@@ -44,10 +56,12 @@ export async function startStoryApi(state: ApiState) {
       if (request.headers.authorization !== `Bearer ${state.token}`)
         return json(response, 401, { error: "This collector wants a bearer token." });
     }
+    if (request.method === "POST" && path === "/api/v1/silences/preview") {
+      previews.push(await bodyOf(request));
+      return json(response, 200, state.preview);
+    }
     if (request.method === "POST") {
-      let text = "";
-      for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
-      const post = { path, body: JSON.parse(text) as unknown };
+      const post = { path, body: await bodyOf(request) };
       posts.push(post);
       const { status, body } = answerPost(post);
       return json(response, status, body);
@@ -66,6 +80,7 @@ export async function startStoryApi(state: ApiState) {
         ? json(response, 200, explanationOf(alert))
         : json(response, 404, { error: `There is no alert at ${path}.` });
     }
+    if (path === "/api/v1/silences") return json(response, 200, state.silences);
     if (path === "/api/v1/actions/catalogue") return json(response, 200, state.catalogue);
     if (path === "/api/v1/actions") return json(response, 200, state.actions);
     const file = path.startsWith("/assets/") ? path : "/index.html";
@@ -83,6 +98,8 @@ export async function startStoryApi(state: ApiState) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     posts,
+    /** What the page asked the effect of. */
+    previews,
     onPost: (next: typeof answerPost) => {
       answerPost = next;
     },
@@ -91,6 +108,12 @@ export async function startStoryApi(state: ApiState) {
       return new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  let text = "";
+  for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
+  return JSON.parse(text) as unknown;
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
@@ -143,6 +166,20 @@ export function burningStory(): ApiState {
     verdictReason: null,
     verifiedAt: null,
   };
+  const soon = new Date(Date.now() + 12 * 60_000).toISOString();
+  const silence = (id: string, state: Silence["state"], more: Partial<Silence>): Silence => ({
+    id,
+    state,
+    matchers: '{service="cart"}',
+    startsAt: since,
+    endsAt: new Date(Date.now() + 8 * 3_600_000).toISOString(),
+    recurs: null,
+    createdBy: "ana",
+    comment: "",
+    mutes: 0,
+    endsSoon: false,
+    ...more,
+  });
   return {
     services: [service("gateway", 0.0917, 40), service("payments", 0, 4.3), service("checkout", 0.0917, 40)],
     slos: [
@@ -179,6 +216,23 @@ export function burningStory(): ApiState {
         acknowledged: null,
       },
     ],
+    silences: [
+      silence("s1", "active", {
+        matchers: '{service="db"}',
+        comment: "moving the database",
+        endsAt: soon,
+        mutes: 2,
+        endsSoon: true,
+      }),
+      silence("s2", "pending", { recurs: "sunday 02:00-04:00 Europe/Berlin", comment: "weekly maintenance" }),
+      silence("s3", "expired", { comment: "load test", endsAt: since }),
+    ],
+    preview: {
+      firing: [{ id: "a1-k0", labels: { alertname: "ErrorBudgetBurn", severity: "page" } }],
+      firingInAll: 2,
+      knownCount: 14,
+      similar: [{ relation: "same", ...silence("s3", "expired", { endsAt: since }) }],
+    },
     actions: [waiting],
     catalogue: {
       stopped: null,

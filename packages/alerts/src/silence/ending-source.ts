@@ -47,10 +47,8 @@ export class SilenceEndingSource implements AlertRuleSource {
   async evaluate(nowMs: UnixMs): Promise<readonly RuleResult[]> {
     const { silences, mutedBy, warnBeforeMs } = this.#deps;
     const samples = silences().flatMap((silence) => {
+      if (!isSilenceEnding(silence, warnBeforeMs, nowMs)) return [];
       const leftMs = silence.endsAtMs - nowMs;
-      // A short silence does not begin with a warning.
-      const beforeMs = Math.min(warnBeforeMs, (silence.endsAtMs - silence.startsAtMs) / 4);
-      if (silenceState(silence, nowMs) !== "active" || leftMs > beforeMs) return [];
       const muted = mutedBy(silence).length;
       if (muted === 0) return [];
       const left = formatDuration(Math.max(60_000, Math.round(leftMs / 60_000) * 60_000));
@@ -60,4 +58,10 @@ export class SilenceEndingSource implements AlertRuleSource {
     });
     return [{ rule: RULE, outcome: { kind: "samples", samples } }];
   }
+}
+
+/** Whether a silence that mutes now ends soon. A short silence does not begin with a warning. */
+export function isSilenceEnding(silence: Silence, warnBeforeMs: number, nowMs: UnixMs): boolean {
+  const beforeMs = Math.min(warnBeforeMs, (silence.endsAtMs - silence.startsAtMs) / 4);
+  return silenceState(silence, nowMs) === "active" && silence.endsAtMs - nowMs <= beforeMs;
 }

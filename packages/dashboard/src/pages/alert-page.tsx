@@ -5,10 +5,11 @@ import { Link } from "../parts/link.js";
 import { Mark, type Tone } from "../parts/mark.js";
 import { Panel } from "../parts/panel.js";
 import { RunTable } from "../parts/run-table.js";
+import { matchersOf, SilenceDialog } from "../parts/silence-dialog.js";
 import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Explanation } from "../state/api-types.js";
-import { burn, number, percent, time } from "../state/format.js";
-import { actions, explanation, refresh } from "../state/live.js";
+import { burn, dayTime, number, percent, time } from "../state/format.js";
+import { actions, explanation, refresh, silences } from "../state/live.js";
 
 type Evidence = NonNullable<Explanation["evidence"]>;
 
@@ -33,7 +34,13 @@ export function AlertPage({ name }: { name: string }) {
                 .map(([label, value]) => `${label}=${value}`)
                 .join(" · ")}
             </p>
-            {alert.state === "firing" && alert.acknowledged === null && <AcknowledgeDialog alert={alert} />}
+            <SilencedBy ids={alert.silencedBy} />
+            <div class="buttons">
+              {alert.state !== "resolved" && (
+                <SilenceDialog matchers={matchersOf(alert.labels)} title={`Silence ${alert.name}`} />
+              )}
+              {alert.state === "firing" && alert.acknowledged === null && <AcknowledgeDialog alert={alert} />}
+            </div>
           </>
         )}
       </Panel>
@@ -59,6 +66,19 @@ export function AlertPage({ name }: { name: string }) {
       <Done id={explanation.value.data?.id} />
     </>
   );
+}
+
+/** Which silences keep it quiet, until when and why. */
+function SilencedBy({ ids }: { ids: readonly string[] }) {
+  const own = (silences.value.data ?? []).filter(({ id }) => ids.includes(id));
+  return own.map(({ id, matchers, createdBy, comment, endsAt }) => (
+    <p key={id}>
+      <Mark tone="none" word="silenced" /> until {dayTime(endsAt)} by {createdBy}: {comment}{" "}
+      <Link to="/silences">
+        <code>{matchers}</code>
+      </Link>
+    </p>
+  ));
 }
 
 const REPLAY: Readonly<Record<NonNullable<Explanation["replay"]>["result"], { tone: Tone; word: string }>> = {

@@ -12,6 +12,7 @@ const TEXTS = {
     code: "slos:\n  - name: checkout-availability\n    service: checkout\n    objective: 99.9%\n    window: 30d\n    sli: { type: availability }",
   },
   alerts: { cause: "No alert fires or fired in the last 15 minutes.", step: "", code: "" },
+  silences: { cause: "Nothing is silenced, and nothing was in the last five days.", step: "", code: "" },
   actions: {
     cause: "No action has been considered yet.",
     step: "Actions are named by SLOs and rules, and start in dry-run:",

@@ -97,6 +97,36 @@ export interface Explanation extends Alert {
   readonly replay: { readonly result: "same" | "different" | "unknown"; readonly text: string } | null;
 }
 
+export interface Silence {
+  readonly id: string;
+  readonly state: "active" | "pending" | "expired";
+  /** As text, `{service="cart"}`. */
+  readonly matchers: string;
+  readonly startsAt: string;
+  readonly endsAt: string;
+  /** In words; null for one that mutes all the time. */
+  readonly recurs: string | null;
+  readonly createdBy: string;
+  readonly comment: string;
+  /** Alerts that fire now and that it mutes. */
+  readonly mutes: number;
+  /** It is about to end while what it mutes still fires. */
+  readonly endsSoon: boolean;
+}
+
+/** What a silence would do, before anybody makes it. */
+export interface SilencePreview {
+  readonly firing: readonly {
+    readonly id: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
+  readonly firingInAll: number;
+  readonly knownCount: number;
+  readonly similar: readonly (Omit<Silence, "mutes" | "endsSoon"> & {
+    readonly relation: "same" | "wider" | "narrower";
+  })[];
+}
+
 export interface SliReading {
   readonly good: number;
   readonly total: number;

@@ -38,6 +38,22 @@ export function age(fromMs: number, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
+/** How long until then, in one unit: `12 min`, `3 h`, `2 d`; `now` for what has passed. */
+export function until(iso: string, nowMs: number): string {
+  return age(nowMs, Date.parse(iso));
+}
+
+/** Day and time to the minute, in the reader's zone: `Sat 21 Nov, 14:13`. */
+export function dayTime(iso: string): string {
+  return new Date(iso).toLocaleString("en-GB", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
+}
+
 /** The time of day, with seconds, in the reader's zone. */
 export function time(iso: string | number | null): string {
   if (iso === null) return "–";

@@ -11,6 +11,7 @@ const PLACES: Readonly<Record<string, string>> = {
   s: "/services",
   b: "/slos",
   a: "/alerts",
+  n: "/silences",
   c: "/actions",
 };
 
@@ -19,6 +20,7 @@ export const KEY_HELP: readonly (readonly [keys: string, what: string])[] = [
   ["g s", "services"],
   ["g b", "SLOs (budget)"],
   ["g a", "alerts"],
+  ["g n", "silences"],
   ["g c", "actions"],
   ["r", "live on or off"],
   [".", "dark or light"],

@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ActionRun, Alert, Catalogue, Explanation, Service, Slo, Status } from "./api-types.js";
+import type { ActionRun, Alert, Catalogue, Explanation, Service, Silence, Slo, Status } from "./api-types.js";
 import { ask } from "./collector.js";
 import { route } from "./route.js";
 
@@ -19,6 +19,7 @@ const nothing = { data: undefined, error: undefined, receivedAtMs: undefined };
 export const services = signal<Shown<readonly Service[]>>(nothing);
 export const slos = signal<Shown<readonly Slo[]>>(nothing);
 export const alerts = signal<Shown<readonly Alert[]>>(nothing);
+export const silences = signal<Shown<readonly Silence[]>>(nothing);
 export const actions = signal<Shown<readonly ActionRun[]>>(nothing);
 export const catalogue = signal<Shown<Catalogue>>(nothing);
 /** The alert that is looked at, with its evidence. */
@@ -82,6 +83,7 @@ export async function refresh(): Promise<void> {
     load(services, "/api/v1/services", isList).then(remember),
     load(slos, "/api/v1/slos", isList),
     load(alerts, "/api/v1/alerts", isList),
+    load(silences, "/api/v1/silences", isList),
     load(actions, "/api/v1/actions?limit=100", isList),
     load(catalogue, "/api/v1/actions/catalogue", isObject),
     loadExplanation(),

@@ -2,9 +2,11 @@ import { signal } from "@preact/signals";
 
 /** Where in the page one is; everything seen follows from the address. */
 export type Route =
-  | { readonly page: "overview" | "services" | "slos" | "alerts" | "actions" }
+  | { readonly page: "overview" | "services" | "slos" | "alerts" | "silences" | "actions" }
   | { readonly page: "service" | "alert" | "action"; readonly name: string }
   | { readonly page: "unknown"; readonly path: string };
+
+const PAGES = ["services", "slos", "alerts", "silences", "actions"] as const;
 
 /** Reads an address. Pure; unknown ones are said to be so, never an error. */
 export function parseRoute(path: string): Route {
@@ -12,8 +14,8 @@ export function parseRoute(path: string): Route {
   if (rest.length > 0) return { page: "unknown", path };
   if (second === undefined) {
     if (first === "") return { page: "overview" };
-    if (first === "services" || first === "slos" || first === "alerts" || first === "actions")
-      return { page: first };
+    const known = PAGES.find((page) => page === first);
+    if (known) return { page: known };
     return { page: "unknown", path };
   }
   if (first === "services") return { page: "service", name: decode(second) };

@@ -184,9 +184,16 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "get",
     path: "/silences",
-    summary: "Silences with what each mutes now; they are made and ended under /alertmanager",
+    summary: "Silences with what each mutes now",
     query: { state: "only active, pending or expired" },
     answer: z.array(shapes.Silence),
+  },
+  {
+    method: "post",
+    path: "/silences",
+    summary: "Mute what matches until an end, always or at times that recur",
+    body: shapes.NewSilence,
+    answer: shapes.Silence,
   },
   {
     method: "post",
@@ -195,6 +202,14 @@ export const OPERATIONS: readonly Operation[] = [
     body: z.strictObject({ matchers: z.array(z.union([z.string(), Anything])) }),
     answer: shapes.SilencePreview,
   },
+  {
+    method: "post",
+    path: "/silences/{id}/extend",
+    summary: "Give a silence another end",
+    body: shapes.SilenceExtension,
+    answer: shapes.Silence,
+  },
+  { method: "post", path: "/silences/{id}/end", summary: "End a silence now", answer: shapes.Silence },
   {
     method: "get",
     path: "/notifications",

@@ -154,7 +154,27 @@ export const Silence = z.looseObject({
   createdBy: z.string(),
   comment: z.string(),
   mutes: z.number().int().optional().describe("Alerts that fire now and are muted by it."),
+  endsSoon: z.boolean().optional().describe("It is about to end while what it mutes still fires."),
 });
+
+const SilenceEnd = {
+  for: z.string().optional().describe("From now, such as 2h. This, or endsAt."),
+  endsAt: Instant.optional(),
+};
+
+export const NewSilence = z.strictObject({
+  matchers: z
+    .array(z.union([z.string(), z.looseObject({})]))
+    .describe('As text, `service="cart"`, or in the form of Alertmanager\'s API.'),
+  ...SilenceEnd,
+  startsAt: Instant.optional().describe("Default: now."),
+  every: z.string().optional().describe('It mutes only then, such as "sunday 02:00-04:00".'),
+  zone: z.string().optional().describe("IANA name of the time zone of every; default UTC."),
+  by: z.string().optional().describe("Who; the name of a token goes first."),
+  comment: z.string().describe("Why."),
+});
+
+export const SilenceExtension = z.strictObject({ ...SilenceEnd, comment: z.string().optional() });
 
 export const SilencePreview = z.looseObject({
   firing: z.array(z.looseObject({ id: z.string(), labels: z.record(z.string(), z.string()) })),
