@@ -16,6 +16,7 @@ import express, { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { iso } from "./actions-json.js";
 import { MatcherJson } from "./alertmanager-json.js";
+import { BadRequest, jsonBody } from "./json-body.js";
 
 export interface SilencesDeps {
   readonly alerting: Alerting;
@@ -83,7 +84,7 @@ export function silencesRoutes({ alerting, clock }: SilencesDeps): Router {
   });
   router.post("/silences", json, (request, response) =>
     answer(response, async () => {
-      const body = parse(NewSilence, request);
+      const body = jsonBody(NewSilence, request);
       const nowMs = clock.now();
       const silence = await alerting.silences.set(
         {
@@ -101,7 +102,7 @@ export function silencesRoutes({ alerting, clock }: SilencesDeps): Router {
   );
   router.post("/silences/preview", json, (request, response) =>
     answer(response, async () => {
-      const matchers = matchersOf(parse(Preview, request).matchers);
+      const matchers = matchersOf(jsonBody(Preview, request).matchers);
       const preview = alerting.previewSilence(matchers);
       const nowMs = clock.now();
       return {
@@ -118,7 +119,7 @@ export function silencesRoutes({ alerting, clock }: SilencesDeps): Router {
   );
   router.post("/silences/:id/extend", json, (request, response) =>
     answer(response, async () => {
-      const body = parse(Extension, request);
+      const body = jsonBody(Extension, request);
       const nowMs = clock.now();
       const known = alerting.silences.get(request.params.id);
       if (!known) throw unknown(request.params.id);
@@ -193,14 +194,6 @@ function personOf(request: Request, by: string | undefined): string {
   return name !== undefined && name !== "anonymous" ? name : (by ?? "");
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
-  if (!request.is("application/json"))
-    throw new AlertsError("ALERTS_SILENCE_INVALID", "Send a JSON body with content-type application/json.");
-  const parsed = schema.safeParse(request.body);
-  if (parsed.success) return parsed.data;
-  throw new AlertsError("ALERTS_SILENCE_INVALID", z.prettifyError(parsed.error));
-}
-
 function unknown(id: string): AlertsError {
   return new AlertsError("ALERTS_SILENCE_UNKNOWN", `There is no silence ${JSON.stringify(id)}.`);
 }
@@ -209,6 +202,10 @@ async function answer(response: Response, work: () => Promise<unknown>): Promise
   try {
     response.json(await work());
   } catch (error) {
+    if (error instanceof BadRequest) {
+      response.status(400).json({ error: error.message, code: "REQUEST_INVALID" });
+      return;
+    }
     if (!(error instanceof AlertsError)) throw error;
     response
       .status(error.code.endsWith("_UNKNOWN") ? 404 : 400)

@@ -4,24 +4,13 @@ import { nowMs, post } from "../state/live.js";
 import { FormDialog } from "./form-dialog.js";
 import { Mark, type Tone } from "./mark.js";
 import { SilenceDialog } from "./silence-dialog.js";
-import { WideTable } from "./wide-table.js";
+import { TableHead, WideTable } from "./wide-table.js";
 
 /** Silences with what each mutes now, who made it and why, and what may be done with it. */
 export function SilenceTable({ silences }: { silences: readonly Silence[] }) {
   return (
     <WideTable label="silences">
-      <thead>
-        <tr>
-          <th scope="col">state</th>
-          <th scope="col">mutes</th>
-          <th scope="col" class="n">
-            firing now
-          </th>
-          <th scope="col">until</th>
-          <th scope="col">who and why</th>
-          <th scope="col">change</th>
-        </tr>
-      </thead>
+      <TableHead columns={["state", "mutes", { number: "firing now" }, "until", "who and why", "change"]} />
       <tbody>
         {silences.map((silence) => (
           <tr key={silence.id}>
