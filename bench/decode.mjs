@@ -1,12 +1,7 @@
-// Spans a second on one core: full rows, what signals read, validation alone; beside protobufjs and JSON.parse.
+// Spans per CPU second: full rows, what signals read, validation alone; beside protobufjs and JSON.parse.
 import { join } from "node:path";
 import protobuf from "protobufjs";
-import {
-  decodeTraces,
-  otlpJsonToProtobuf,
-  validateRequest,
-  wantedKeys,
-} from "../packages/collector/dist/otlp/index.js";
+import { decodeTraces, otlpJsonToProtobuf, validateRequest } from "../packages/collector/dist/otlp/index.js";
 import { REQUEST_KEYS } from "../packages/collector/dist/signals/request-attributes.js";
 import { LOAD_DIR, needLoadGenerator } from "./lib/collector.mjs";
 
@@ -24,13 +19,15 @@ message S { bytes t = 1; bytes i = 2; string ts = 3; bytes p = 4; string n = 5; 
   repeated KV a = 9; repeated E ev = 11; St st = 15; fixed32 f = 16; }`;
 const reference = protobuf.parse(REFERENCE).root.lookupType("R");
 
-const wanted = REQUEST_KEYS.keys ? REQUEST_KEYS : wantedKeys(REQUEST_KEYS);
+const target = { fullRows: 300_000, signalFields: 2_000_000 };
 const result = {
   bench: "decode",
-  unit: "spans/s on one core",
+  unit: "spans per CPU second",
   batch: { spans: SPANS, bytes: body.length },
   fullRows: perSecond(() => decodeTraces(body)),
-  signalFields: perSecond(() => decodeTraces(body, { attributes: wanted, events: false, links: false })),
+  signalFields: perSecond(() =>
+    decodeTraces(body, { attributes: REQUEST_KEYS, events: false, links: false }),
+  ),
   fixedFields: perSecond(() => decodeTraces(body, { attributes: "none", events: false, links: false })),
   validate: perSecond(() => validateRequest("traces", body)),
   jsonToProtobuf: perSecond(() => otlpJsonToProtobuf("traces", json)),
@@ -38,22 +35,29 @@ const result = {
     protobufjs: perSecond(() => reference.decode(body)),
     jsonParse: perSecond(() => JSON.parse(json.toString())),
   },
-  target: { fullRows: 300_000, signalFields: 2_000_000 },
+  target,
 };
-console.log(JSON.stringify(result));
+const met = Object.entries(target).every(([name, least]) => result[name] >= least);
+console.log(JSON.stringify({ ...result, met }));
 
 /** The best of five rounds: what the code can do, with the least of what else the machine does. */
 function perSecond(decode) {
   for (let warm = 0; warm < 100; warm++) decode();
   let best = 0;
   for (let round = 0; round < 5; round++) {
-    const began = process.hrtime.bigint();
+    const began = process.cpuUsage();
     let batches = 0;
-    while (process.hrtime.bigint() - began < 300_000_000n) {
-      decode();
-      batches++;
+    let micros = 0;
+    for (; micros < 300_000; micros = microsSince(began)) {
+      for (let batch = 0; batch < 10; batch++) decode();
+      batches += 10;
     }
-    best = Math.max(best, (batches * SPANS * 1e9) / Number(process.hrtime.bigint() - began));
+    best = Math.max(best, (batches * SPANS * 1e6) / micros);
   }
   return Math.round(best);
+}
+
+function microsSince(began) {
+  const { user, system } = process.cpuUsage(began);
+  return user + system;
 }

@@ -1,6 +1,7 @@
 import { ratio } from "@tocsin/model/config";
 import { z } from "zod";
-import { encodeTextAttribute, type RewriteRules, rewriteRequest } from "../otlp/rewrite.js";
+import { encodeTextAttribute } from "../otlp/parts.js";
+import { type RewriteRules, rewriteRequest } from "../otlp/rewrite.js";
 import type { Transform } from "./forwarder.js";
 import { sampleTraces } from "./head-sampling.js";
 import { type RedactConfig, redactAttributes } from "./redact.js";

@@ -1,8 +1,15 @@
 import type { AttributeTable, DecodeOptions } from "./columns.js";
 import { ValueKind } from "./columns.js";
-import { grownInt16, grownUint8, grownUint32 } from "./growth.js";
+import { ColumnBlock, grownUint32 } from "./growth.js";
 import { finderOf, type KeyFinder } from "./wanted-keys.js";
-import type { WireReader } from "./wire.js";
+import { viewOf, type WireReader } from "./wire.js";
+
+/** Bytes of one entry in all columns. */
+const ENTRY_BYTES = 4 * 4 + 2 + 1;
+const NO_ROWS = new Uint32Array(1);
+const NONE = new Uint32Array(0);
+const NO_IDS = new Int16Array(0);
+const NO_KINDS = new Uint8Array(0);
 
 /** Fills an `AttributeTable` while its owner walks the rows. */
 export class AttributeBuilder {
@@ -11,43 +18,81 @@ export class AttributeBuilder {
   valueStart = 0;
   valueEnd = 0;
 
-  #reader: WireReader;
-  #finder: KeyFinder | undefined;
+  readonly #reader: WireReader;
+  readonly #view: DataView;
+  readonly #finder: KeyFinder | undefined;
   readonly #keepNone: boolean;
   #count = 0;
   #rows = 0;
   #first: Uint32Array;
-  #keyStart: Uint32Array;
-  #keyEnd: Uint32Array;
-  #keyId: Int16Array;
-  #kind: Uint8Array;
-  #start: Uint32Array;
-  #end: Uint32Array;
+  #keyStart: Uint32Array = NONE;
+  #keyEnd: Uint32Array = NONE;
+  #keyId: Int16Array = NO_IDS;
+  #kind: Uint8Array = NO_KINDS;
+  #start: Uint32Array = NONE;
+  #end: Uint32Array = NONE;
 
   constructor(reader: WireReader, attributes: DecodeOptions["attributes"], rows: number, capacity: number) {
     this.#reader = reader;
+    this.#view = viewOf(reader.bytes);
     this.#finder = finderOf(attributes);
     this.#keepNone = attributes === "none";
-    const room = this.#keepNone ? 0 : Math.max(4, capacity);
     this.#first = new Uint32Array(rows + 1);
-    this.#keyStart = new Uint32Array(room);
-    this.#keyEnd = new Uint32Array(room);
-    this.#keyId = new Int16Array(room);
-    this.#kind = new Uint8Array(room);
-    this.#start = new Uint32Array(room);
-    this.#end = new Uint32Array(room);
+    if (!this.#keepNone) this.#allocate(Math.max(4, capacity));
   }
 
   /** Reads one KeyValue, at the reader's position, that ends at `end`. */
   add(end: number): void {
-    const reader = this.#reader;
-    if (this.#keepNone) {
-      reader.pos = end;
+    const start = this.#reader.pos;
+    this.addAt(start, end);
+    this.#reader.pos = end;
+  }
+
+  /**
+   * Reads the KeyValue at `start`..`end`; where the reader stands does not matter, and is not kept.
+   *
+   * Senders write the key once and first, then the value and nothing else: those are read here, and most attributes
+   * nobody wants are passed after one look. What is written otherwise goes the long way.
+   */
+  addAt(start: number, end: number): void {
+    if (this.#keepNone) return;
+    const { bytes } = this.#reader;
+    const keyStart = start + 2;
+    const keyLength = bytes[start + 1];
+    const keyEnd = keyStart + keyLength;
+    if (bytes[start] !== 10 || keyLength >= 0x80 || keyEnd > end) {
+      this.#addUnusual(start, end);
       return;
     }
-    if (this.#finder !== undefined && this.#addUsual(this.#finder, end)) return;
-    let keyStart = reader.pos;
-    let keyEnd = keyStart;
+    let keyId = -1;
+    if (this.#finder !== undefined) {
+      keyId = this.#finder.find(this.#view, keyStart, keyEnd);
+      if (keyId < 0) return;
+    }
+    const valueStart = keyEnd + 2;
+    const valueLength = bytes[keyEnd + 1];
+    if (bytes[keyEnd] !== 18 || valueLength >= 0x80 || valueStart + valueLength !== end) {
+      this.#addUnusual(start, end);
+      return;
+    }
+    const textLength = bytes[valueStart + 1];
+    if (bytes[valueStart] === 10 && textLength < 0x80 && valueStart + 2 + textLength === end) {
+      this.valueKind = ValueKind.string;
+      this.valueStart = valueStart + 2;
+      this.valueEnd = end;
+    } else {
+      this.#reader.pos = valueStart;
+      this.value(end);
+    }
+    this.#push(keyStart, keyEnd, keyId);
+  }
+
+  /** Reads a KeyValue with its fields in any order and number. */
+  #addUnusual(start: number, end: number): void {
+    const reader = this.#reader;
+    reader.pos = start;
+    let keyStart = start;
+    let keyEnd = start;
     let keyId = -1;
     this.valueKind = ValueKind.empty;
     this.valueStart = 0;
@@ -58,7 +103,7 @@ export class AttributeBuilder {
         keyEnd = reader.stop(end);
         keyStart = reader.pos;
         reader.pos = keyEnd;
-        if (this.#finder !== undefined) keyId = this.#finder.find(reader.bytes, keyStart, keyEnd);
+        if (this.#finder !== undefined) keyId = this.#finder.find(this.#view, keyStart, keyEnd);
       } else if (tag === 18) this.value(reader.stop(end));
       else reader.skip(tag, end);
     }
@@ -67,32 +112,9 @@ export class AttributeBuilder {
     this.#push(keyStart, keyEnd, keyId);
   }
 
-  /**
-   * Senders write the key once and first, then the value and nothing else, so that most attributes nobody wants are
-   * passed after one look. Returns false, having moved nothing, for those that are written otherwise.
-   */
-  #addUsual(finder: KeyFinder, end: number): boolean {
-    const reader = this.#reader;
-    const { bytes, pos } = reader;
-    const length = bytes[pos + 1];
-    const keyEnd = pos + 2 + length;
-    if (bytes[pos] !== 10 || length >= 0x80 || keyEnd > end) return false;
-    const keyId = finder.find(bytes, pos + 2, keyEnd);
-    if (keyId < 0) {
-      reader.pos = end;
-      return true;
-    }
-    const valueLength = bytes[keyEnd + 1];
-    if (bytes[keyEnd] !== 18 || valueLength >= 0x80 || keyEnd + 2 + valueLength !== end) return false;
-    reader.pos = keyEnd + 2;
-    this.value(end);
-    this.#push(pos + 2, keyEnd, keyId);
-    return true;
-  }
-
   #push(keyStart: number, keyEnd: number, keyId: number): void {
     const index = this.#count++;
-    if (index === this.#kind.length) this.#grow();
+    if (index === this.#kind.length) this.#allocate(index * 2);
     this.#keyStart[index] = keyStart;
     this.#keyEnd[index] = keyEnd;
     this.#keyId[index] = keyId;
@@ -169,13 +191,28 @@ export class AttributeBuilder {
     };
   }
 
-  #grow(): void {
-    const capacity = this.#kind.length * 2;
-    this.#keyStart = grownUint32(this.#keyStart, capacity);
-    this.#keyEnd = grownUint32(this.#keyEnd, capacity);
-    this.#keyId = grownInt16(this.#keyId, capacity);
-    this.#kind = grownUint8(this.#kind, capacity);
-    this.#start = grownUint32(this.#start, capacity);
-    this.#end = grownUint32(this.#end, capacity);
+  /** Makes room for `capacity` entries and keeps those that are there. */
+  #allocate(capacity: number): void {
+    const block = new ColumnBlock(capacity, ENTRY_BYTES);
+    this.#keyStart = block.uint32(this.#keyStart);
+    this.#keyEnd = block.uint32(this.#keyEnd);
+    this.#start = block.uint32(this.#start);
+    this.#end = block.uint32(this.#end);
+    this.#keyId = block.int16(this.#keyId);
+    this.#kind = block.uint8(this.#kind);
   }
+}
+
+/** The table of rows whose attributes nobody reads: it has no row at all. */
+export function noAttributes(bytes: Buffer): AttributeTable {
+  return {
+    bytes,
+    first: NO_ROWS,
+    keyStart: NONE,
+    keyEnd: NONE,
+    keyId: NO_IDS,
+    valueKind: NO_KINDS,
+    valueStart: NONE,
+    valueEnd: NONE,
+  };
 }

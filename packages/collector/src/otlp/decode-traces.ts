@@ -1,10 +1,16 @@
-// One piece, though long: spans, events and links are read in one pass over the same bytes, and grow their columns together.
 import { AttributeBuilder } from "./attribute-builder.js";
-import type { DecodeOptions, EventTable, LinkTable, SpanColumns } from "./columns.js";
-import { readEnvelope, readId } from "./envelope.js";
-import { grownFloat64, grownUint8, grownUint32 } from "./growth.js";
+import type { DecodeOptions, SpanColumns } from "./columns.js";
+import { idAt, readEnvelope } from "./envelope.js";
+import { ColumnBlock } from "./growth.js";
+import { EventBuilder, LinkBuilder, noEvents, noLinks } from "./span-children.js";
 import { INVALID_SPAN_ID, INVALID_TRACE_ID } from "./validate.js";
-import { asBuffer, uint32At, WireReader } from "./wire.js";
+import { asBuffer, uint32At, WireReader, WireType } from "./wire.js";
+
+/** Bytes of one span in all columns. */
+const ROW_BYTES = 3 * 8 + 14 * 4 + 2;
+const NO_OFFSETS = new Uint32Array(0);
+const NO_NUMBERS = new Float64Array(0);
+const NO_CODES = new Uint8Array(0);
 
 /** 2^32, the weight of a uint64's upper half. */
 const HIGH = 0x1_0000_0000;
@@ -21,32 +27,32 @@ export function decodeTraces(body: Uint8Array, options: DecodeOptions = {}): Spa
 }
 
 class SpanBuilder {
-  #reader: WireReader;
-  #attributes: AttributeBuilder;
-  #events: EventBuilder | undefined;
-  #links: LinkBuilder | undefined;
+  readonly #reader: WireReader;
+  readonly #attributes: AttributeBuilder;
+  readonly #events: EventBuilder | undefined;
+  readonly #links: LinkBuilder | undefined;
   #rows = 0;
   #rejected = 0;
   #rejectedReason = "";
-  #scope: Uint32Array;
-  #traceId: Uint32Array;
-  #spanId: Uint32Array;
-  #parentSpanId: Uint32Array;
-  #traceStateStart: Uint32Array;
-  #traceStateEnd: Uint32Array;
-  #nameStart: Uint32Array;
-  #nameEnd: Uint32Array;
-  #kind: Uint8Array;
-  #flags: Uint32Array;
-  #startTime: Uint32Array;
-  #endTime: Uint32Array;
-  #startTimeMs: Float64Array;
-  #endTimeMs: Float64Array;
-  #durationNanos: Float64Array;
-  #statusCode: Uint8Array;
-  #statusMessageStart: Uint32Array;
-  #statusMessageEnd: Uint32Array;
-  #droppedAttributesCount: Uint32Array;
+  #scope: Uint32Array = NO_OFFSETS;
+  #traceId: Uint32Array = NO_OFFSETS;
+  #spanId: Uint32Array = NO_OFFSETS;
+  #parentSpanId: Uint32Array = NO_OFFSETS;
+  #traceStateStart: Uint32Array = NO_OFFSETS;
+  #traceStateEnd: Uint32Array = NO_OFFSETS;
+  #nameStart: Uint32Array = NO_OFFSETS;
+  #nameEnd: Uint32Array = NO_OFFSETS;
+  #kind: Uint8Array = NO_CODES;
+  #flags: Uint32Array = NO_OFFSETS;
+  #startTime: Uint32Array = NO_OFFSETS;
+  #endTime: Uint32Array = NO_OFFSETS;
+  #startTimeMs: Float64Array = NO_NUMBERS;
+  #endTimeMs: Float64Array = NO_NUMBERS;
+  #durationNanos: Float64Array = NO_NUMBERS;
+  #statusCode: Uint8Array = NO_CODES;
+  #statusMessageStart: Uint32Array = NO_OFFSETS;
+  #statusMessageEnd: Uint32Array = NO_OFFSETS;
+  #droppedAttributesCount: Uint32Array = NO_OFFSETS;
   // What the Status of the span being read said.
   #status = 0;
   #messageStart = 0;
@@ -59,25 +65,7 @@ class SpanBuilder {
     this.#attributes = new AttributeBuilder(reader, options.attributes, capacity, capacity * 4);
     this.#events = options.events === false ? undefined : new EventBuilder(reader, options);
     this.#links = options.links === false ? undefined : new LinkBuilder(reader, options);
-    this.#scope = new Uint32Array(capacity);
-    this.#traceId = new Uint32Array(capacity);
-    this.#spanId = new Uint32Array(capacity);
-    this.#parentSpanId = new Uint32Array(capacity);
-    this.#traceStateStart = new Uint32Array(capacity);
-    this.#traceStateEnd = new Uint32Array(capacity);
-    this.#nameStart = new Uint32Array(capacity);
-    this.#nameEnd = new Uint32Array(capacity);
-    this.#kind = new Uint8Array(capacity);
-    this.#flags = new Uint32Array(capacity);
-    this.#startTime = new Uint32Array(capacity);
-    this.#endTime = new Uint32Array(capacity);
-    this.#startTimeMs = new Float64Array(capacity);
-    this.#endTimeMs = new Float64Array(capacity);
-    this.#durationNanos = new Float64Array(capacity);
-    this.#statusCode = new Uint8Array(capacity);
-    this.#statusMessageStart = new Uint32Array(capacity);
-    this.#statusMessageEnd = new Uint32Array(capacity);
-    this.#droppedAttributesCount = new Uint32Array(capacity);
+    this.#allocate(capacity);
   }
 
   read(): SpanColumns {
@@ -110,8 +98,8 @@ class SpanBuilder {
       statusMessageEnd: this.#statusMessageEnd,
       attributes: this.#attributes.table(),
       droppedAttributesCount: this.#droppedAttributesCount,
-      events: this.#events?.table() ?? emptyEvents(this.#reader, this.#rows),
-      links: this.#links?.table() ?? emptyLinks(this.#reader, this.#rows),
+      events: this.#events?.table() ?? noEvents(this.#reader.bytes, this.#rows),
+      links: this.#links?.table() ?? noLinks(this.#reader.bytes, this.#rows),
     };
   }
 
@@ -133,68 +121,87 @@ class SpanBuilder {
     this.#status = 0;
     this.#messageStart = 0;
     this.#messageEnd = 0;
-    while (reader.pos < end) {
-      const tag = reader.tag(end);
+    const { bytes } = reader;
+    let pos = reader.pos;
+    while (pos < end) {
+      // The position is kept in a variable, and tags and lengths of one byte, which nearly all are, are read in place:
+      // this loop sees every field of every span that comes in.
+      let tag = bytes[pos++];
+      if (tag < 8 || tag >= 0x80) {
+        reader.pos = pos - 1;
+        tag = reader.tag(end);
+        pos = reader.pos;
+      }
+      let start = pos;
+      if ((tag & 7) === WireType.bytes) {
+        const length = bytes[pos++];
+        start = pos;
+        pos += length;
+        // False for a read past the end of the bytes, too.
+        if (!(length < 0x80 && pos <= end)) {
+          reader.pos = start - 1;
+          pos = reader.stop(end);
+          start = reader.pos;
+        }
+      }
       switch (tag) {
         case 10:
-          traceId = readId(reader, end, 16);
+          traceId = idAt(bytes, start, pos, 16);
           break;
         case 18:
-          spanId = readId(reader, end, 8);
+          spanId = idAt(bytes, start, pos, 8);
           break;
         case 26:
-          traceStateEnd = reader.stop(end);
-          traceStateStart = reader.pos;
-          reader.pos = traceStateEnd;
+          traceStateStart = start;
+          traceStateEnd = pos;
           break;
         case 34:
-          parentSpanId = readId(reader, end, 8);
+          parentSpanId = idAt(bytes, start, pos, 8);
           break;
         case 42:
-          nameEnd = reader.stop(end);
-          nameStart = reader.pos;
-          reader.pos = nameEnd;
-          break;
-        case 48:
-          kind = reader.varint32();
+          nameStart = start;
+          nameEnd = pos;
           break;
         case 57:
-          startTime = reader.fixed64(end);
+          startTime = pos;
+          pos += 8;
           break;
         case 65:
-          endTime = reader.fixed64(end);
+          endTime = pos;
+          pos += 8;
           break;
         case 74:
-          this.#attributes.add(reader.stop(end));
-          break;
-        case 80:
-          dropped = reader.varint32();
+          this.#attributes.addAt(start, pos);
           break;
         case 90:
-          if (this.#events) this.#events.add(reader.stop(end));
-          else reader.pos = reader.stop(end);
+          this.#events?.add(start, pos);
           break;
         case 106:
-          if (this.#links) this.#links.add(reader.stop(end));
-          else reader.pos = reader.stop(end);
+          this.#links?.add(start, pos);
           break;
         case 122:
-          this.#readStatus(reader.stop(end));
+          if (start < pos) this.#readStatus(start, pos);
           break;
         case 133:
-          flags = reader.fixed32(end);
+          flags = uint32At(bytes, pos);
+          pos += 4;
           break;
         default:
-          reader.skip(tag, end);
+          reader.pos = pos;
+          if (tag === 48) kind = reader.varint32();
+          else if (tag === 80) dropped = reader.varint32();
+          else if ((tag & 7) !== WireType.bytes) reader.skip(tag, end);
+          pos = reader.pos;
       }
     }
+    reader.pos = pos;
     reader.finish(end);
     if (traceId === 0 || spanId === 0) {
       this.#reject(traceId === 0 ? INVALID_TRACE_ID : INVALID_SPAN_ID);
       return;
     }
     const row = this.#rows;
-    if (row === this.#kind.length) this.#grow();
+    if (row === this.#kind.length) this.#allocate(row * 2);
     this.#scope[row] = scope;
     this.#traceId[row] = traceId;
     this.#spanId[row] = spanId;
@@ -231,8 +238,9 @@ class SpanBuilder {
     this.#durationNanos[row] = Math.max(nanos, 0);
   }
 
-  #readStatus(end: number): void {
+  #readStatus(start: number, end: number): void {
     const reader = this.#reader;
+    reader.pos = start;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag === 24) this.#status = reader.varint32();
@@ -252,203 +260,27 @@ class SpanBuilder {
     this.#links?.cut(this.#rows);
   }
 
-  #grow(): void {
-    const capacity = this.#kind.length * 2;
-    this.#scope = grownUint32(this.#scope, capacity);
-    this.#traceId = grownUint32(this.#traceId, capacity);
-    this.#spanId = grownUint32(this.#spanId, capacity);
-    this.#parentSpanId = grownUint32(this.#parentSpanId, capacity);
-    this.#traceStateStart = grownUint32(this.#traceStateStart, capacity);
-    this.#traceStateEnd = grownUint32(this.#traceStateEnd, capacity);
-    this.#nameStart = grownUint32(this.#nameStart, capacity);
-    this.#nameEnd = grownUint32(this.#nameEnd, capacity);
-    this.#kind = grownUint8(this.#kind, capacity);
-    this.#flags = grownUint32(this.#flags, capacity);
-    this.#startTime = grownUint32(this.#startTime, capacity);
-    this.#endTime = grownUint32(this.#endTime, capacity);
-    this.#startTimeMs = grownFloat64(this.#startTimeMs, capacity);
-    this.#endTimeMs = grownFloat64(this.#endTimeMs, capacity);
-    this.#durationNanos = grownFloat64(this.#durationNanos, capacity);
-    this.#statusCode = grownUint8(this.#statusCode, capacity);
-    this.#statusMessageStart = grownUint32(this.#statusMessageStart, capacity);
-    this.#statusMessageEnd = grownUint32(this.#statusMessageEnd, capacity);
-    this.#droppedAttributesCount = grownUint32(this.#droppedAttributesCount, capacity);
+  /** Makes room for `capacity` spans and keeps those that are there. */
+  #allocate(capacity: number): void {
+    const block = new ColumnBlock(capacity, ROW_BYTES);
+    this.#startTimeMs = block.float64(this.#startTimeMs);
+    this.#endTimeMs = block.float64(this.#endTimeMs);
+    this.#durationNanos = block.float64(this.#durationNanos);
+    this.#scope = block.uint32(this.#scope);
+    this.#traceId = block.uint32(this.#traceId);
+    this.#spanId = block.uint32(this.#spanId);
+    this.#parentSpanId = block.uint32(this.#parentSpanId);
+    this.#traceStateStart = block.uint32(this.#traceStateStart);
+    this.#traceStateEnd = block.uint32(this.#traceStateEnd);
+    this.#nameStart = block.uint32(this.#nameStart);
+    this.#nameEnd = block.uint32(this.#nameEnd);
+    this.#flags = block.uint32(this.#flags);
+    this.#startTime = block.uint32(this.#startTime);
+    this.#endTime = block.uint32(this.#endTime);
+    this.#statusMessageStart = block.uint32(this.#statusMessageStart);
+    this.#statusMessageEnd = block.uint32(this.#statusMessageEnd);
+    this.#droppedAttributesCount = block.uint32(this.#droppedAttributesCount);
+    this.#kind = block.uint8(this.#kind);
+    this.#statusCode = block.uint8(this.#statusCode);
   }
-}
-
-class EventBuilder {
-  #reader: WireReader;
-  #attributes: AttributeBuilder;
-  #rows = 0;
-  #first: Uint32Array = new Uint32Array(16);
-  #time: Uint32Array = new Uint32Array(16);
-  #timeMs: Float64Array = new Float64Array(16);
-  #nameStart: Uint32Array = new Uint32Array(16);
-  #nameEnd: Uint32Array = new Uint32Array(16);
-
-  constructor(reader: WireReader, options: DecodeOptions) {
-    this.#reader = reader;
-    this.#attributes = new AttributeBuilder(reader, options.attributes, 16, 32);
-  }
-
-  /** Reads one Span.Event. */
-  add(end: number): void {
-    const reader = this.#reader;
-    let time = 0;
-    let nameStart = 0;
-    let nameEnd = 0;
-    while (reader.pos < end) {
-      const tag = reader.tag(end);
-      if (tag === 9) time = reader.fixed64(end);
-      else if (tag === 18) {
-        nameEnd = reader.stop(end);
-        nameStart = reader.pos;
-        reader.pos = nameEnd;
-      } else if (tag === 26) this.#attributes.add(reader.stop(end));
-      else reader.skip(tag, end);
-    }
-    reader.finish(end);
-    const event = this.#attributes.rows;
-    if (event === this.#time.length) this.#grow();
-    this.#time[event] = time;
-    this.#timeMs[event] =
-      time === 0 ? 0 : (uint32At(reader.bytes, time + 4) * HIGH + uint32At(reader.bytes, time)) / 1e6;
-    this.#nameStart[event] = nameStart;
-    this.#nameEnd[event] = nameEnd;
-    this.#attributes.endRow();
-  }
-
-  endRow(): void {
-    this.#rows++;
-    if (this.#rows >= this.#first.length) this.#first = grownUint32(this.#first, this.#rows * 2 + 1);
-    this.#first[this.#rows] = this.#attributes.rows;
-  }
-
-  cut(rows: number): void {
-    this.#rows = rows;
-    this.#attributes.cut(this.#first[rows]);
-  }
-
-  table(): EventTable {
-    return {
-      first: this.#first,
-      count: this.#attributes.rows,
-      time: this.#time,
-      timeMs: this.#timeMs,
-      nameStart: this.#nameStart,
-      nameEnd: this.#nameEnd,
-      attributes: this.#attributes.table(),
-    };
-  }
-
-  #grow(): void {
-    const capacity = this.#time.length * 2;
-    this.#time = grownUint32(this.#time, capacity);
-    this.#timeMs = grownFloat64(this.#timeMs, capacity);
-    this.#nameStart = grownUint32(this.#nameStart, capacity);
-    this.#nameEnd = grownUint32(this.#nameEnd, capacity);
-  }
-}
-
-class LinkBuilder {
-  #reader: WireReader;
-  #attributes: AttributeBuilder;
-  #rows = 0;
-  #first: Uint32Array = new Uint32Array(16);
-  #traceId: Uint32Array = new Uint32Array(16);
-  #spanId: Uint32Array = new Uint32Array(16);
-  #traceStateStart: Uint32Array = new Uint32Array(16);
-  #traceStateEnd: Uint32Array = new Uint32Array(16);
-
-  constructor(reader: WireReader, options: DecodeOptions) {
-    this.#reader = reader;
-    this.#attributes = new AttributeBuilder(reader, options.attributes, 16, 16);
-  }
-
-  /** Reads one Span.Link. */
-  add(end: number): void {
-    const reader = this.#reader;
-    let traceId = 0;
-    let spanId = 0;
-    let stateStart = 0;
-    let stateEnd = 0;
-    while (reader.pos < end) {
-      const tag = reader.tag(end);
-      if (tag === 10) traceId = readId(reader, end, 16);
-      else if (tag === 18) spanId = readId(reader, end, 8);
-      else if (tag === 26) {
-        stateEnd = reader.stop(end);
-        stateStart = reader.pos;
-        reader.pos = stateEnd;
-      } else if (tag === 34) this.#attributes.add(reader.stop(end));
-      else reader.skip(tag, end);
-    }
-    reader.finish(end);
-    const link = this.#attributes.rows;
-    if (link === this.#traceId.length) this.#grow();
-    this.#traceId[link] = traceId;
-    this.#spanId[link] = spanId;
-    this.#traceStateStart[link] = stateStart;
-    this.#traceStateEnd[link] = stateEnd;
-    this.#attributes.endRow();
-  }
-
-  endRow(): void {
-    this.#rows++;
-    if (this.#rows >= this.#first.length) this.#first = grownUint32(this.#first, this.#rows * 2 + 1);
-    this.#first[this.#rows] = this.#attributes.rows;
-  }
-
-  cut(rows: number): void {
-    this.#rows = rows;
-    this.#attributes.cut(this.#first[rows]);
-  }
-
-  table(): LinkTable {
-    return {
-      first: this.#first,
-      count: this.#attributes.rows,
-      traceId: this.#traceId,
-      spanId: this.#spanId,
-      traceStateStart: this.#traceStateStart,
-      traceStateEnd: this.#traceStateEnd,
-      attributes: this.#attributes.table(),
-    };
-  }
-
-  #grow(): void {
-    const capacity = this.#traceId.length * 2;
-    this.#traceId = grownUint32(this.#traceId, capacity);
-    this.#spanId = grownUint32(this.#spanId, capacity);
-    this.#traceStateStart = grownUint32(this.#traceStateStart, capacity);
-    this.#traceStateEnd = grownUint32(this.#traceStateEnd, capacity);
-  }
-}
-
-function emptyEvents(reader: WireReader, rows: number): EventTable {
-  const none = new Uint32Array(0);
-  const attributes = new AttributeBuilder(reader, "none", 0, 0).table();
-  return {
-    first: new Uint32Array(rows + 1),
-    count: 0,
-    time: none,
-    timeMs: new Float64Array(0),
-    nameStart: none,
-    nameEnd: none,
-    attributes,
-  };
-}
-
-function emptyLinks(reader: WireReader, rows: number): LinkTable {
-  const none = new Uint32Array(0);
-  const attributes = new AttributeBuilder(reader, "none", 0, 0).table();
-  return {
-    first: new Uint32Array(rows + 1),
-    count: 0,
-    traceId: none,
-    spanId: none,
-    traceStateStart: none,
-    traceStateEnd: none,
-    attributes,
-  };
 }

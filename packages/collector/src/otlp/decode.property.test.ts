@@ -16,6 +16,7 @@ import {
   textAt,
   validateRequest,
   valueAt,
+  wantedKeys,
 } from "./index.js";
 
 type Loose = Record<string, unknown>;
@@ -314,6 +315,29 @@ describe("on random valid requests our reader agrees with a generic protobuf lib
       { numRuns: RUNS },
     );
   });
+});
+
+test("signal fields are the wanted attributes of whole rows, and nothing else differs", () => {
+  const keys = wantedKeys(["http.route", "a", "ä€😀"]);
+  fc.assert(
+    fc.property(tracesRequest, (request) => {
+      const body = encodeWithLibrary("traces", request);
+      const whole = decodeTraces(body);
+      const { attributes, ...fields } = decodeTraces(body, { attributes: keys, events: false, links: false });
+      for (let row = 0; row < whole.rowCount; row++) {
+        const wanted = attributesOf(whole.attributes, row).filter(({ key }) => keys.keys.includes(key));
+        expect(attributesOf(attributes, row)).toEqual(wanted);
+        for (let index = attributes.first[row]; index < attributes.first[row + 1]; index++) {
+          expect(keys.keys[attributes.keyId[index]]).toBe(attributeKey(attributes, index));
+        }
+      }
+      for (const name of ["scope", "traceId", "nameEnd", "kind", "durationNanos", "statusCode"] as const) {
+        expect(fields[name].subarray(0, fields.rowCount)).toEqual(whole[name].subarray(0, whole.rowCount));
+      }
+      expect(fields.events.count + fields.links.count).toBe(0);
+    }),
+    { numRuns: RUNS },
+  );
 });
 
 describe("JSON means the same as protobuf", () => {

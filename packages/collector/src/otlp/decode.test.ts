@@ -158,6 +158,36 @@ describe("decodeTraces", () => {
     expect(twice.resources[twice.scopes[twice.scope[1]].resource].serviceName).toBe("checkout");
   });
 
+  test("reads tags and lengths that are written longer than they need be, as protobuf allows", () => {
+    // 0x8a 0x00 is the tag 10, 0x84 0x80 0x00 the length 4.
+    const field = (tag: number, content: number[]) => [
+      tag | 0x80,
+      0,
+      (content.length & 0x7f) | 0x80,
+      (content.length >>> 7) | 0x80,
+      0,
+      ...content,
+    ];
+    const text = (value: string) => [...Buffer.from(value)];
+    const value = field(10, text("x".repeat(300)));
+    const span = [
+      ...field(10, text("0123456789abcdef")),
+      ...field(18, text("01234567")),
+      ...field(42, text("GET /")),
+      ...[0xb0, 0x00, 0x82, 0x00],
+      ...field(74, [...field(10, text("http.route")), ...field(18, value)]),
+      ...field(122, [0x98, 0x00, 0x82, 0x00]),
+    ];
+    const body = Buffer.from(field(10, field(18, field(18, span))));
+    const spans = decodeTraces(body, { attributes: wantedKeys(["http.route"]), events: false });
+    expect(spans.rowCount).toBe(1);
+    expect(spans.kind[0]).toBe(2);
+    expect(spans.statusCode[0]).toBe(2);
+    expect(textAt(body, spans.nameStart[0], spans.nameEnd[0])).toBe("GET /");
+    expect(attributeText(spans.attributes, attributeOf(spans.attributes, 0, 0))).toBe("x".repeat(300));
+    expect(validateRequest("traces", body).items).toBe(1);
+  });
+
   test("names malformed bytes", () => {
     for (const cut of [1, 7, bytes.length - 1]) {
       expect(() => decodeTraces(bytes.subarray(0, cut))).toThrow(CollectorError);

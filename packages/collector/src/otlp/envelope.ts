@@ -56,8 +56,12 @@ export function readId(reader: WireReader, end: number, length: number): number 
   const stop = reader.stop(end);
   const start = reader.pos;
   reader.pos = stop;
+  return idAt(reader.bytes, start, stop, length);
+}
+
+/** `start` where an id of exactly `length` bytes that are not all zero ends at `stop`; else 0. */
+export function idAt(bytes: Buffer, start: number, stop: number, length: number): number {
   if (stop - start !== length) return 0;
-  const bytes = reader.bytes;
   for (let index = start; index < stop; index++) if (bytes[index] !== 0) return start;
   return 0;
 }

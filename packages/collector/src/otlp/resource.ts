@@ -1,7 +1,7 @@
 import { readAttributes, textAt } from "./accessors.js";
 import type { OtlpAttribute, OtlpResource, OtlpScope } from "./columns.js";
 import { KeyFinder } from "./wanted-keys.js";
-import type { WireReader } from "./wire.js";
+import { viewOf, type WireReader } from "./wire.js";
 
 const FINDER = new KeyFinder([
   "service.name",
@@ -54,21 +54,22 @@ export class ResourceEntry implements OtlpResource {
   read(reader: WireReader, end: number): void {
     this.#start = reader.pos;
     this.#end = end;
+    const view = viewOf(reader.bytes);
     while (reader.pos < end) {
       const tag = reader.tag(end);
-      if (tag === 10) this.#readAttribute(reader, reader.stop(end));
+      if (tag === 10) this.#readAttribute(reader, view, reader.stop(end));
       else reader.skip(tag, end);
     }
     reader.finish(end);
   }
 
-  #readAttribute(reader: WireReader, end: number): void {
+  #readAttribute(reader: WireReader, view: DataView, end: number): void {
     let id = -1;
     let text = "";
     while (reader.pos < end) {
       const tag = reader.tag(end);
       const stop = (tag & 7) === 2 ? reader.stop(end) : 0;
-      if (tag === 10) id = FINDER.find(reader.bytes, reader.pos, stop);
+      if (tag === 10) id = FINDER.find(view, reader.pos, stop);
       else if (tag === 18) text = textOfValue(reader, stop);
       if (stop === 0) reader.skip(tag, end);
       else reader.pos = stop;

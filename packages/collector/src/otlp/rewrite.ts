@@ -1,5 +1,6 @@
 import type { OtlpSignal } from "./columns.js";
 import { ValueKind } from "./columns.js";
+import { encodeTextValue, lengthDelimited, Parts, pushField, wholeOf } from "./parts.js";
 import { type Message, REQUEST } from "./schema.js";
 import { asBuffer, WireReader, WireType } from "./wire.js";
 
@@ -52,27 +53,6 @@ export function rewriteRequest(signal: OtlpSignal, body: Uint8Array, rules: Rewr
   const parts = rewriter.message(0, bytes.length, REQUEST[signal], "item");
   if (rules.item && rewriter.items > 0 && rewriter.kept === 0) return Buffer.alloc(0);
   return parts === undefined ? bytes : Buffer.concat(parts.buffers, parts.length);
-}
-
-/** A KeyValue with a text, as `RewriteRules.resourceAttributes` wants it. */
-export function encodeTextAttribute(key: string, text: string): { key: string; encoded: Buffer } {
-  const keyField = lengthDelimited(1, Buffer.from(key));
-  return { key, encoded: Buffer.concat([keyField, lengthDelimited(2, encodeTextValue(text))]) };
-}
-
-/** An AnyValue with a text. */
-function encodeTextValue(text: string): Buffer {
-  return lengthDelimited(1, Buffer.from(text));
-}
-
-class Parts {
-  readonly buffers: Buffer[] = [];
-  length = 0;
-
-  push(buffer: Buffer): void {
-    this.buffers.push(buffer);
-    this.length += buffer.length;
-  }
 }
 
 /** A message that is left out of its parent. */
@@ -274,29 +254,6 @@ class Rewriter {
 /** Events, links and exemplars are parts of an item; the other messages only lead to items. */
 function ownerIn(child: Message): AttributeOwner {
   return child.name === "Event" || child.name === "Link" || child.name === "Exemplar" ? "part" : "item";
-}
-
-function wholeOf(bytes: Buffer, start: number, end: number): Parts {
-  const parts = new Parts();
-  parts.push(bytes.subarray(start, end));
-  return parts;
-}
-
-function pushField(parts: Parts, tag: number, content: Parts): void {
-  parts.push(Buffer.concat([varint(tag), varint(content.length)]));
-  for (const buffer of content.buffers) parts.push(buffer);
-}
-
-function lengthDelimited(field: number, content: Buffer): Buffer {
-  return Buffer.concat([varint((field << 3) | WireType.bytes), varint(content.length), content]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Buffer.from(bytes);
 }
 
 function findKeyValue(

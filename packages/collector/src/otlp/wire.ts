@@ -6,6 +6,9 @@ export const WireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGro
 /** Groups inside groups that are skipped before the input is called hostile. */
 const MAX_GROUP_DEPTH = 64;
 
+/** Weight of the last of the five bytes that a length may have. */
+const MAX_LENGTH_SCALE = 2 ** 28;
+
 /** The error for bytes that are not protobuf. */
 export function malformed(detail: string, offset: number): CollectorError {
   return new CollectorError(
@@ -44,14 +47,15 @@ export class WireReader {
     const bytes = this.bytes;
     let length = bytes[this.pos++];
     if (length >= 0x80) {
-      let shift = 7;
       length &= 0x7f;
-      for (;;) {
-        const byte = bytes[this.pos++];
-        if (byte === undefined || shift > 28) throw malformed("a length that does not end", this.pos);
-        length += (byte & 0x7f) * 2 ** shift;
-        if (byte < 0x80) break;
-        shift += 7;
+      let byte = bytes[this.pos++];
+      length |= (byte & 0x7f) << 7;
+      for (let scale = 1 << 14; !(byte < 0x80); scale *= 128) {
+        byte = bytes[this.pos++];
+        if (byte === undefined || scale > MAX_LENGTH_SCALE) {
+          throw malformed("a length that does not end", this.pos);
+        }
+        length += (byte & 0x7f) * scale;
       }
     }
     const stop = this.pos + length;
@@ -178,6 +182,11 @@ export function doubleAt(bytes: Buffer, offset: number): number {
 /** A view of the same memory with Buffer's methods. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** A view of the same memory that reads several bytes at a time. */
+export function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The little-endian int64 at `offset` as a number; exact between -2^53 and 2^53. */
