@@ -56,6 +56,8 @@ export interface TestPoint {
   /** Histogram: counts per bucket, one more than bounds. */
   readonly bucketCounts?: readonly number[];
   readonly bounds?: readonly number[];
+  /** Histogram: sum of all values. */
+  readonly sum?: number;
 }
 
 export interface TestMetric {
@@ -98,6 +100,7 @@ function metricJson({
           count: String((point.bucketCounts ?? []).reduce((sum, each) => sum + each, 0)),
           bucketCounts: (point.bucketCounts ?? []).map(String),
           explicitBounds: point.bounds ?? [],
+          ...(point.sum !== undefined && { sum: point.sum }),
         }
       : { asDouble: point.value }),
   }));

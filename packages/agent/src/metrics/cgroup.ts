@@ -46,7 +46,8 @@ function bytes(text: string | undefined): number | undefined {
   return value > 0 && value < 2 ** 60 ? value : undefined;
 }
 
-function readText(path: string): string | undefined {
+/** The text of a file of the machine; undefined where there is none. */
+export function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {

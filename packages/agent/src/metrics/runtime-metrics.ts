@@ -8,6 +8,7 @@ import {
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 import type { MetricData, ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Limits } from "./cgroup.js";
+import { readCpuThrottling } from "./cpu-throttling.js";
 import { DurationHistogram } from "./histogram.js";
 import {
   durations,
@@ -221,6 +222,30 @@ export class RuntimeMetrics implements MetricSource {
         { name: "tocsin.process.memory.limit", unit: "By", description: "Memory that the process may use." },
         span,
         [{ attributes: {}, value: this.limits.memoryBytes }],
+      ),
+      ...this.throttling(span),
+    ];
+  }
+
+  /** How the container's CPU quota held the process back; nothing where there is no quota. */
+  private throttling(span: Span): MetricData[] {
+    const throttling = readCpuThrottling();
+    if (throttling === undefined) return [];
+    const counter = (what: string, unit: string, description: string, value: number): MetricData =>
+      sum({ name: `tocsin.process.cpu.${what}`, unit, description }, span, [{ attributes: {}, value }], true);
+    return [
+      counter("periods", "{period}", "Periods of the container's CPU quota.", throttling.periods),
+      counter(
+        "throttled_periods",
+        "{period}",
+        "Periods in which the CPU quota was used up before their end.",
+        throttling.throttledPeriods,
+      ),
+      counter(
+        "throttled_time",
+        "s",
+        "Time that CPUs stood still for the quota, added up over all of them.",
+        throttling.throttledSeconds,
       ),
     ];
   }

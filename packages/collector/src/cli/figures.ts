@@ -14,6 +14,17 @@ export function milliseconds(seconds: number | null): string {
   return seconds >= 10 ? `${threeDigits(seconds)} s` : `${threeDigits(seconds * 1_000)} ms`;
 }
 
+/** What was measured of a resource, with its unit. */
+export function quantity(
+  value: number,
+  unit: "ratio" | "seconds" | "cpus" | "bytes" | "requests" | "connections",
+): string {
+  if (unit === "ratio") return percent(value);
+  if (unit === "seconds") return milliseconds(value);
+  if (unit === "bytes") return `${threeDigits(value / 2 ** 20)} MiB`;
+  return unit === "cpus" ? `${threeDigits(value)} CPU` : threeDigits(value);
+}
+
 /** Columns of text, as wide as they need to be. Columns whose cells all begin with a digit are set to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return "";

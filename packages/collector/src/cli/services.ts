@@ -1,7 +1,7 @@
 import type { ServiceDetail, ServiceSignals } from "../signals/service-signals.js";
 import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
-import { milliseconds, percent, perSecond, table } from "./figures.js";
+import { milliseconds, percent, perSecond, quantity, table } from "./figures.js";
 import { parseFlags } from "./flags.js";
 
 const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" } } as const;
@@ -10,7 +10,7 @@ export const services: Command = {
   name: "services",
   help: `tocsin services [NAME] [flags]
 
-  Without NAME one line per service; with NAME its routes, dependencies and deployments.
+  Without NAME one line per service; with NAME what is full in it, its routes, dependencies and deployments.
 
   --environment ENV  where a service runs in several
 ${CLIENT_HELP}`,
@@ -63,6 +63,7 @@ function detailText(detail: ServiceDetail): string {
   ];
   const sections = [
     listText([detail]),
+    saturationText(detail.saturation.readings),
     table(
       ["route", "rate", "errors", "p50", "p95", "p99"],
       detail.routes.map((each) => [
@@ -115,7 +116,21 @@ function detailText(detail: ServiceDetail): string {
       ),
     );
   }
-  return sections.join("\n");
+  return sections.filter((section) => section !== "").join("\n");
+}
+
+function saturationText(readings: ServiceDetail["saturation"]["readings"]): string {
+  return table(
+    ["part", "full", "measured", "full at", "of", "instance"],
+    readings.map(({ part, ratio, value, unit, fullAt, name, instance }) => [
+      part,
+      percent(ratio),
+      quantity(value, unit),
+      quantity(fullAt, unit),
+      name,
+      instance,
+    ]),
+  );
 }
 
 function groupsText(attribute: string, values: ServiceDetail["groups"][number]["values"]): string {

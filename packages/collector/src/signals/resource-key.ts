@@ -23,3 +23,21 @@ export function instanceKey(resource: OtlpResource): string {
 function bigintAsText(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? String(value) : value;
 }
+
+/** How people call that process: by its pod, its `service.instance.id`, or its host and process id. */
+export function instanceName(resource: OtlpResource): string {
+  const text = (wanted: string): string => {
+    const value = resource.attributes.find(({ key }) => key === wanted)?.value;
+    return typeof value === "string" || typeof value === "number" || typeof value === "bigint"
+      ? String(value)
+      : "";
+  };
+  const host = text("host.name");
+  const pid = text("process.pid");
+  return (
+    text("k8s.pod.name") ||
+    resource.serviceInstanceId ||
+    (pid === "" ? host : `${host}:${pid}`) ||
+    text("container.id").slice(0, 12)
+  );
+}

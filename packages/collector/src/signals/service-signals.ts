@@ -27,7 +27,10 @@ export interface ServiceSignals extends RequestFigures {
   readonly firstSeenAt: string;
   readonly lastSeenAt: string;
   /** Every version with requests in the last minute; two at once are a canary or a roll-out. */
-  readonly versions: readonly ({ readonly version: string } & RequestFigures)[];
+  readonly versions: readonly ({
+    readonly version: string;
+    readonly saturation: Pick<Saturation, "ratio" | "part" | "instance">;
+  } & RequestFigures)[];
   /** Routes that were not told apart because there are too many; 0 in a healthy service. */
   readonly foldedRoutes: number;
 }
@@ -161,7 +164,14 @@ function describeService(
     firstSeenAt: new Date(Math.min(...versions.map((each) => each.firstSeenMs))).toISOString(),
     lastSeenAt: new Date(Math.min(nowMs, lastSeenMs)).toISOString(),
     versions: versions
-      .map((each) => ({ version: each.version, ...book.figures([each], nowMs) }))
+      .map((each) => {
+        const { ratio, part, instance } = saturation.saturationOf(service, environment, nowMs, each.version);
+        return {
+          version: each.version,
+          ...book.figures([each], nowMs),
+          saturation: { ratio, part, instance },
+        };
+      })
       .filter(({ requests }) => requests > 0)
       .sort((a, b) => b.trafficPerSecond - a.trafficPerSecond),
     foldedRoutes: versions.reduce((sum, { routes }) => sum + routes.foldedCount, 0),

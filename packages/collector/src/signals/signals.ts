@@ -8,6 +8,7 @@ import type { Observation } from "./observation.js";
 import { requestKeys } from "./request-attributes.js";
 import type { RequestSink } from "./requests.js";
 import { SaturationBook } from "./saturation.js";
+import type { SaturationLimits } from "./saturation-parts.js";
 import { SeriesDeltas, type SeriesDeltasState } from "./series-deltas.js";
 import { ServiceBook, type ServiceBookState } from "./service-book.js";
 import { ServiceGraph, type ServiceGraphState } from "./service-graph.js";
@@ -31,6 +32,8 @@ export interface SignalsOptions {
   readonly groupBy?: readonly string[];
   /** Values of one attribute of one service that are told apart. Default 200. */
   readonly maxGroups?: number;
+  /** Where the parts of a service are full that have no limit of their own. */
+  readonly saturation?: SaturationLimits;
 }
 
 /** What was done with the requests that were found. */
@@ -57,7 +60,7 @@ export class Signals {
   readonly #choice = new SourceChoice();
   readonly #deltas: SeriesDeltas;
   readonly #services = new ServiceBook();
-  readonly #saturation = new SaturationBook();
+  readonly #saturation: SaturationBook;
   readonly #deployments = new DeploymentBook();
   readonly #graph = new ServiceGraph();
   readonly #jobs = new JobBook();
@@ -76,6 +79,7 @@ export class Signals {
     this.#deltas = new SeriesDeltas(options.sinceMs);
     this.groupBy = options.groupBy ?? [];
     this.#groups = new GroupBook(options.maxGroups);
+    this.#saturation = new SaturationBook(options.saturation);
     this.#spanKeys = requestKeys(this.groupBy);
   }
 

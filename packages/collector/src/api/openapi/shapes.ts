@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SATURATION_PARTS } from "../../signals/saturation-parts.js";
 
 /**
  * What Tocsin's own API answers, as far as programs may rely on it. Objects may gain keys; those named here stay.
@@ -26,8 +27,37 @@ export const Service = Figures.extend({
   version: z.string(),
   environment: z.string(),
   saturation: z.looseObject({
-    ratio: Ratio.nullable().describe("Of the fullest part; null when nothing was measured."),
-    part: z.string().nullable().describe("Which part that is: event loop, cpu, memory, heap, …"),
+    ratio: z
+      .number()
+      .nullable()
+      .describe("How full the fullest part is; 1 is full, some go over. Null when nothing was measured."),
+    part: z.enum(SATURATION_PARTS).nullable().describe("Which part that is."),
+    instance: z
+      .string()
+      .nullable()
+      .describe("Of which process: its pod, its service.instance.id, or its host."),
+    parts: z
+      .partialRecord(z.enum(SATURATION_PARTS), z.number())
+      .describe("Every part, of its fullest instance."),
+    readings: z
+      .array(
+        z.looseObject({
+          part: z.enum(SATURATION_PARTS),
+          ratio: z.number().describe("value / fullAt"),
+          value: z.number(),
+          unit: z.enum(["ratio", "seconds", "cpus", "bytes", "requests", "connections"]),
+          fullAt: z.number(),
+          metric: z.string().describe("Which metric was read."),
+          name: z.string().describe("Which one of several: of a connection pool its name."),
+          instance: z.string(),
+        }),
+      )
+      .describe("Every part with what was measured and where, fullest first."),
+    inFlight: z.number().nullable().describe("Requests being answered at this moment, over all instances."),
+    eventLoopDelaySeconds: z
+      .number()
+      .nullable()
+      .describe("Worst 99th percentile over the instances, less the sampler's own resolution."),
   }),
   source: z.enum(["metrics", "spans"]).describe("What requests were counted by."),
   work: z.enum(["requests", "messages", "jobs"]).describe("What it does; jobs: nothing but jobs."),
