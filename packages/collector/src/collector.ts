@@ -6,9 +6,8 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import type { Address } from "./api/listen.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { readTokens } from "./auth/tokens.js";
-import { isLoopback } from "./config/listen.js";
 import type { Parts } from "./config/mode.js";
-import type { CollectorConfig } from "./config/schema.js";
+import { refuseOpenAddresses } from "./config/open-address.js";
 import type { Setup } from "./config/setup.js";
 import { CollectorError } from "./errors.js";
 import { letHeapGrow } from "./heap-policy.js";
@@ -67,7 +66,7 @@ const STORE_PATIENCE_MS = 15_000;
 /**
  * Starts every part in the order in which data flows, and stops them in reverse.
  *
- * @throws {CollectorError} CONFIG_INVALID for an open address without a token; RECEIVE_LISTEN_FAILED
+ * @throws {CollectorError} CONFIG_INVALID for an open address that nothing guards; RECEIVE_LISTEN_FAILED
  */
 export async function startCollector(options: CollectorOptions): Promise<Collector> {
   const { config } = options.setup;
@@ -238,18 +237,4 @@ async function atMost(limitMs: number, done: Promise<void>): Promise<void> {
   const limit = new AbortController();
   await Promise.race([done, sleep(limitMs, undefined, { signal: limit.signal, ref: false }).catch(() => {})]);
   limit.abort();
-}
-
-/** A bare address of a configuration must be one that only this machine reaches, unless somebody decided otherwise. */
-function refuseOpenAddresses(config: CollectorConfig): void {
-  const { listen, auth } = config;
-  if (listen.insecure || auth.tokens.length > 0) return;
-  for (const name of ["otlp_http", "otlp_grpc", "api"] as const) {
-    if (isLoopback(listen[name].host)) continue;
-    throw new CollectorError(
-      "CONFIG_INVALID",
-      `listen.${name} is ${listen[name].host}:${listen[name].port}, which others can reach, but no token is configured. ` +
-        "Add one under auth.tokens, or set listen.insecure: true if the network itself is trusted.",
-    );
-  }
 }

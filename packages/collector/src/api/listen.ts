@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type { Server } from "node:net";
 import { CollectorError } from "../errors.js";
 
 /** An address as the configuration gives it. Port 0 is any free one. */
@@ -26,7 +26,7 @@ export async function listen(server: Server, address: Address, purpose: string):
 }
 
 /** Words for what keeps a server from listening. */
-export function listenError(error: NodeJS.ErrnoException, address: Address, purpose: string): CollectorError {
+function listenError(error: NodeJS.ErrnoException, address: Address, purpose: string): CollectorError {
   const where = `${address.host}:${address.port}`;
   const reason =
     error.code === "EADDRINUSE"

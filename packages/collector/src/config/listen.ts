@@ -28,7 +28,7 @@ export const ListenConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "Allows an address other than loopback without a token. Anyone who reaches it may then read and write.",
+      "Allows an address other than loopback without a token or, for OTLP, certificates (tls.client_ca_file). Anyone who reaches it may then read and write.",
     ),
   hosts: z
     .array(z.string())

@@ -1,5 +1,6 @@
 import { duration, secret, size } from "@tocsin/model/config";
 import { z } from "zod";
+import { ForwardTlsConfig } from "./tls.js";
 
 const endpoint = z.string().refine((text) => /^(https?|grpcs?):\/\/[^/\s]+/.test(text), {
   message:
@@ -17,6 +18,9 @@ export const ForwardConfig = z.strictObject({
     .record(z.string(), secret())
     .default({})
     .describe("Headers of every request, such as authorization."),
+  tls: ForwardTlsConfig.optional().describe(
+    "Certificates for https:// and grpcs:// endpoints; without it they are checked with Node's authorities.",
+  ),
   compression: z.enum(["gzip", "none"]).default("gzip").describe("How bodies are sent."),
   timeout: duration().default(10_000).describe("How long an endpoint may take to answer."),
   max_request_size: size()

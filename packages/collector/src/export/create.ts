@@ -4,6 +4,7 @@ import type { Endpoint, EndpointOptions } from "./endpoint.js";
 import { Forwarder, type ForwarderOptions } from "./forwarder.js";
 import { grpcEndpoint } from "./grpc-endpoint.js";
 import { httpEndpoint } from "./http-endpoint.js";
+import { readClientTls } from "./tls.js";
 
 /** The endpoint of an address: http(s):// or grpc(s)://. */
 export function createEndpoint(address: string, clock: Clock, options: EndpointOptions = {}): Endpoint {
@@ -11,15 +12,20 @@ export function createEndpoint(address: string, clock: Clock, options: EndpointO
   return url.protocol.startsWith("grpc") ? grpcEndpoint(url, options) : httpEndpoint(url, clock, options);
 }
 
-/** A forwarder as the configuration wants it; it begins at once. */
-export function createForwarder(
+/**
+ * A forwarder as the configuration wants it; it begins at once.
+ *
+ * @throws {CollectorError} CONFIG_UNREADABLE, CONFIG_INVALID for a certificate that cannot be read
+ */
+export async function createForwarder(
   config: ForwardConfig,
   options: Omit<ForwarderOptions, "endpoints" | "maxRequestBytes" | "maxBackoffMs">,
-): Forwarder {
+): Promise<Forwarder> {
+  const tls = await readClientTls(config.tls);
   const headers = Object.fromEntries(
     Object.entries(config.headers).map(([name, value]) => [name, value.reveal()]),
   );
-  const endpointOptions = { headers, compression: config.compression, timeoutMs: config.timeout };
+  const endpointOptions = { headers, compression: config.compression, timeoutMs: config.timeout, tls };
   const clock = options.clock ?? systemClock;
   return new Forwarder({
     ...options,

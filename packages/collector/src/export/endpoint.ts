@@ -1,6 +1,7 @@
 import type { OtlpSignal } from "../otlp/columns.js";
 import { WireReader } from "../otlp/wire.js";
 import type { Outcome } from "./outcome.js";
+import type { ClientTls } from "./tls.js";
 
 /** One place that OTLP is sent to. */
 export interface Endpoint {
@@ -15,8 +16,7 @@ export interface EndpointOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly compression?: "gzip" | "none";
   readonly timeoutMs?: number;
-  /** Client certificate and authority, PEM. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly tls?: ClientTls | undefined;
 }
 
 /** `rejected_…` and `error_message` of an Export…ServiceResponse. */
@@ -46,6 +46,27 @@ export function readPartialSuccess(body: Buffer): { rejectedItems: number; messa
     // The endpoint took the request; that its answer cannot be read changes nothing about it.
   }
   return { rejectedItems, message };
+}
+
+/** The message of a google.rpc.Status; undefined when the body is none. */
+export function readStatusMessage(body: Buffer): string | undefined {
+  let message: string | undefined;
+  try {
+    const reader = new WireReader(body);
+    while (reader.pos < body.length) {
+      const tag = reader.tag(body.length);
+      if (tag !== 18) {
+        reader.skip(tag, body.length);
+        continue;
+      }
+      const stop = reader.stop(body.length);
+      message = body.toString("utf8", reader.pos, stop);
+      reader.pos = stop;
+    }
+  } catch {
+    return undefined;
+  }
+  return message;
 }
 
 /** The address without user, password and query. */

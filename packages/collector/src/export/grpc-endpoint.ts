@@ -3,6 +3,7 @@ import type { OtlpSignal } from "../otlp/columns.js";
 import { WireReader } from "../otlp/wire.js";
 import { type Endpoint, type EndpointOptions, printableUrl, readPartialSuccess } from "./endpoint.js";
 import { type Outcome, outcomeOfRpc } from "./outcome.js";
+import { explainTls } from "./tls.js";
 
 const METHODS: Readonly<Record<OtlpSignal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -37,7 +38,7 @@ export function grpcEndpoint(url: URL, options: EndpointOptions = {}): Endpoint 
         { deadline: Date.now() + timeoutMs },
         (error: ServiceError | null, answer?: Buffer) => {
           abort.removeEventListener("abort", cancel);
-          if (error) resolve(outcomeOfRpc(error.code, retryInfoMs(error), error.details));
+          if (error) resolve(outcomeOfRpc(error.code, retryInfoMs(error), explainTls(error.details)));
           else resolve({ kind: "sent", ...readPartialSuccess(answer ?? Buffer.alloc(0)) });
         },
       );

@@ -4,8 +4,15 @@ import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type Clock, messageOf } from "@tocsin/model";
 import type { OtlpSignal } from "../otlp/columns.js";
-import { type Endpoint, type EndpointOptions, printableUrl, readPartialSuccess } from "./endpoint.js";
+import {
+  type Endpoint,
+  type EndpointOptions,
+  printableUrl,
+  readPartialSuccess,
+  readStatusMessage,
+} from "./endpoint.js";
 import { type Outcome, outcomeOfHttp } from "./outcome.js";
+import { explainTls } from "./tls.js";
 
 const compress = promisify(gzip);
 
@@ -29,7 +36,7 @@ export function httpEndpoint(url: URL, clock: Clock, options: EndpointOptions = 
       const outcome = outcomeOfHttp(status, retryAfter, status < 300 ? "" : printable(answer), clock.now());
       return outcome.kind === "sent" ? { ...outcome, ...readPartialSuccess(answer) } : outcome;
     } catch (error) {
-      return { kind: "retry", afterMs: undefined, message: messageOf(error) };
+      return { kind: "retry", afterMs: undefined, message: explainTls(messageOf(error)) };
     }
   }
 
@@ -92,8 +99,9 @@ async function readAnswer(response: IncomingMessage): Promise<Buffer> {
 
 /** What can be shown of an answer that may be a protobuf Status, JSON or a page. */
 function printable(answer: Buffer): string {
-  return answer
-    .toString("utf8", 0, 300)
+  const text = readStatusMessage(answer) ?? answer.toString("utf8", 0, 300);
+  return text
+    .slice(0, 300)
     .replace(/[^\x20-\x7e]+/g, " ")
     .trim();
 }

@@ -1,7 +1,9 @@
 import type { Address } from "../api/listen.js";
 import type { Authenticator } from "../auth/authenticator.js";
+import { certificatesSuffice } from "../config/open-address.js";
 import type { CollectorConfig } from "../config/schema.js";
 import {
+  anyoneMayWrite,
   createOtlpGrpcReceiver,
   createOtlpHttpReceiver,
   Intake,
@@ -49,24 +51,27 @@ export async function openDoors(
     }),
   );
   const tls = config.tls && (await readTls(config.tls));
+  const authorizer = certificatesSuffice(config) ? anyoneMayWrite : deps.authenticator;
+  /** What was bound, so that each port can send on to the other who came to it by mistake. */
+  const bound: { http?: number; grpc?: number } = {};
   const http = closers.add(
     "OTLP/HTTP",
     createOtlpHttpReceiver({
       intake,
-      authorizer: deps.authenticator,
-      routers: [zipkinRoutes(intake, deps.authenticator), lokiRoutes(intake, deps.authenticator)],
+      authorizer,
+      routers: [zipkinRoutes(intake, authorizer), lokiRoutes(intake, authorizer)],
       tls,
+      grpcPort: () => bound.grpc,
       logger,
     }),
   );
-  const grpc = closers.add(
-    "OTLP/gRPC",
-    createOtlpGrpcReceiver({ intake, authorizer: deps.authenticator, tls }),
-  );
+  const grpc = closers.add("OTLP/gRPC", createOtlpGrpcReceiver({ intake, authorizer, tls }));
   const { otlp_http, otlp_grpc } = config.listen;
+  bound.http = await http.listen(otlp_http);
+  bound.grpc = await grpc.listen(otlp_grpc);
   return {
     intake,
-    otlpHttp: { host: otlp_http.host, port: await http.listen(otlp_http) },
-    otlpGrpc: { host: otlp_grpc.host, port: await grpc.listen(otlp_grpc) },
+    otlpHttp: { host: otlp_http.host, port: bound.http },
+    otlpGrpc: { host: otlp_grpc.host, port: bound.grpc },
   };
 }

@@ -13,7 +13,7 @@ export async function startForwarding(context: PartContext, spool: Spool): Promi
     // Metrics and logs are not to wait for traces that are decided on late.
     const signals = sample.tail && (["metrics", "logs", "samples"] as const);
     const common = { transform, clock, logger, registry };
-    closers.add(name, createForwarder(config, { ...common, name, consumer, signals }));
+    closers.add(name, await createForwarder(config, { ...common, name, consumer, signals }));
     if (!sample.tail) continue;
     // Loaded where it is wanted, and nowhere else.
     const { forwardTraces } = await import("./tail-sampling.js");

@@ -34,6 +34,6 @@ export async function forwardTraces(
   const signals = ["traces"] as const;
   closers.add(
     name,
-    createForwarder(target.config, { name, consumer, signals, transform, clock, logger, registry }),
+    await createForwarder(target.config, { name, consumer, signals, transform, clock, logger, registry }),
   );
 }

@@ -28,7 +28,20 @@ export const LimitsConfig = z.strictObject({
     .describe(
       "Requests that may wait at once; one sender gets at most half of the places. Others are refused at once.",
     ),
-  max_connections: z.number().int().positive().default(2_000).describe("Open connections per port."),
+  max_connections: z
+    .number()
+    .int()
+    .positive()
+    .default(2_000)
+    .describe("Open connections per OTLP port; further ones are refused (503) and counted."),
+  max_connections_per_sender: z
+    .number()
+    .int()
+    .positive()
+    .default(1_000)
+    .describe(
+      "The same for one address (429), so that one sender cannot take all. Raise it where senders come through a proxy.",
+    ),
   max_attributes: z
     .number()
     .int()

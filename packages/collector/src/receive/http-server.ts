@@ -1,25 +1,20 @@
-import { createServer, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer } from "node:http";
 import { type Logger, silentLogger } from "@tocsin/model";
 import express, { type Router } from "express";
-import { type Address, listen } from "../api/listen.js";
+import type { Address } from "../api/listen.js";
 import type { Intake } from "./intake.js";
 import { otlpHttpRoutes, sendRefusal } from "./otlp-http.js";
+import { createPort, type ServerTls } from "./port.js";
 import { Refusal } from "./refusal.js";
 import { anyoneMayWrite, senderOf, type WriteAuthorizer } from "./sender.js";
-
-/** PEM texts. With `ca`, senders must show a certificate that it signed. */
-export interface ServerTls {
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-  readonly ca?: string | Buffer;
-}
 
 export interface HttpReceiverOptions {
   readonly intake: Intake;
   /** Default: anyone may write; for loopback only. */
   readonly authorizer?: WriteAuthorizer;
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | undefined;
+  /** Where gRPC is received, for those who send it here. */
+  readonly grpcPort?: () => number | undefined;
   /** Further receivers on the same port, such as Zipkin and Loki. */
   readonly routers?: readonly Router[];
   readonly logger?: Logger;
@@ -39,6 +34,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** OTLP/HTTP (port 4318), with any other HTTP receivers beside it. */
 export function createOtlpHttpReceiver(options: HttpReceiverOptions): HttpReceiver {
   const { intake, authorizer = anyoneMayWrite, tls, routers = [], logger = silentLogger } = options;
+  const { grpcPort = () => undefined } = options;
   let closing: Promise<void> | undefined;
   const app = express();
   app.disable("x-powered-by");
@@ -60,25 +56,31 @@ export function createOtlpHttpReceiver(options: HttpReceiverOptions): HttpReceiv
     intake.refuse("otlp-http", "", name, refusal);
     sendRefusal(request, response, refusal, "json", intake);
   });
-  const server: Server = tls
-    ? createTlsServer(
-        { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: tls.ca !== undefined },
-        app,
-      )
-    : createServer(app);
-  server.maxConnections = intake.limits.maxConnections;
+  const server = createServer(app);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = REQUEST_TIMEOUT_MS;
   // Senders export every few seconds and keep their connection for it.
   server.keepAliveTimeout = 75_000;
   server.on("error", (error) => logger.error({ err: error }, "OTLP/HTTP server failed"));
+  // It does not listen itself, and looks after its timeouts only once it has heard that it does.
+  server.emit("listening");
+  const port = createPort({
+    purpose: "OTLP/HTTP",
+    speaks: "HTTP/1.1",
+    tls,
+    ...intake.limits,
+    wrongPort: () =>
+      `This port takes OTLP/HTTP, not gRPC. Send gRPC to port ${grpcPort() ?? 4317}, or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf.`,
+    serve: (socket) => server.emit("connection", socket),
+    refuse: (sender, refusal) => intake.refuse("otlp-http", "", sender, refusal),
+  });
+  intake.watchConnections("otlp-http", port);
   return {
-    listen: (address) => listen(server, address, "OTLP/HTTP"),
+    listen: (address) => port.listen(address),
     close() {
-      closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      });
+      // Ends idle connections; those with a request end with its answer.
+      if (!closing) server.close();
+      closing ??= port.close();
       return closing;
     },
   };

@@ -2,12 +2,11 @@ export {
   createOtlpHttpReceiver,
   type HttpReceiver,
   type HttpReceiverOptions,
-  type ServerTls,
 } from "./http-server.js";
 export { Intake, type IntakeDeps, type IntakeLimits, limitsOf } from "./intake.js";
 export { lokiRoutes } from "./loki.js";
 export { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 export type { RefusedSender } from "./refusal-log.js";
-export type { WriteAuthorizer } from "./sender.js";
+export { anyoneMayWrite, type WriteAuthorizer } from "./sender.js";
 export { readTls } from "./tls.js";
 export { zipkinRoutes } from "./zipkin.js";

@@ -24,6 +24,7 @@ export interface IntakeLimits {
   readonly maxWaiting: number;
   readonly maxWaitMs: number;
   readonly maxConnections: number;
+  readonly maxConnectionsPerSender: number;
   readonly retryAfterSeconds: number;
   /** Attributes of one item; those beyond are cut. */
   readonly maxAttributes: number;
@@ -40,6 +41,7 @@ export function limitsOf(config: LimitsConfig): IntakeLimits {
     maxWaiting: config.max_waiting,
     maxWaitMs: config.max_wait,
     maxConnections: config.max_connections,
+    maxConnectionsPerSender: config.max_connections_per_sender,
     retryAfterSeconds: config.retry_after,
     maxAttributes: config.max_attributes,
     maxAttributeLength: config.max_attribute_length,
@@ -53,6 +55,7 @@ export const DEFAULT_LIMITS: IntakeLimits = {
   maxWaiting: 256,
   maxWaitMs: 2_000,
   maxConnections: 2_000,
+  maxConnectionsPerSender: 1_000,
   retryAfterSeconds: 1,
   maxAttributes: 256,
   maxAttributeLength: 64 * 1024,
@@ -136,6 +139,11 @@ export class Intake {
     this.#metrics.cut.inc({ what: "attributes" }, limited.droppedAttributes);
     this.#metrics.cut.inc({ what: "attribute_length" }, limited.shortenedAttributes);
     return limited.body;
+  }
+
+  /** Shows how many connections a port has. */
+  watchConnections(transport: Transport, port: { readonly connections: number }): void {
+    this.#metrics.connectionsOf.set(transport, () => port.connections);
   }
 
   /** Counts bytes as they came over the wire. */

@@ -17,6 +17,8 @@ export class ReceiveMetrics {
   readonly failedItems: Counter<"signal">;
   readonly cut: Counter<"what">;
   readonly bytes: Counter<"transport">;
+  /** Asked when the metrics are read. */
+  readonly connectionsOf = new Map<Transport, () => number>();
 
   constructor(registry: Registry, admission: { readonly inFlightBytes: number; readonly waiting: number }) {
     const registers = [registry];
@@ -67,6 +69,16 @@ export class ReceiveMetrics {
       help: "Bytes of bodies as they came over the wire.",
       labelNames: ["transport"],
       registers,
+    });
+    const { connectionsOf } = this;
+    new Gauge({
+      name: "tocsin_receive_connections",
+      help: "Open connections of senders.",
+      labelNames: ["transport"],
+      registers,
+      collect() {
+        for (const [transport, connections] of connectionsOf) this.set({ transport }, connections());
+      },
     });
     new Gauge({
       name: "tocsin_receive_in_flight_bytes",

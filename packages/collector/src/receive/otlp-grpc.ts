@@ -8,12 +8,12 @@ import {
   type ServiceDefinition,
   type sendUnaryData,
 } from "@grpc/grpc-js";
-import { type Address, listenError } from "../api/listen.js";
+import type { Address } from "../api/listen.js";
 import type { OtlpSignal } from "../otlp/columns.js";
 import type { Reservation } from "./admission.js";
 import { exportResponse, statusWithRetryInfo } from "./answer.js";
-import type { ServerTls } from "./http-server.js";
 import type { Intake } from "./intake.js";
+import { createPort, type ServerTls } from "./port.js";
 import type { Refusal } from "./refusal.js";
 import { anyoneMayWrite, senderOf, type WriteAuthorizer } from "./sender.js";
 
@@ -21,7 +21,9 @@ export interface GrpcReceiverOptions {
   readonly intake: Intake;
   /** Default: anyone may write; for loopback only. */
   readonly authorizer?: WriteAuthorizer;
-  readonly tls?: ServerTls;
+  readonly tls?: ServerTls | undefined;
+  /** Where OTLP/HTTP is received, for those who send it here. */
+  readonly httpPort?: () => number | undefined;
 }
 
 /** The gRPC port for telemetry. */
@@ -61,7 +63,7 @@ const DRAIN_MS = 5_000;
  * @see OpenTelemetry protocol specification, OTLP/gRPC.
  */
 export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiver {
-  const { intake, authorizer = anyoneMayWrite, tls } = options;
+  const { intake, authorizer = anyoneMayWrite, tls, httpPort = () => undefined } = options;
   /** By the metadata of a call, which is all that its interceptor and its handler have in common. */
   const admitted = new WeakMap<Metadata, Admitted>();
   const server = new Server({
@@ -80,8 +82,21 @@ export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiv
       },
     });
   }
+  // TLS ends at the port, before the library sees a connection.
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const port = createPort({
+    purpose: "OTLP/gRPC",
+    speaks: "HTTP/2",
+    tls,
+    ...intake.limits,
+    wrongPort: () =>
+      `This port takes OTLP/gRPC, not HTTP/1.1. Send OTLP/HTTP to port ${httpPort() ?? 4318}, or set OTEL_EXPORTER_OTLP_PROTOCOL=grpc.`,
+    serve: (socket) => injector.injectConnection(socket),
+    refuse: (sender, refusal) => intake.refuse("otlp-grpc", "", sender, refusal),
+  });
+  intake.watchConnections("otlp-grpc", port);
   let closing: Promise<void> | undefined;
-  return { listen, close };
+  return { listen: (address) => port.listen(address), close };
 
   /** Lets a call in before its message is read: until then the sender's bytes stay where they are. */
   function admit(
@@ -152,27 +167,16 @@ export function createOtlpGrpcReceiver(options: GrpcReceiverOptions): GrpcReceiv
     return metadata;
   }
 
-  function listen(address: Address): Promise<number> {
-    const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-    return new Promise((resolve, reject) => {
-      server.bindAsync(`${host}:${address.port}`, credentialsOf(tls), (error, port) => {
-        if (error) reject(listenError(withCode(error), address, "OTLP/gRPC"));
-        else resolve(port);
-      });
-    });
-  }
-
   function close(): Promise<void> {
-    closing ??= new Promise((resolve) => {
-      const force = setTimeout(() => {
-        server.forceShutdown();
-        resolve();
-      }, DRAIN_MS);
+    closing ??= (async () => {
+      const closed = port.close();
+      const force = setTimeout(() => server.forceShutdown(), DRAIN_MS);
       server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
+        // Calls in flight are over, and so are the connections.
       });
-    });
+      await closed;
+      clearTimeout(force);
+    })();
     return closing;
   }
 }
@@ -190,16 +194,4 @@ function definition(signal: OtlpSignal): ServiceDefinition {
       responseDeserialize: asItIs,
     },
   };
-}
-
-function credentialsOf(tls: ServerTls | undefined): ServerCredentials {
-  if (!tls) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
-  return ServerCredentials.createSsl(tls.ca ? Buffer.from(tls.ca) : null, [pair], tls.ca !== undefined);
-}
-
-/** The library tells the system's code only inside its message. */
-function withCode(error: Error): NodeJS.ErrnoException {
-  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(error.message)?.[1];
-  return Object.assign(new Error(error.message, { cause: error }), { code });
 }

@@ -1,7 +1,7 @@
 import { type Clock, every, type Logger, type UnixMs } from "@tocsin/model";
 import type { Refusal, RefusalReason } from "./refusal.js";
 
-/** What one sender was last refused for. */
+/** What one sender was refused for. A sender with several faults comes once for each. */
 export interface RefusedSender {
   readonly sender: string;
   readonly reason: RefusalReason;
@@ -12,13 +12,14 @@ export interface RefusedSender {
 
 const LOG_PERIOD_MS = 60_000;
 
-/** Senders remembered; beyond it the longest silent one is forgotten. */
-const MAX_SENDERS = 200;
+/** Senders and reasons remembered; beyond it the longest silent one is forgotten. */
+const MAX_REMEMBERED = 200;
 
 /** Remembers who was refused and why, and names it once a minute: a line per request would be a flood of its own. */
 export class RefusalLog {
   readonly #clock: Clock;
-  readonly #senders = new Map<string, RefusedSender>();
+  /** By sender and reason, in order of the last refusal. */
+  readonly #remembered = new Map<string, RefusedSender>();
   #fresh = new Map<string, { sender: string; reason: string; count: number; message: string }>();
   readonly #cancel: () => void;
 
@@ -29,20 +30,20 @@ export class RefusalLog {
 
   note(sender: string, refusal: Refusal): void {
     const { reason, message } = refusal;
-    const count = (this.#senders.get(sender)?.count ?? 0) + 1;
-    // Set anew, so that the map stays in order of the last refusal.
-    this.#senders.delete(sender);
-    this.#senders.set(sender, { sender, reason, message, count, lastAtMs: this.#clock.now() });
-    if (this.#senders.size > MAX_SENDERS) this.#senders.delete(this.#senders.keys().next().value ?? "");
     const key = `${sender} ${reason}`;
+    const count = (this.#remembered.get(key)?.count ?? 0) + 1;
+    this.#remembered.delete(key);
+    this.#remembered.set(key, { sender, reason, message, count, lastAtMs: this.#clock.now() });
+    if (this.#remembered.size > MAX_REMEMBERED)
+      this.#remembered.delete(this.#remembered.keys().next().value ?? "");
     const fresh = this.#fresh.get(key);
     if (fresh) fresh.count++;
-    else if (this.#fresh.size < MAX_SENDERS) this.#fresh.set(key, { sender, reason, count: 1, message });
+    else if (this.#fresh.size < MAX_REMEMBERED) this.#fresh.set(key, { sender, reason, count: 1, message });
   }
 
   /** The latest refusals, newest first. */
   senders(): RefusedSender[] {
-    return [...this.#senders.values()].reverse();
+    return [...this.#remembered.values()].reverse();
   }
 
   close(): void {

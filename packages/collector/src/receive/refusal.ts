@@ -8,8 +8,13 @@ export type RefusalReason =
   | "not_allowed"
   | "not_found"
   | "method"
+  | "wrong_port"
+  | "tls"
+  | "certificate"
   | "too_large"
   | "media_type"
+  | "connections"
+  | "sender_connections"
   | "overload"
   | "sender_overload"
   | "spool_full"
@@ -50,8 +55,13 @@ const KINDS: Readonly<Record<RefusalReason, Kind>> = {
   not_allowed: { httpStatus: 403, rpcCode: RpcCode.permissionDenied, retryable: false },
   not_found: { httpStatus: 404, rpcCode: RpcCode.notFound, retryable: false },
   method: { httpStatus: 405, rpcCode: RpcCode.unimplemented, retryable: false },
+  wrong_port: { httpStatus: 404, rpcCode: RpcCode.unimplemented, retryable: false },
+  tls: { httpStatus: 400, rpcCode: RpcCode.failedPrecondition, retryable: false },
+  certificate: { httpStatus: 401, rpcCode: RpcCode.unauthenticated, retryable: false },
   too_large: { httpStatus: 413, rpcCode: RpcCode.invalidArgument, retryable: false },
   media_type: { httpStatus: 415, rpcCode: RpcCode.invalidArgument, retryable: false },
+  connections: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
+  sender_connections: { httpStatus: 429, rpcCode: RpcCode.unavailable, retryable: true },
   overload: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   sender_overload: { httpStatus: 429, rpcCode: RpcCode.resourceExhausted, retryable: true },
   spool_full: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },

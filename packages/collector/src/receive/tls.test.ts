@@ -1,54 +1,36 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import https from "node:https";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Certificates, hasOpenssl, makeCertificates } from "../../test/certificates.js";
 import { createOtlpHttpReceiver } from "./http-server.js";
 import { Intake } from "./intake.js";
 import { createOtlpGrpcReceiver } from "./otlp-grpc.js";
 import { readTls } from "./tls.js";
 
-const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
-if (!hasOpenssl) console.warn("openssl is not installed: TLS is not tested");
-
 const intake = new Intake({ spool: { append: async () => ({ segment: 1, offset: 0 }) } });
-let dir: string;
-
-/** A key and a certificate for localhost, signed by `ca` or by itself. */
-function certificate(name: string, ca?: string): void {
-  const file = (kind: string) => join(dir, `${name}.${kind}`);
-  const run = (...args: string[]) => {
-    const { status, stderr } = spawnSync("openssl", args, { encoding: "utf8" });
-    if (status !== 0) throw new Error(stderr);
-  };
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", file("key")];
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const signer = ca ? ["-CA", join(dir, `${ca}.pem`), "-CAkey", join(dir, `${ca}.key`)] : [];
-  run("req", "-x509", ...key, ...subject, ...signer, "-days", "2", "-out", file("pem"));
-}
+if (!hasOpenssl) console.warn("openssl is not installed: TLS is not tested");
+let certificates: Certificates;
 
 describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
   beforeAll(() => {
-    dir = mkdtempSync(join(tmpdir(), "tocsin-tls-"));
-    certificate("authority");
-    certificate("server", "authority");
-    certificate("sender", "authority");
-    certificate("stranger");
+    certificates = makeCertificates({
+      authority: undefined,
+      server: "authority",
+      sender: "authority",
+      stranger: undefined,
+    });
   });
 
   afterAll(() => {
-    rmSync(dir, { recursive: true, force: true });
+    certificates.remove();
     intake.close();
   });
 
-  const pem = (name: string) => readFileSync(join(dir, name));
   const tls = () =>
     readTls({
-      cert_file: join(dir, "server.pem"),
-      key_file: join(dir, "server.key"),
-      client_ca_file: join(dir, "authority.pem"),
+      cert_file: certificates.file("server", "pem"),
+      key_file: certificates.file("server", "key"),
+      client_ca_file: certificates.file("authority", "pem"),
     });
 
   test("HTTP takes a sender whose certificate the authority signed, and no other", async () => {
@@ -65,16 +47,19 @@ describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
           headers,
           agent: false as const,
         };
-        const request = https.request({ ...options, ca: pem("authority.pem"), ...own }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        });
+        const request = https.request(
+          { ...options, ca: certificates.pem("authority"), ...own },
+          (response) => {
+            response.resume();
+            resolve(response.statusCode);
+          },
+        );
         request.on("error", () => resolve("refused"));
         request.end("{}");
       });
-    expect(await send({ cert: pem("sender.pem"), key: pem("sender.key") })).toBe(200);
-    expect(await send({ cert: pem("stranger.pem"), key: pem("stranger.key") })).toBe("refused");
-    expect(await send({})).toBe("refused");
+    expect(await send({ cert: certificates.pem("sender"), key: certificates.key("sender") })).toBe(200);
+    expect(await send({ cert: certificates.pem("stranger"), key: certificates.key("stranger") })).toBe(401);
+    expect(await send({})).toBe(401);
     await receiver.close();
   });
 
@@ -86,7 +71,7 @@ describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
         const same = (bytes: Buffer): Buffer => bytes;
         const client = new Client(
           `localhost:${port}`,
-          credentials.createSsl(pem("authority.pem"), key, cert),
+          credentials.createSsl(certificates.pem("authority"), key, cert),
         );
         const path = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
         client.makeUnaryRequest(path, same, same, Buffer.alloc(0), new Metadata(), (error) => {
@@ -94,13 +79,14 @@ describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
           resolve(error?.code ?? 0);
         });
       });
-    expect(await send(pem("sender.key"), pem("sender.pem"))).toBe(0);
-    expect(await send(null, null)).toBe(14);
+    expect(await send(certificates.key("sender"), certificates.pem("sender"))).toBe(0);
+    expect(await send(null, null)).toBe(16);
+    expect(await send(certificates.key("stranger"), certificates.pem("stranger"))).toBe(16);
     await receiver.close();
   });
 
   test("a missing file is named", async () => {
-    const missing = readTls({ cert_file: join(dir, "nowhere.pem"), key_file: join(dir, "server.key") });
+    const missing = readTls({ cert_file: "nowhere.pem", key_file: certificates.file("server", "key") });
     await expect(missing).rejects.toMatchObject({
       code: "CONFIG_UNREADABLE",
       message: expect.stringContaining("nowhere.pem"),

@@ -1,8 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { messageOf } from "@tocsin/model";
 import { z } from "zod";
-import { CollectorError } from "../errors.js";
-import type { ServerTls } from "./http-server.js";
+import { readPemFile } from "../config/pem-file.js";
+import type { ServerTls } from "./port.js";
 
 export const TlsConfig = z.strictObject({
   cert_file: z.string().describe("PEM certificate of the OTLP ports, with its chain."),
@@ -17,21 +15,11 @@ export type TlsConfig = z.infer<typeof TlsConfig>;
 /**
  * Reads the files of a TLS configuration.
  *
- * @throws {CollectorError} CONFIG_UNREADABLE, naming the file
+ * @throws {CollectorError} CONFIG_UNREADABLE, CONFIG_INVALID, naming the file
  */
 export async function readTls(config: TlsConfig): Promise<ServerTls> {
   const [cert, key, ca] = await Promise.all(
-    [config.cert_file, config.key_file, config.client_ca_file].map((file) => file && readPem(file)),
+    [config.cert_file, config.key_file, config.client_ca_file].map((file) => readPemFile(file, "tls")),
   );
   return { cert: cert ?? "", key: key ?? "", ...(ca ? { ca } : {}) };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new CollectorError("CONFIG_UNREADABLE", `Cannot read ${file} of tls: ${messageOf(error)}.`, {
-      cause: error,
-    });
-  }
 }
