@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { allCommands } from "../packages/collector/dist/cli/commands.js";
 import { WholeConfig } from "../packages/collector/dist/config/watch-schema.js";
+import { metricsPage } from "./metrics-reference.mjs";
 import { root } from "./prepare.mjs";
 
 const folder = join(root, "docs", "reference");
@@ -15,6 +16,7 @@ const files = {
   "tocsin.schema.json": `${JSON.stringify(schema, null, 2)}\n`,
   "config.md": configPage(schema),
   "cli.md": await cliPage(),
+  "metrics.md": await metricsPage(),
 };
 
 let stale = 0;

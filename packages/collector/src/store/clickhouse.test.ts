@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMatcher, MemoryStorage } from "@tocsin/promql";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
 import { StoreConfig } from "./config.js";
@@ -131,6 +132,21 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
     await expect(
       Store.open({ config: config as Exclude<StoreConfig, "none">, dataDir: folder }),
     ).rejects.toMatchObject({ code: "STORE_NOT_READY", retryable: true });
+  });
+
+  test("a store that could not be opened is opened later, with the same metrics", async () => {
+    const registry = new Registry();
+    const open = (url: string) => {
+      const config = StoreConfig.parse({
+        clickhouse: { url, username: "tocsin", password: "shared secret" },
+      }) as Exclude<StoreConfig, "none">;
+      return Store.open({ config, dataDir: folder, registry });
+    };
+    for (let attempt = 0; attempt < 2; attempt++)
+      await expect(open("http://127.0.0.1:9")).rejects.toMatchObject({ code: "STORE_NOT_READY" });
+    const opened = await open(engines[0]!.endpoint!.url);
+    expect(await registry.metrics()).toContain("tocsin_store_insert_seconds");
+    await opened.close();
   });
 
   test("what a cluster gets is valid SQL, replicated and distributed", async () => {

@@ -25,20 +25,22 @@ export function storeMetrics(
   registry: Registry,
   engine: () => { running: boolean; restarts: number } | undefined,
 ): StoreMetrics {
-  const registers = [registry];
+  // An attempt to open the store that failed has left its own behind.
+  const named = (name: string) => {
+    registry.removeSingleMetric(name);
+    return { name, registers: [registry] };
+  };
   new Gauge({
-    name: "tocsin_store_engine_up",
+    ...named("tocsin_store_engine_up"),
     help: "Whether the store's engine answers (embedded engine only).",
-    registers,
     collect() {
       const state = engine();
       if (state) this.set(state.running ? 1 : 0);
     },
   });
   new Gauge({
-    name: "tocsin_store_engine_restarts",
+    ...named("tocsin_store_engine_restarts"),
     help: "Times that the embedded engine was started again.",
-    registers,
     collect() {
       const state = engine();
       if (state) this.set(state.restarts);
@@ -46,45 +48,38 @@ export function storeMetrics(
   });
   return {
     accepted: new Counter({
-      name: "tocsin_store_rows_accepted_total",
+      ...named("tocsin_store_rows_accepted_total"),
       help: "Rows that were read from the spool for a table.",
       labelNames: ["table"],
-      registers,
     }),
     written: new Counter({
-      name: "tocsin_store_rows_written_total",
+      ...named("tocsin_store_rows_written_total"),
       help: "Rows that the engine confirmed.",
       labelNames: ["table"],
-      registers,
     }),
     dropped: new Counter({
-      name: "tocsin_store_rows_dropped_total",
+      ...named("tocsin_store_rows_dropped_total"),
       help: "Rows that were left out, by reason: malformed, time (outside of the retention), refused.",
       labelNames: ["table", "reason"],
-      registers,
     }),
     insertSeconds: new Histogram({
-      name: "tocsin_store_insert_seconds",
+      ...named("tocsin_store_insert_seconds"),
       help: "How long the inserts of one batch took.",
       buckets: [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30],
-      registers,
     }),
     insertFailures: new Counter({
-      name: "tocsin_store_insert_failures_total",
+      ...named("tocsin_store_insert_failures_total"),
       help: "Attempts to insert that failed, by error code. They are repeated while that may help.",
       labelNames: ["code"],
-      registers,
     }),
     encoderCrashes: new Counter({
-      name: "tocsin_store_encoder_crashes_total",
+      ...named("tocsin_store_encoder_crashes_total"),
       help: "Times that the thread which encodes rows ended or gave no answer; it was started again.",
-      registers,
     }),
     partsRemoved: new Counter({
-      name: "tocsin_store_parts_removed_total",
+      ...named("tocsin_store_parts_removed_total"),
       help: "Parts of a table that were removed, the oldest first, to stay under the disk limit.",
       labelNames: ["table"],
-      registers,
     }),
   };
 }
