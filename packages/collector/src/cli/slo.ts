@@ -4,8 +4,10 @@ import { messageOf } from "@tocsin/model";
 import { formatProblem } from "@tocsin/model/config";
 import { stringify } from "yaml";
 import type { SimulationAnswer, SpentBy } from "../api/slos.js";
-import { toOpenSlo, toShortForm } from "../slo/convert.js";
+import { toOpenSlo } from "../slo/convert/openslo-form.js";
+import { toShortForm } from "../slo/convert/short-form.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
+import { withUniqueNames } from "../slo/documents/unique-names.js";
 import type { MonthCounts } from "../slo/months.js";
 import { reportMarkdown, reportRows } from "../slo/report.js";
 import type { SloStatus } from "../slo/status.js";
@@ -114,7 +116,7 @@ async function convert(flags: Flags, files: readonly string[], io: CommandIo): P
       }
     }),
   );
-  const { specs, problems } = readSloDocuments(sources);
+  const { specs, problems } = withUniqueNames(readSloDocuments(sources));
   for (const problem of problems) {
     io.err(
       `${formatProblem(

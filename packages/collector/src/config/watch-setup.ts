@@ -13,6 +13,7 @@ import {
 import { compileSlo } from "../slo/compile.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
 import type { ReadSlos } from "../slo/documents/read-slos.js";
+import { withUniqueNames } from "../slo/documents/unique-names.js";
 import { lintProblems } from "../slo/lint.js";
 import { type SloOrigin, type SloOrigins, shortFormOrigin } from "../slo/origin.js";
 import type { SloSpec } from "../slo/spec.js";
@@ -99,7 +100,7 @@ async function readRules(config: WholeConfig, reading: Reading): Promise<LoadedG
 }
 
 async function readSlos(config: WholeConfig, reading: Reading): Promise<ReadSlos> {
-  const read = readSloDocuments(await reading.texts(config.slo_files, ["slo_files"]));
+  const read = withUniqueNames(readSloDocuments(await reading.texts(config.slo_files, ["slo_files"])));
   reading.problems.push(...read.problems);
   return read;
 }

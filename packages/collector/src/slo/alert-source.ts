@@ -6,12 +6,10 @@ import { boundsAt, periodName } from "./period.js";
 import { errorBudgetOf, type SloSpec } from "./spec.js";
 import { isQuiet, isSlowTicket, type PairReading, paceOf, readPairs, remainingBudget } from "./status.js";
 import type { SloTracker, TrackedSlo } from "./tracker.js";
-import type { Severity, WindowPair } from "./window-pair.js";
+import { SEVERITIES, type Severity, type WindowPair } from "./window-pair.js";
 
 /** Routes, versions and error types of each kind that an alert names. */
 const EVIDENCE_SPENDERS = 3;
-
-const SEVERITIES = ["page", "ticket"] as const;
 
 /**
  * Alerts whose words are written anew in one evaluation. Up to so many every alert always tells the latest figures; when
@@ -147,7 +145,7 @@ function alertRule(spec: SloSpec, severity: Severity): AlertRule {
       summary: flat`No data for ${spec.name} of ${spec.service}`,
       description:
         "No events were received, so nobody knows whether the promise is kept. Check the service and its agent.",
-      ...spec.annotations,
+      ...ownAnnotations(spec, severity),
     },
     actions: spec.actions[severity],
     condition: flat`SLO ${spec.name}: ${limits.join(", or ")}`,
@@ -166,6 +164,10 @@ function alertLabels(spec: SloSpec, severity: Severity, group: Labels): Labels {
     ...spec.severityLabels[severity],
     ...group,
   };
+}
+
+function ownAnnotations(spec: SloSpec, severity: Severity): Labels {
+  return { ...spec.annotations, ...spec.severityAnnotations[severity] };
 }
 
 function evaluateRule(
@@ -213,7 +215,8 @@ function activeSample(
   const sinceMs = incidentStart(watched, cause.pair, nowMs);
   if (isItsTurn || watched.said?.pair !== cause.pair) {
     const words = describe(tracked, cause, readings, sinceMs, nowMs);
-    watched.said = { pair: cause.pair, annotations: { ...words, ...tracked.spec.annotations } };
+    const own = ownAnnotations(tracked.spec, cause.pair.severity);
+    watched.said = { pair: cause.pair, annotations: { ...words, ...own } };
   }
   return {
     labels,

@@ -1,6 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 
-export type CalendarUnit = "day" | "week" | "month" | "quarter" | "year";
+export type CalendarUnit = "hour" | "day" | "week" | "month" | "quarter" | "year";
 
 /** A period that begins at fixed dates, such as the month in Berlin. */
 export interface CalendarPeriod {
@@ -24,8 +24,24 @@ export interface WallTime {
   readonly second: number;
 }
 
-const MONTHS_OF: Readonly<Record<CalendarUnit, number>> = { day: 0, week: 0, month: 1, quarter: 3, year: 12 };
-const DAYS_OF: Readonly<Record<CalendarUnit, number>> = { day: 1, week: 7, month: 0, quarter: 0, year: 0 };
+const MONTHS_OF: Readonly<Record<CalendarUnit, number>> = {
+  hour: 0,
+  day: 0,
+  week: 0,
+  month: 1,
+  quarter: 3,
+  year: 12,
+};
+const DAYS_OF: Readonly<Record<CalendarUnit, number>> = {
+  hour: 0,
+  day: 1,
+  week: 7,
+  month: 0,
+  quarter: 0,
+  year: 0,
+};
+
+const HOUR_MS = 3_600_000;
 
 /** Where every unit begins by nature: midnight, a Monday, the first of a month, quarter and year. */
 export function naturalAnchor(): WallTime {
@@ -43,9 +59,10 @@ export function calendarBounds(period: CalendarPeriod, nowMs: UnixMs): { startMs
 
 /** The longest that one period can be, in milliseconds. */
 export function longestPeriodMs(period: CalendarPeriod): number {
-  const days: Readonly<Record<CalendarUnit, number>> = { day: 1, week: 7, month: 31, quarter: 92, year: 366 };
+  if (period.unit === "hour") return period.count * HOUR_MS;
+  const days = { day: 1, week: 7, month: 31, quarter: 92, year: 366 };
   // A period may hold the hour that clocks are set back.
-  return (days[period.unit] * period.count * 24 + 1) * 3_600_000;
+  return (days[period.unit] * period.count * 24 + 1) * HOUR_MS;
 }
 
 /** Reads `2022-01-01 12:00:00` (or with a `T`, or a date alone). undefined when it is none. */
@@ -57,6 +74,12 @@ export function readWallTime(text: string): WallTime | undefined {
   const check = new Date(asUtc(time));
   const isReal = check.getUTCMonth() + 1 === time.month && check.getUTCDate() === time.day && time.hour < 24;
   return isReal && time.minute < 60 && time.second < 60 ? time : undefined;
+}
+
+/** Writes a wall-clock time as `readWallTime` reads it. */
+export function wallText({ year, month, day, hour, minute, second }: WallTime): string {
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${year}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`;
 }
 
 /** Whether this is the IANA name of a time zone, such as Europe/Berlin. */
@@ -91,6 +114,8 @@ export function instantOf(timeZone: string, time: WallTime): UnixMs {
 
 function startOf(period: CalendarPeriod, index: number): UnixMs {
   const { anchor, unit, count, timeZone } = period;
+  // Hours pass alike whether clocks are changed or not.
+  if (unit === "hour") return instantOf(timeZone, anchor) + index * count * HOUR_MS;
   const months = MONTHS_OF[unit] * count * index;
   const days = DAYS_OF[unit] * count * index;
   const monthIndex = anchor.year * 12 + anchor.month - 1 + months;
@@ -108,7 +133,7 @@ function startOf(period: CalendarPeriod, index: number): UnixMs {
 }
 
 function estimateIndex(period: CalendarPeriod, nowMs: UnixMs): number {
-  const unitDays = DAYS_OF[period.unit] || MONTHS_OF[period.unit] * 30.436875;
+  const unitDays = DAYS_OF[period.unit] || MONTHS_OF[period.unit] * 30.436875 || 1 / 24;
   return Math.floor((nowMs - asUtc(period.anchor)) / (unitDays * period.count * 86_400_000));
 }
 

@@ -3,7 +3,7 @@ import type { SliConfig, SloConfig } from "./config.js";
 import type { Correction } from "./correction.js";
 import { nominalMs } from "./period.js";
 import type { Budgeting, Period, QuerySli, Sli, SloSpec } from "./spec.js";
-import { burnRateLimit, defaultPairs, type WindowPair } from "./window-pair.js";
+import { burnRateLimit, defaultPairs, SEVERITIES, type WindowPair } from "./window-pair.js";
 
 /** The short form of `tocsin.yaml` as the collector works with it. */
 export function compileSlo(config: SloConfig, place?: string): SloSpec {
@@ -22,12 +22,13 @@ export function compileSlo(config: SloConfig, place?: string): SloSpec {
     pairs: compilePairs(alerting.pairs, period),
     evidenceGate: alerting.evidence_gate,
     onNoData: alerting.no_data,
-    forMs: 0,
+    forMs: alerting.for,
     alertName: alerting.name,
     labels: config.labels,
     annotations: config.annotations,
-    severityLabels: { page: {}, ticket: {} },
-    disabled: [],
+    severityLabels: { page: alerting.page.labels, ticket: alerting.ticket.labels },
+    severityAnnotations: { page: alerting.page.annotations, ticket: alerting.ticket.annotations },
+    disabled: SEVERITIES.filter((severity) => !alerting[severity].enabled),
     actions: config.actions,
     corrections: config.corrections.map(compileCorrection),
     place,
@@ -78,27 +79,31 @@ function compileSli(sli: SliConfig): Sli {
   }
 }
 
-/** Sloth's placeholder for the window of a rate. */
+/** Our placeholder for the window of a rate. */
+export const WINDOW_TOKEN = "$window";
+
+/** Sloth's placeholder for the same. */
 export const WINDOW_TEMPLATE = /\{\{-?\s*\.window\s*-?\}\}/g;
 
 /** Queries with Sloth's `{{.window}}` read as ours. */
 export function windowTemplate(query: string): string {
   // A function, since `$w` in a replacement text would be looked at.
-  return query.replaceAll(WINDOW_TEMPLATE, () => "$window");
+  return query.replaceAll(WINDOW_TEMPLATE, () => WINDOW_TOKEN);
 }
 
-/** The queries of a ratio and their form: with a window in them they are rates, else counters. */
+/** The queries of a ratio and their form: with a window in them they are rates, else counters unless said otherwise. */
 export function ratioQueries(queries: {
   good?: string | undefined;
   bad?: string | undefined;
   total: string;
+  counter?: boolean | undefined;
 }): Pick<QuerySli, "good" | "bad" | "total" | "form"> {
   const total = windowTemplate(queries.total);
   return {
     good: queries.good === undefined ? undefined : windowTemplate(queries.good),
     bad: queries.bad === undefined ? undefined : windowTemplate(queries.bad),
     total,
-    form: total.includes("$window") ? "rate" : "counter",
+    form: total.includes(WINDOW_TOKEN) ? "rate" : queries.counter === false ? "value" : "counter",
   };
 }
 

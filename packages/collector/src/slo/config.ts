@@ -11,7 +11,7 @@ const timeZone = () =>
 
 const CalendarWindow = z.strictObject({
   calendar: z
-    .enum(["day", "week", "month", "quarter", "year"])
+    .enum(["hour", "day", "week", "month", "quarter", "year"])
     .describe("Unit at whose beginning the budget is full again."),
   count: z.number().int().min(1).max(12).default(1).describe("How many units one period has."),
   time_zone: timeZone().default("UTC").describe("IANA name of the zone whose clock begins the period."),
@@ -56,6 +56,12 @@ export const SliConfig = z.discriminatedUnion("type", [
       good: PromqlText.optional().describe("Good events: a counter, or a rate over [$window]."),
       bad: PromqlText.optional().describe("Bad events, instead of good."),
       total: PromqlText.describe("All events, in the same form."),
+      counter: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Without [$window]: whether the queries are counters; false for numbers of events per look.",
+        ),
       every: everyMinute("How often to read."),
     })
     .refine((sli) => (sli.good === undefined) !== (sli.bad === undefined), {
@@ -122,6 +128,17 @@ const PairConfig = z
     error: "The short window of a pair must be over 0 and no longer than the long one.",
   });
 
+const SeverityConfig = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe("Whether alerts of this severity are raised."),
+    labels: z.record(z.string(), z.string()).default({}).describe("Added to alerts of this severity."),
+    annotations: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe("Added to alerts of this severity, before those of the SLO."),
+  })
+  .prefault({});
+
 const AlertingConfig = z.strictObject({
   name: z.string().default("ErrorBudgetBurn").describe("The `alertname`."),
   pairs: z.array(PairConfig).min(1).optional().describe("Window pairs instead of the four default ones."),
@@ -135,6 +152,9 @@ const AlertingConfig = z.strictObject({
     .enum(["keep", "alert", "ok"])
     .default("keep")
     .describe("While events are missing: keep a firing alert, raise one, or let it resolve."),
+  for: duration().default(0).describe("How long a pair must be over its limit before its alert fires."),
+  page: SeverityConfig,
+  ticket: SeverityConfig,
 });
 
 const CorrectionConfig = z.union([

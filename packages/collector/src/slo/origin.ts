@@ -1,5 +1,5 @@
 import type { ConfigDocument, Path, Problem, ProblemText } from "@tocsin/model/config";
-import { WINDOW_TEMPLATE } from "./compile.js";
+import { WINDOW_TEMPLATE, WINDOW_TOKEN } from "./compile.js";
 import type { SloSpec } from "./spec.js";
 
 /** Where something was written. */
@@ -46,7 +46,7 @@ export function problemIn(origin: SloOrigin, field: Path, text: ProblemText, par
   return document.problemWithin(path, offset, Math.max(1, end - offset), text);
 }
 
-const COMPILED_LENGTH = "$window".length;
+const COMPILED_LENGTH = WINDOW_TOKEN.length;
 
 /** Where character `offset` of a compiled query stands in the text that it was compiled from. */
 function writtenOffset(written: string, offset: number): number {

@@ -8,6 +8,7 @@ export function longestMs(period: Period): number {
 }
 
 const NOMINAL_DAYS: Readonly<Record<CalendarUnit, number>> = {
+  hour: 1 / 24,
   day: 1,
   week: 7,
   month: 30,

@@ -95,6 +95,8 @@ export interface SloSpec {
   readonly annotations: Labels;
   /** Labels of one severity only, as Sloth has them. */
   readonly severityLabels: Readonly<Record<Severity, Labels>>;
+  /** Annotations of one severity only; they go before those of both. */
+  readonly severityAnnotations: Readonly<Record<Severity, Labels>>;
   /** Alerts of these severities are not raised. */
   readonly disabled: readonly Severity[];
   readonly actions: Readonly<Record<Severity, readonly string[]>>;

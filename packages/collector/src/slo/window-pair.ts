@@ -1,6 +1,9 @@
 /** Who is told: `page` wakes a person now, `ticket` waits for working hours. */
 export type Severity = "page" | "ticket";
 
+/** Every severity. */
+export const SEVERITIES = ["page", "ticket"] as const satisfies readonly Severity[];
+
 /**
  * A multi-window burn-rate condition: the alert is on while the burn rate is over the limit in the long window (so
  * that it matters) and in the short one (so that it still goes on).
@@ -73,6 +76,14 @@ function pairsFor(periodMs: number): readonly WindowPair[] {
     longMs: Math.max(SHORTEST_LONG_MS, wholeSeconds(longMs * scale)),
     burnRate: burnRateLimit(budgetRatio, limitPeriodMs, longMs),
   }));
+}
+
+/**
+ * The short window that goes with a long one where only that is known: a twelfth of it, which lets the alert end soon
+ * after the errors do.
+ */
+export function impliedShortMs(longMs: number): number {
+  return Math.max(Math.min(longMs, 60_000), wholeSeconds(longMs / 12));
 }
 
 /** Rate at which the budget is being spent; 1 spends it exactly in the period. No events give 0. */

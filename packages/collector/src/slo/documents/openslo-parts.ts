@@ -1,45 +1,12 @@
-import { nearestName } from "@tocsin/model";
-import type { ConfigDocument, Path, Problem } from "@tocsin/model/config";
+import type { ConfigDocument, Path } from "@tocsin/model/config";
 import { type CalendarUnit, readWallTime } from "../calendar.js";
 import { ratioQueries, windowTemplate } from "../compile.js";
-import { nominalMs } from "../period.js";
-import type { Budgeting, Period, Sli, SloSpec } from "../spec.js";
-import { defaultPairs, type WindowPair } from "../window-pair.js";
-import type {
-  AlertConditionSpec,
-  AlertPolicySpec,
-  MetricSource,
-  Objective,
-  SliSpec,
-  SloSpecification,
-  TimeWindow,
-} from "./openslo-schema.js";
-
-/** Something that other documents refer to. */
-export interface Named<T> {
-  readonly name: string;
-  readonly spec: T;
-}
-
-/** One SLO document. */
-export interface SloEntry {
-  readonly name: string;
-  readonly displayName: string | undefined;
-  readonly spec: SloSpecification;
-  readonly document: ConfigDocument;
-}
-
-/** Everything that the documents of one reading define; references go across documents and files. */
-export interface Catalogue {
-  readonly slos: SloEntry[];
-  readonly slis: (Named<SliSpec> & { readonly document: ConfigDocument })[];
-  readonly dataSourceTypes: Named<string>[];
-  readonly policies: Named<AlertPolicySpec>[];
-  readonly conditions: Named<AlertConditionSpec>[];
-  readonly problems: Problem[];
-}
+import type { Budgeting, Period, Sli } from "../spec.js";
+import { type Catalogue, referred, type SloEntry } from "./catalogue.js";
+import type { MetricSource, Objective, SliSpec, TimeWindow } from "./openslo-schema.js";
 
 const CALENDAR_UNITS: Readonly<Record<string, CalendarUnit>> = {
+  h: "hour",
   d: "day",
   w: "week",
   M: "month",
@@ -47,6 +14,7 @@ const CALENDAR_UNITS: Readonly<Record<string, CalendarUnit>> = {
   Y: "year",
 };
 
+/** The period; without a time window 30 days, as everywhere. */
 export function periodOf(
   window: TimeWindow | undefined,
   document: ConfigDocument,
@@ -76,7 +44,7 @@ export function periodOf(
       document.problemAt(path, {
         code: "slo/calendar-unit",
         message: `A calendar period of ${count}${unit} is not supported.`,
-        hint: "Use days, weeks, months (M), quarters (Q) or years (Y).",
+        hint: "Use hours, days, weeks, months (M), quarters (Q) or years (Y).",
       }),
     );
     return { kind: "rolling", lengthMs };
@@ -84,76 +52,87 @@ export function periodOf(
   return { kind: "calendar", unit: calendarUnit, count, timeZone: window.calendar.timeZone, anchor };
 }
 
+/** The indicator of one objective; what cannot be read is said, and has no data. */
 export function sliOf(entry: SloEntry, objective: Objective, path: Path, catalogue: Catalogue): Sli {
-  const { spec, document } = entry;
-  const reference = objective.indicatorRef ?? spec.indicatorRef;
-  const inline = objective.indicator ?? spec.indicator;
-  const found = inline?.spec ?? catalogue.slis.find(({ name }) => name === reference)?.spec;
-  if (!found) {
-    const known = catalogue.slis.map(({ name }) => name);
-    const nearest = reference === undefined ? undefined : nearestName(reference, known);
-    const message =
-      reference === undefined
-        ? "An SLO needs an indicator, or an indicatorRef to an SLI."
-        : `There is no SLI "${reference}" in these files.`;
-    const hint = nearest ? `Did you mean "${nearest}"?` : undefined;
-    catalogue.problems.push(
-      document.problemAt(["spec", "indicatorRef"], { code: "slo/unknown-sli", message, hint }),
-    );
-    return { kind: "unreadable", why: "its SLI is missing" };
-  }
-  const everyMs = objective.timeSliceWindow ?? 60_000;
+  const found = sliSpecOf(entry, objective, path, catalogue);
+  if (!found) return { kind: "unreadable", why: "its SLI is missing" };
+  // An indicator is looked at once per slice, yet at least once a minute, as the short windows need it.
+  const everyMs = Math.min(objective.timeSliceWindow ?? 60_000, 60_000);
+  const query = (source: MetricSource | undefined) => source && promqlOf(source, entry, path, catalogue);
   if (found.thresholdMetric) {
-    const query = promqlOf(found.thresholdMetric, entry, catalogue);
-    if (objective.op === undefined || objective.value === undefined) {
+    const { op, value } = objective;
+    if (op === undefined || value === undefined) {
       catalogue.problems.push(
-        document.problemAt(path, {
+        entry.document.problemAt(path, {
           code: "slo/threshold-incomplete",
           message: "An objective of a thresholdMetric needs op and value.",
         }),
       );
       return { kind: "unreadable", why: "its threshold is incomplete" };
     }
-    if (query === undefined) return unreadable(found.thresholdMetric);
-    return {
-      kind: "threshold",
-      query,
-      op: objective.op,
-      value: objective.value,
-      everyMs: Math.min(everyMs, 60_000),
-    };
+    const text = query(found.thresholdMetric);
+    return text === undefined
+      ? unreadable(found.thresholdMetric)
+      : { kind: "threshold", query: text, op, value, everyMs };
   }
-  const ratio = found.ratioMetric;
-  if (ratio?.raw) {
-    const query = promqlOf(ratio.raw, entry, catalogue);
-    if (query === undefined) return unreadable(ratio.raw);
-    return {
-      kind: "raw",
-      query,
-      isErrorRatio: ratio.rawType === "failure",
-      everyMs: Math.min(everyMs, 60_000),
-    };
+  const { raw, rawType, good, bad, total, counter } = found.ratioMetric ?? {};
+  if (raw) {
+    const text = query(raw);
+    return text === undefined
+      ? unreadable(raw)
+      : { kind: "raw", query: text, isErrorRatio: rawType === "failure", everyMs };
   }
-  const part = ratio?.good ?? ratio?.bad;
-  if (!ratio?.total || !part) return { kind: "unreadable", why: "its ratio is incomplete" };
-  const [count, total] = [promqlOf(part, entry, catalogue), promqlOf(ratio.total, entry, catalogue)];
-  if (count === undefined || total === undefined) return unreadable(ratio.total);
-  const queries = ratioQueries(ratio.good ? { good: count, total } : { bad: count, total });
-  const form = queries.form === "rate" ? "rate" : ratio.counter === false ? "value" : "counter";
-  return { kind: "ratio", ...queries, form, everyMs: Math.min(everyMs, 60_000) };
+  if (!total) return { kind: "unreadable", why: "its ratio is incomplete" };
+  const part = query(good ?? bad);
+  const all = query(total);
+  if (part === undefined || all === undefined) return unreadable(total);
+  const queries = ratioQueries({ ...(good ? { good: part } : { bad: part }), total: all, counter });
+  return { kind: "ratio", ...queries, everyMs };
 }
+
+function sliSpecOf(
+  { spec, document }: SloEntry,
+  objective: Objective,
+  path: Path,
+  catalogue: Catalogue,
+): SliSpec | undefined {
+  const inline = objective.indicator ?? (objective.indicatorRef === undefined ? spec.indicator : undefined);
+  if (inline) return inline.spec;
+  const name = objective.indicatorRef ?? spec.indicatorRef;
+  if (name === undefined) {
+    catalogue.problems.push(
+      document.problemAt(["spec"], {
+        code: "slo/unknown-sli",
+        message: "An SLO needs an indicator, or an indicatorRef to an SLI.",
+      }),
+    );
+    return undefined;
+  }
+  const place = objective.indicatorRef === undefined ? ["spec", "indicatorRef"] : [...path, "indicatorRef"];
+  return referred(catalogue, "slis", name, { document, path: place }, "the SLO has no data")?.spec;
+}
+
+/** Engines that PromQL is written for, by the names that people give them. */
+const PROMQL_TYPES =
+  /^(prometheus|promql|tocsin|thanos|cortex|(grafana)?mimir|victoriametrics|(amazon|google)?(managed)?prometheus|amp|gmp)$/i;
 
 /** The query of a Prometheus source; undefined for any other, which is accepted and said so. */
 function promqlOf(
   { metricSource }: MetricSource,
   { document }: SloEntry,
+  path: Path,
   catalogue: Catalogue,
 ): string | undefined {
   const { metricSourceRef, spec } = metricSource;
-  const type =
-    metricSource.type ?? catalogue.dataSourceTypes.find(({ name }) => name === metricSourceRef)?.spec;
-  if (/^(prometheus|promql|tocsin)$/i.test(type ?? "") && spec.query !== undefined)
-    return windowTemplate(spec.query);
+  const source =
+    metricSource.type === undefined && metricSourceRef !== undefined
+      ? referred(catalogue, "dataSourceTypes", metricSourceRef, { document, path }, "its type is unknown")
+      : undefined;
+  const type = metricSource.type ?? source?.spec;
+  const { query, promql, expr } = Object(spec) as Readonly<Record<string, unknown>>;
+  const text = [query, promql, expr].find((each) => typeof each === "string");
+  if (PROMQL_TYPES.test((type ?? "").replaceAll(/[\s_-]/g, "")) && typeof text === "string")
+    return windowTemplate(text);
   catalogue.problems.push(
     document.problemAt(["spec", "indicator"], {
       severity: "warning",
@@ -172,6 +151,7 @@ function unreadable({ metricSource }: MetricSource): Sli {
   };
 }
 
+/** How the events of one objective become spent budget. */
 export function budgetingOf(
   { spec, document }: SloEntry,
   objective: Objective,
@@ -192,87 +172,4 @@ export function budgetingOf(
   return spec.budgetingMethod === "Timeslices"
     ? { kind: "timeslices", sliceMs: sliceMs ?? 60_000, target: target ?? 1 }
     : { kind: "ratio-timeslices", sliceMs: sliceMs ?? 60_000 };
-}
-
-type Alerting = Pick<
-  SloSpec,
-  "pairs" | "onNoData" | "alertName" | "labels" | "annotations" | "severityLabels" | "forMs"
->;
-
-/** Policies with burn-rate conditions; without any, the default pairs. */
-export function alertingOf(
-  spec: SloSpecification,
-  period: Period,
-  document: ConfigDocument,
-  catalogue: Catalogue,
-): Alerting {
-  const pairs: WindowPair[] = [];
-  const severityLabels: Record<"page" | "ticket", Record<string, string>> = { page: {}, ticket: {} };
-  let onNoData: SloSpec["onNoData"] = "keep";
-  let forMs = 0;
-  for (const [index, entry] of (spec.alertPolicies ?? []).entries()) {
-    const path: Path = ["spec", "alertPolicies", index];
-    const reference =
-      typeof entry === "string" ? entry : "alertPolicyRef" in entry ? entry.alertPolicyRef : undefined;
-    const policy =
-      typeof entry === "object" && "spec" in entry
-        ? entry.spec
-        : referred(catalogue.policies, reference ?? "", "alert policy", path, document, catalogue);
-    const condition = policy?.conditions[0];
-    if (!policy || !condition) continue;
-    const found =
-      "spec" in condition
-        ? condition.spec
-        : referred(
-            catalogue.conditions,
-            condition.conditionRef,
-            "alert condition",
-            path,
-            document,
-            catalogue,
-          );
-    if (!found) continue;
-    if (policy.alertWhenNoData) onNoData = "alert";
-    if (!policy.alertWhenBreaching && !policy.alertWhenNoData) continue;
-    const severity = /page|critical|sev-?[01]\b|high|emergency/i.test(found.severity) ? "page" : "ticket";
-    severityLabels[severity].severity = found.severity;
-    forMs = Math.max(forMs, found.condition.alertAfter);
-    const longMs = found.condition.lookbackWindow.lengthMs;
-    // OpenSLO has no short window; a twelfth of the long one lets the alert end soon after the errors do.
-    const shortMs = Math.max(Math.min(longMs, 60_000), Math.round(longMs / 12 / 1_000) * 1_000);
-    pairs.push({ severity, longMs, shortMs, burnRate: found.condition.threshold });
-  }
-  return {
-    pairs: pairs.length > 0 ? pairs : defaultPairs(nominalMs(period)),
-    onNoData,
-    forMs,
-    alertName: "ErrorBudgetBurn",
-    labels: {},
-    annotations: {},
-    severityLabels,
-  };
-}
-
-function referred<T>(
-  known: readonly Named<T>[],
-  name: string,
-  what: string,
-  path: Path,
-  document: ConfigDocument,
-  catalogue: Catalogue,
-): T | undefined {
-  const found = known.find((each) => each.name === name);
-  if (found) return found.spec;
-  const nearest = nearestName(
-    name,
-    known.map((each) => each.name),
-  );
-  catalogue.problems.push(
-    document.problemAt(path, {
-      code: "slo/unknown-reference",
-      message: `There is no ${what} "${name}" in these files.`,
-      hint: nearest ? `Did you mean "${nearest}"?` : undefined,
-    }),
-  );
-  return undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isTimeZone, readWallTime } from "../calendar.js";
+import { withoutEmptyKeys } from "./empty-keys.js";
 
 /** Milliseconds of OpenSLO's duration shorthand; months, quarters and years by their nominal length. */
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -31,19 +32,23 @@ const shorthand = () =>
     return z.NEVER;
   });
 
+/** Words that YAML may have read as a number or as yes and no. */
+const Text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
 const Metadata = z.strictObject({
   name: z.string().min(1).max(255),
   displayName: z.string().optional(),
-  labels: z.record(z.string(), z.union([z.string(), z.array(z.string())])).nullish(),
-  annotations: z.record(z.string(), z.string()).nullish(),
+  labels: z.record(z.string(), z.union([Text, z.array(Text)])).default({}),
+  annotations: z.record(z.string(), Text).default({}),
 });
+export type Metadata = z.output<typeof Metadata>;
 
-/** Where a metric comes from; the fields of `spec` are the data source's own. */
+/** Where a metric comes from; what stands in `spec` is the data source's own affair. */
 const MetricSource = z.strictObject({
   metricSource: z.strictObject({
     metricSourceRef: z.string().optional(),
     type: z.string().optional(),
-    spec: z.looseObject({ query: z.string().optional() }),
+    spec: z.unknown().optional(),
   }),
 });
 export type MetricSource = z.output<typeof MetricSource>;
@@ -78,7 +83,17 @@ export const SliSpec = z
   });
 export type SliSpec = z.output<typeof SliSpec>;
 
-const Indicator = z.strictObject({ metadata: Metadata, spec: SliSpec });
+/** What stands in the place of a reference: an object without its version, whose kind its place tells. */
+function inline<K extends string, T extends z.ZodType>(kind: K, spec: T) {
+  return z.strictObject({
+    apiVersion: z.literal("openslo/v1").optional(),
+    kind: z.literal(kind).optional(),
+    metadata: Metadata,
+    spec,
+  });
+}
+
+const Indicator = inline("SLI", SliSpec);
 
 const TimeWindow = z
   .strictObject({
@@ -95,10 +110,20 @@ const TimeWindow = z
       })
       .optional(),
   })
-  .refine(({ isRolling, calendar }) => Boolean(isRolling) !== Boolean(calendar), {
+  .refine(({ isRolling, calendar }) => (isRolling ?? !calendar) !== Boolean(calendar), {
     error: "A time window is either rolling (isRolling: true) or has a calendar.",
   });
 export type TimeWindow = z.output<typeof TimeWindow>;
+
+/** A length of time; a bare number means minutes. */
+const minutesOrShorthand = () =>
+  z.union([
+    z.number().transform((minutes): Shorthand => ({ count: minutes, unit: "m", lengthMs: minutes * 60_000 })),
+    shorthand(),
+  ]);
+
+const positiveLength = () =>
+  minutesOrShorthand().refine(({ lengthMs }) => lengthMs > 0, { error: "Must be over 0." });
 
 const Objective = z
   .strictObject({
@@ -108,14 +133,8 @@ const Objective = z
     target: z.number().min(0).lt(1).optional(),
     targetPercent: z.number().min(0).lt(100).optional(),
     timeSliceTarget: z.number().gt(0).max(1).optional(),
-    timeSliceWindow: z
-      .union([
-        z
-          .number()
-          .positive()
-          .transform((minutes) => minutes * 60_000),
-        shorthand().transform((it) => it.lengthMs),
-      ])
+    timeSliceWindow: positiveLength()
+      .transform((it) => it.lengthMs)
       .optional(),
     indicator: Indicator.optional(),
     indicatorRef: z.string().optional(),
@@ -131,15 +150,26 @@ const AlertConditionSpec = z.strictObject({
   severity: z.string().min(1),
   condition: z.strictObject({
     kind: z.literal("burnrate").default("burnrate"),
-    op: z.enum(["lte", "gte", "lt", "gt"]),
-    threshold: z.number(),
-    lookbackWindow: shorthand(),
+    op: z.enum(["lte", "gte", "lt", "gt"]).optional(),
+    threshold: z.number().positive(),
+    lookbackWindow: positiveLength(),
     alertAfter: z
-      .union([shorthand().transform((it) => it.lengthMs), z.literal("0m").transform(() => 0)])
+      .union([
+        z
+          .string()
+          .regex(/^0[smhdw]$/)
+          .transform(() => 0),
+        minutesOrShorthand().transform((it) => it.lengthMs),
+      ])
       .default(0),
   }),
 });
 export type AlertConditionSpec = z.output<typeof AlertConditionSpec>;
+
+const NotificationTargetSpec = z.strictObject({
+  target: z.string(),
+  description: z.string().max(1_050).optional(),
+});
 
 const AlertPolicySpec = z.strictObject({
   description: z.string().max(1_050).optional(),
@@ -148,24 +178,17 @@ const AlertPolicySpec = z.strictObject({
   alertWhenBreaching: z.boolean().default(false),
   conditions: z
     .array(
-      z.union([
-        z.strictObject({ conditionRef: z.string() }),
-        z.strictObject({ kind: z.literal("AlertCondition"), metadata: Metadata, spec: AlertConditionSpec }),
-      ]),
+      z.union([z.strictObject({ conditionRef: z.string() }), inline("AlertCondition", AlertConditionSpec)]),
     )
     .length(1, "An alert policy has exactly one condition."),
   notificationTargets: z
     .array(
       z.union([
         z.strictObject({ targetRef: z.string() }),
-        z.strictObject({
-          kind: z.literal("AlertNotificationTarget"),
-          metadata: Metadata,
-          spec: z.strictObject({ target: z.string(), description: z.string().optional() }),
-        }),
+        inline("AlertNotificationTarget", NotificationTargetSpec),
       ]),
     )
-    .nullish(),
+    .default([]),
 });
 export type AlertPolicySpec = z.output<typeof AlertPolicySpec>;
 
@@ -174,7 +197,7 @@ const SloSpecification = z.strictObject({
   service: z.string().min(1),
   indicator: Indicator.optional(),
   indicatorRef: z.string().optional(),
-  timeWindow: z.array(TimeWindow).max(1, "An SLO has one time window.").nullish(),
+  timeWindow: z.array(TimeWindow).max(1, "An SLO has one time window.").default([]),
   budgetingMethod: z.enum(["Occurrences", "Timeslices", "RatioTimeslices"]),
   objectives: z.array(Objective).min(1),
   alertPolicies: z
@@ -182,20 +205,21 @@ const SloSpecification = z.strictObject({
       z.union([
         z.string(),
         z.strictObject({ alertPolicyRef: z.string() }),
-        z.strictObject({ kind: z.literal("AlertPolicy"), metadata: Metadata, spec: AlertPolicySpec }),
+        inline("AlertPolicy", AlertPolicySpec),
       ]),
     )
-    .nullish(),
+    .default([]),
 });
 export type SloSpecification = z.output<typeof SloSpecification>;
 
 function openSloKind<K extends string, T extends z.ZodType>(kind: K, spec: T) {
-  return z.strictObject({
+  const whole = z.strictObject({
     apiVersion: z.literal("openslo/v1"),
     kind: z.literal(kind),
     metadata: Metadata,
     spec,
   });
+  return z.preprocess(withoutEmptyKeys, whole);
 }
 
 /** Every kind of OpenSLO v1. */
@@ -204,22 +228,19 @@ export const OPEN_SLO_KINDS = {
   SLI: openSloKind("SLI", SliSpec),
   Service: openSloKind(
     "Service",
-    z.strictObject({ description: z.string().max(1_050).optional() }).nullish(),
+    z.strictObject({ description: z.string().max(1_050).optional() }).optional(),
   ),
   DataSource: openSloKind(
     "DataSource",
     z.strictObject({
       description: z.string().max(1_050).optional(),
       type: z.string().min(1),
-      connectionDetails: z.unknown(),
+      connectionDetails: z.unknown().optional(),
     }),
   ),
   AlertPolicy: openSloKind("AlertPolicy", AlertPolicySpec),
   AlertCondition: openSloKind("AlertCondition", AlertConditionSpec),
-  AlertNotificationTarget: openSloKind(
-    "AlertNotificationTarget",
-    z.strictObject({ target: z.string(), description: z.string().optional() }),
-  ),
+  AlertNotificationTarget: openSloKind("AlertNotificationTarget", NotificationTargetSpec),
 } as const;
 
 const AlphaMetric = z.strictObject({
@@ -228,8 +249,7 @@ const AlphaMetric = z.strictObject({
   query: z.string(),
 });
 
-/** The older form that Sloth reads, `openslo/v1alpha`: ratio metrics of Prometheus over rolling days. */
-export const OpenSloAlpha = z.strictObject({
+const AlphaDocument = z.strictObject({
   apiVersion: z.literal("openslo/v1alpha"),
   kind: z.literal("SLO"),
   metadata: Metadata,
@@ -261,4 +281,5 @@ export const OpenSloAlpha = z.strictObject({
       .length(1),
   }),
 });
-export type OpenSloAlpha = z.output<typeof OpenSloAlpha>;
+/** The older form that Sloth reads, `openslo/v1alpha`: ratio metrics of Prometheus over rolling days. */
+export const OpenSloAlpha = z.preprocess(withoutEmptyKeys, AlphaDocument);

@@ -1,13 +1,15 @@
 import { nearestName } from "@tocsin/model";
 import { type ConfigDocument, type Path, validate } from "@tocsin/model/config";
-import { ratioQueries } from "../compile.js";
+import { percentRatio } from "../objective.js";
 import type { SloOrigin, WrittenPlace } from "../origin.js";
-import { nominalMs } from "../period.js";
-import type { Period, SloSpec } from "../spec.js";
-import { defaultPairs } from "../window-pair.js";
-import { alertingOf, budgetingOf, type Catalogue, periodOf, type SloEntry, sliOf } from "./openslo-parts.js";
-import { type Objective, OPEN_SLO_KINDS, OpenSloAlpha } from "./openslo-schema.js";
+import type { SloSpec } from "../spec.js";
+import { type Catalogue, define, type SloEntry } from "./catalogue.js";
+import { alertingOf } from "./openslo-alerting.js";
+import { readAlpha } from "./openslo-alpha.js";
+import { budgetingOf, periodOf, sliOf } from "./openslo-parts.js";
+import { type Metadata, type Objective, OPEN_SLO_KINDS } from "./openslo-schema.js";
 import type { ReadSlos } from "./read-slos.js";
+import { withSettings } from "./settings.js";
 
 /** Whether a document is one of OpenSLO's. */
 export function isOpenSlo(value: unknown): boolean {
@@ -25,12 +27,13 @@ export function readOpenSlo(documents: readonly ConfigDocument[]): ReadSlos {
     dataSourceTypes: [],
     policies: [],
     conditions: [],
+    targets: [],
     problems: [],
   };
   const read: [SloSpec, SloOrigin][] = [];
   for (const document of documents) {
     if ((document.value as { apiVersion: string }).apiVersion === "openslo/v1alpha")
-      read.push(...readAlpha(document, catalogue));
+      read.push(...readAlpha(document, catalogue.problems));
     else catalogueDocument(document, catalogue);
   }
   for (const entry of catalogue.slos) read.push(...readEntry(entry, catalogue));
@@ -61,37 +64,45 @@ function catalogueDocument(document: ConfigDocument, catalogue: Catalogue): void
     );
     return;
   }
+  const { problems } = catalogue;
   switch (kind as keyof typeof OPEN_SLO_KINDS) {
     case "SLO":
       add(OPEN_SLO_KINDS.SLO, ({ metadata, spec }) =>
-        catalogue.slos.push({ name: metadata.name, displayName: metadata.displayName, spec, document }),
+        define(catalogue.slos, "SLO", { name: metadata.name, metadata, spec, document }, problems),
       );
       break;
     case "SLI":
-      add(OPEN_SLO_KINDS.SLI, ({ metadata, spec }) =>
-        catalogue.slis.push({ name: metadata.name, spec, document }),
+      add(OPEN_SLO_KINDS.SLI, ({ metadata: { name }, spec }) =>
+        define(catalogue.slis, "SLI", { name, spec, document }, problems),
       );
       break;
     case "DataSource":
-      add(OPEN_SLO_KINDS.DataSource, ({ metadata, spec }) =>
-        catalogue.dataSourceTypes.push({ name: metadata.name, spec: spec.type }),
+      add(OPEN_SLO_KINDS.DataSource, ({ metadata: { name }, spec }) =>
+        define(catalogue.dataSourceTypes, "DataSource", { name, spec: spec.type, document }, problems),
       );
       break;
     case "AlertPolicy":
-      add(OPEN_SLO_KINDS.AlertPolicy, ({ metadata, spec }) =>
-        catalogue.policies.push({ name: metadata.name, spec }),
+      add(OPEN_SLO_KINDS.AlertPolicy, ({ metadata: { name }, spec }) =>
+        define(catalogue.policies, "AlertPolicy", { name, spec, document }, problems),
       );
       break;
     case "AlertCondition":
       add(OPEN_SLO_KINDS.AlertCondition, ({ metadata, spec }) =>
-        catalogue.conditions.push({ name: metadata.name, spec }),
+        define(
+          catalogue.conditions,
+          "AlertCondition",
+          { name: metadata.name, metadata, spec, document },
+          problems,
+        ),
       );
       break;
     case "Service":
       add(OPEN_SLO_KINDS.Service, () => 0);
       break;
     case "AlertNotificationTarget":
-      add(OPEN_SLO_KINDS.AlertNotificationTarget, () => 0);
+      add(OPEN_SLO_KINDS.AlertNotificationTarget, ({ metadata: { name }, spec }) =>
+        define(catalogue.targets, "AlertNotificationTarget", { name, spec: spec.target, document }, problems),
+      );
       break;
   }
 
@@ -106,19 +117,20 @@ function catalogueDocument(document: ConfigDocument, catalogue: Catalogue): void
 }
 
 function readEntry(entry: SloEntry, catalogue: Catalogue): [SloSpec, SloOrigin][] {
-  const { spec, document, name } = entry;
-  const period = periodOf(spec.timeWindow?.[0], document, catalogue);
-  const isComposite = spec.objectives.some(({ indicator, indicatorRef }) => indicator || indicatorRef);
-  const alerting = alertingOf(spec, period, document, catalogue);
+  const { spec, document, name, metadata } = entry;
+  const { problems } = catalogue;
+  const period = periodOf(spec.timeWindow[0], document, catalogue);
+  const alerting = alertingOf(entry, period, catalogue);
+  const names = namesOf(entry);
   const read = spec.objectives.map((objective, index): [SloSpec, SloOrigin] => {
     const path: Path = ["spec", "objectives", index];
     const { line } = document.problemAt(path, { code: "", message: "" });
     const own: SloSpec = {
-      name: spec.objectives.length === 1 ? name : `${name}-${suffix(objective, index)}`,
-      description: spec.description ?? entry.displayName ?? "",
+      name: names[index] ?? name,
+      description: spec.description ?? metadata.displayName ?? "",
       service: spec.service,
       environment: undefined,
-      objective: objective.target ?? Number(`${objective.targetPercent ?? 0}e-2`),
+      objective: objective.target ?? percentRatio(objective.targetPercent ?? 0),
       period,
       sli: sliOf(entry, objective, path, catalogue),
       budgeting: budgetingOf(entry, objective, path, catalogue),
@@ -126,15 +138,18 @@ function readEntry(entry: SloEntry, catalogue: Catalogue): [SloSpec, SloOrigin][
       evidenceGate: true,
       corrections: [],
       actions: { page: [], ticket: [] },
-      disabled: [],
+      labels: labelsOf(metadata),
+      annotations: annotationsOf(metadata),
       place: `${document.source.file}:${line}`,
       ...alerting,
     };
-    return [own, originOf(entry, objective, path, catalogue)];
+    const whole = names.length === 1 ? withSettings(own, metadata, document, problems) : own;
+    return [whole, originOf(entry, objective, path, catalogue)];
   });
   const objectives = read.map(([own]) => own);
   const [first] = objectives;
-  if (!isComposite || !first) return read;
+  const isComposite = spec.objectives.some(({ indicator, indicatorRef }) => indicator || indicatorRef);
+  if (!isComposite || !first || objectives.length === 1) return read;
   const whole: SloSpec = {
     ...first,
     name,
@@ -150,6 +165,35 @@ function readEntry(entry: SloEntry, catalogue: Catalogue): [SloSpec, SloOrigin][
     },
   };
   return [...read, [whole, { locate: () => ({ document, path: ["spec", "objectives"] }) }]];
+}
+
+/** One name per objective: the SLO's own where there is one, else with the objective's display name, or its number. */
+function namesOf({ name, spec }: SloEntry): string[] {
+  if (spec.objectives.length === 1) return [name];
+  const names: string[] = [];
+  for (const [index, { displayName }] of spec.objectives.entries()) {
+    const words = (displayName ?? "").toLowerCase().match(/[a-z0-9]+/g);
+    const wanted = `${name}-${words ? words.join("-") : index + 1}`;
+    names.push(names.includes(wanted) ? `${wanted}-${index + 1}` : wanted);
+  }
+  return names;
+}
+
+/** Labels as alerts carry them; several values of one label are joined. */
+function labelsOf({ labels }: Metadata): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([key, value]) => [
+      key.replaceAll(/[^a-zA-Z0-9_]/g, "_"),
+      Array.isArray(value) ? value.join(",") : value,
+    ]),
+  );
+}
+
+/** Annotations that are not written for programs, ours or OpenSLO's. */
+function annotationsOf({ annotations }: Metadata): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(annotations).filter(([key]) => !/^(tocsin|openslo\.com)\//.test(key)),
+  );
 }
 
 /** Where the fields of the short form stand in OpenSLO's; an indicator may stand in a document of its own. */
@@ -193,62 +237,4 @@ function originOf(
       }
     },
   };
-}
-
-function readAlpha(document: ConfigDocument, catalogue: Catalogue): [SloSpec, SloOrigin][] {
-  const result = validate(OpenSloAlpha, document);
-  if (!result.ok) {
-    catalogue.problems.push(...result.problems);
-    return [];
-  }
-  const { metadata, spec } = result.value;
-  const period: Period = { kind: "rolling", lengthMs: (spec.timeWindows[0]?.count ?? 30) * 86_400_000 };
-  return spec.objectives.map(({ ratioMetrics, target }, index) => {
-    const path: Path = ["spec", "objectives", index];
-    const { line } = document.problemAt(path, { code: "", message: "" });
-    const origin: SloOrigin = {
-      locate([first, second]) {
-        const inner =
-          first === "sli"
-            ? ["ratioMetrics", String(second), "query"]
-            : first === "objective"
-              ? ["target"]
-              : [];
-        return { document, path: [...path, ...inner] };
-      },
-    };
-    const own: SloSpec = {
-      name: `${metadata.name}-${index}`,
-      description: spec.description,
-      service: spec.service,
-      environment: undefined,
-      objective: target,
-      period,
-      sli: {
-        kind: "ratio",
-        ...ratioQueries({ good: ratioMetrics.good.query, total: ratioMetrics.total.query }),
-        everyMs: 60_000,
-      },
-      budgeting: { kind: "occurrences" },
-      by: [],
-      pairs: defaultPairs(nominalMs(period)),
-      evidenceGate: true,
-      onNoData: "keep",
-      forMs: 0,
-      alertName: "ErrorBudgetBurn",
-      labels: {},
-      annotations: {},
-      severityLabels: { page: {}, ticket: {} },
-      disabled: [],
-      actions: { page: [], ticket: [] },
-      corrections: [],
-      place: `${document.source.file}:${line}`,
-    };
-    return [own, origin];
-  });
-}
-
-function suffix({ displayName }: Objective, index: number): string {
-  const words = (displayName ?? "").toLowerCase().match(/[a-z0-9]+/g);
-  return words ? words.join("-") : String(index + 1);
 }

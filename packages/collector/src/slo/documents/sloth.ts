@@ -1,12 +1,17 @@
 import { type ConfigDocument, type Path, type Problem, validate } from "@tocsin/model/config";
 import { z } from "zod";
 import { windowTemplate } from "../compile.js";
+import { percentRatio } from "../objective.js";
 import type { SloOrigin } from "../origin.js";
 import type { Sli, SloSpec } from "../spec.js";
-import { defaultPairs, type Severity } from "../window-pair.js";
+import { SEVERITIES } from "../window-pair.js";
+import { withoutEmptyKeys } from "./empty-keys.js";
 import type { ReadSlos } from "./read-slos.js";
+import type { SlothWindows } from "./sloth-windows.js";
 
-const Texts = z.record(z.string(), z.string());
+/** YAML may have read a word as a number or as yes and no; all of them become labels. */
+const Text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+const Texts = z.record(z.string(), Text);
 
 const SeverityAlert = z.strictObject({
   disable: z.boolean().default(false),
@@ -22,7 +27,7 @@ const PluginChain = z.strictObject({
 const SlothSlo = z.strictObject({
   name: z.string().min(1),
   description: z.string().default(""),
-  objective: z
+  objective: z.coerce
     .number()
     .gt(0, "An objective of Sloth is in percent, over 0 and below 100.")
     .lt(100, "An objective of Sloth is in percent, over 0 and below 100."),
@@ -53,13 +58,14 @@ const SlothSlo = z.strictObject({
 type SlothSlo = z.output<typeof SlothSlo>;
 
 /** A Sloth `prometheus/v1` specification. */
-const SlothSpec = z.strictObject({
+const SlothBody = z.strictObject({
   version: z.literal("prometheus/v1"),
   service: z.string().min(1),
   labels: Texts.default({}),
   slo_plugins: PluginChain.optional(),
   slos: z.array(SlothSlo).min(1),
 });
+const SlothSpec = z.preprocess(withoutEmptyKeys, SlothBody);
 type SlothSpec = z.output<typeof SlothSpec>;
 
 /** The names that Sloth's Kubernetes resource has for the same things. */
@@ -78,6 +84,7 @@ const SlothResource = z.strictObject({
   apiVersion: z.literal("sloth.slok.dev/v1"),
   kind: z.literal("PrometheusServiceLevel"),
   metadata: z.looseObject({ name: z.string() }),
+  status: z.unknown().optional(),
   spec: z.preprocess(
     (spec) => (isRecord(spec) ? { version: "prometheus/v1", ...(withSnakeCase(spec) as object) } : spec),
     SlothSpec,
@@ -89,17 +96,25 @@ export function isSloth(value: unknown): boolean {
   return isRecord(value) && (value.version === "prometheus/v1" || value.apiVersion === "sloth.slok.dev/v1");
 }
 
-/** SLOs of a Sloth specification, plain or as a Kubernetes resource, with its 30-day period and default pairs. */
-export function readSloth(document: ConfigDocument): ReadSlos {
+/** SLOs of a Sloth specification, plain or as a Kubernetes resource, over a period with its alert windows. */
+export function readSloth(document: ConfigDocument, windows: SlothWindows): ReadSlos {
   const isResource = isRecord(document.value) && document.value.apiVersion !== undefined;
   const result = isResource ? validate(SlothResource, document) : validate(SlothSpec, document);
   if (!result.ok) return { specs: [], problems: result.problems, origins: new Map() };
   const spec = "spec" in result.value ? result.value.spec : result.value;
-  const base = isResource ? ["spec", "slos"] : ["slos"];
-  const problems = spec.slos.flatMap((slo, index) => pluginProblems(slo, document, [...base, index]));
+  const top = isResource ? ["spec"] : [];
+  const base = [...top, "slos"];
+  const chain = isResource ? "sloPlugins" : "slo_plugins";
+  const problems = [
+    ...chainProblems(spec.slo_plugins, document, [...top, chain]),
+    ...spec.slos.flatMap((slo, index) => [
+      ...pluginProblems(slo, document, [...base, index]),
+      ...chainProblems(slo.plugins, document, [...base, index, "plugins"]),
+    ]),
+  ];
   const specs = spec.slos.map((slo, index) => {
     const { line } = document.problemAt([...base, index], { code: "", message: "" });
-    return slothSlo(spec, slo, `${document.source.file}:${line}`);
+    return slothSlo(spec, slo, windows, `${document.source.file}:${line}`);
   });
   const origins = new Map(
     specs.map((each, index) => [each, originOf(document, [...base, index], isResource)] as const),
@@ -124,37 +139,34 @@ function originOf(document: ConfigDocument, base: Path, isResource: boolean): Sl
   };
 }
 
-const PERIOD_MS = 30 * 86_400_000;
-
-function slothSlo({ service, labels }: SlothSpec, slo: SlothSlo, place: string): SloSpec {
+function slothSlo(
+  { service, labels }: SlothSpec,
+  slo: SlothSlo,
+  { periodMs, pairs }: SlothWindows,
+  place: string,
+): SloSpec {
   const { alerting } = slo;
-  const severities: [Severity, z.output<typeof SeverityAlert>][] = [
-    ["page", alerting.page_alert],
-    ["ticket", alerting.ticket_alert],
-  ];
+  const { page_alert: page, ticket_alert: ticket } = alerting;
   return {
     name: slo.name,
     description: slo.description,
     service,
     environment: undefined,
-    // Dividing the decimal text keeps 99.9 % exactly 0.999.
-    objective: Number(`${slo.objective}e-2`),
-    period: { kind: "rolling", lengthMs: PERIOD_MS },
+    objective: percentRatio(slo.objective),
+    period: { kind: "rolling", lengthMs: periodMs },
     sli: slothSli(slo.sli),
     budgeting: { kind: "occurrences" },
     by: [],
-    pairs: defaultPairs(PERIOD_MS),
+    pairs,
     evidenceGate: true,
     onNoData: "keep",
     forMs: 0,
     alertName: alerting.name ?? "ErrorBudgetBurn",
     labels: { ...labels, ...slo.labels, ...alerting.labels },
     annotations: alerting.annotations,
-    severityLabels: {
-      page: alerting.page_alert.labels,
-      ticket: alerting.ticket_alert.labels,
-    },
-    disabled: severities.filter(([, alert]) => alert.disable).map(([severity]) => severity),
+    severityLabels: { page: page.labels, ticket: ticket.labels },
+    severityAnnotations: { page: page.annotations, ticket: ticket.annotations },
+    disabled: SEVERITIES.filter((severity) => (severity === "page" ? page : ticket).disable),
     actions: { page: [], ticket: [] },
     corrections: [],
     place,
@@ -181,6 +193,30 @@ function pluginProblems(slo: SlothSlo, document: ConfigDocument, path: Path): Pr
       hint: "Write the queries that it makes under sli.events.",
     }),
   ];
+}
+
+/**
+ * Plugins of the chain that makes Sloth's rules whose work is done here anyway: Sloth's own steps, and the correction
+ * that weighs windows by their requests, which exact counts do by themselves.
+ */
+const DONE_HERE = /^sloth\.dev\/(core\/|contrib\/denominator_corrected_rules\/)/;
+
+function chainProblems(
+  plugins: z.output<typeof PluginChain> | undefined,
+  document: ConfigDocument,
+  path: Path,
+): Problem[] {
+  return (plugins?.chain ?? []).flatMap(({ id }, index) =>
+    DONE_HERE.test(id)
+      ? []
+      : [
+          document.problemAt([...path, "chain", index, "id"], {
+            severity: "warning",
+            code: "slo/sloth-plugin",
+            message: `The SLO plugin "${id}" is a program of Sloth's; it cannot be run here, and what it adds to the rules is missing.`,
+          }),
+        ],
+  );
 }
 
 function withSnakeCase(value: unknown): unknown {
