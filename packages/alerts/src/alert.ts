@@ -42,6 +42,8 @@ export interface Alert {
   readonly generatorUrl: string;
   /** Names of the actions that the rule asks for; the action runner decides. */
   readonly actions: readonly string[];
+  /** Labels of the alert that leads its incident; undefined where it leads itself. */
+  readonly leadLabels?: Labels | undefined;
   /** What was measured when it fired; kept past the retention of the data itself. */
   readonly evidence?: Evidence | undefined;
 }

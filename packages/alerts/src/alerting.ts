@@ -493,6 +493,7 @@ export class Alerting {
       value: alert.value,
       evidence: alert.evidence,
       actions: alert.actions,
+      ...(alert.leadLabels ? { leadLabels: { ...this.#externalLabels, ...alert.leadLabels } } : {}),
     };
   }
 

@@ -57,6 +57,7 @@ export class Routing {
       silences: deps.silences,
       outbox: deps.outbox,
       isAcknowledged: deps.isAcknowledged,
+      groupsIncidents: config.group_incidents,
       externalUrl: deps.externalUrl,
       clock: deps.clock,
       logger: deps.logger,

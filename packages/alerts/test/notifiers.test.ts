@@ -198,10 +198,10 @@ test("slack: the Web API changes the one message of a group, and the next incide
     channel: "#oncall",
   });
   const first = await own.notify(notification, never);
-  expect(first).toEqual({ ts: "1.2", channel: "C1" });
+  expect(first).toEqual({ ts: "1.2", channel: "C1", severity: "page" });
   const second = await own.notify({ ...resolved, previous: first }, never);
   const third = await own.notify({ ...notification, previous: second }, never);
-  expect(third).toEqual({ ts: "1.2", channel: "C1" });
+  expect(third).toEqual(first);
   expect(seen.map(({ path }) => path)).toEqual([
     "/api/chat.postMessage",
     "/api/chat.update",
@@ -279,6 +279,74 @@ test("opsgenie: creates under an alias and closes it", async () => {
   const { alias } = JSON.parse(create!.body) as { alias: string };
   expect(create).toMatchObject({ path: "/v2/alerts", headers: { authorization: "GenieKey secret-key" } });
   expect(close!.path).toBe(`/v2/alerts/${alias}/close?identifierType=alias`);
+});
+
+const ticketOnly = {
+  ...notification,
+  commonLabels: { ...notification.commonLabels, severity: "ticket" },
+  alerts: notification.alerts.map((alert) => ({ ...alert, labels: { ...alert.labels, severity: "ticket" } })),
+};
+const both = {
+  ...notification,
+  isIncident: true,
+  alerts: [...ticketOnly.alerts, ...notification.alerts],
+  commonLabels: Object.fromEntries(
+    Object.entries(notification.commonLabels).filter(([name]) => name !== "severity"),
+  ),
+};
+
+test("slack: a ticket that becomes a page is said aloud in the thread of its message, once", async () => {
+  const { url, seen } = await target();
+  const own = notifier("slack", {
+    app_token: "x",
+    app_url: `${url}/api/chat.postMessage`,
+    channel: "#oncall",
+  });
+  const first = await own.notify(ticketOnly, never);
+  const second = await own.notify({ ...both, previous: first }, never);
+  await own.notify({ ...both, previous: second }, never);
+  expect(seen.map(({ path }) => path)).toEqual([
+    "/api/chat.postMessage",
+    "/api/chat.update",
+    "/api/chat.postMessage",
+    "/api/chat.update",
+  ]);
+  expect(JSON.parse(seen[2]!.body)).toEqual({
+    channel: "C1",
+    thread_ts: "1.2",
+    reply_broadcast: true,
+    text: "PAGE checkout-availability (2 alerts): checkout fails <too> often",
+  });
+  expect(JSON.parse(seen[1]!.body)).toMatchObject({ attachments: [{ color: "#99180A" }] });
+});
+
+test("pagerduty: a ticket that becomes a page is the same incident, and critical from then on", async () => {
+  const events = (await sent("pagerduty", ENTRIES.pagerduty!, ticketOnly, both, resolved)).map(
+    ({ body }) => JSON.parse(body) as { dedup_key: string; payload: { severity: string } },
+  );
+  expect(new Set(events.map(({ dedup_key }) => dedup_key)).size).toBe(1);
+  expect(events.map(({ payload }) => payload.severity).slice(0, 2)).toEqual(["warning", "critical"]);
+});
+
+test("opsgenie: a ticket that becomes a page goes on in a new alert, and the old one is closed", async () => {
+  const { url, seen } = await target();
+  const own = notifier("opsgenie", { ...ENTRIES.opsgenie!(url) });
+  const first = await own.notify(ticketOnly, never);
+  const second = await own.notify({ ...both, previous: first }, never);
+  const again = await own.notify({ ...both, previous: second }, never);
+  await own.notify({ ...resolved, previous: again }, never);
+  expect(again).toEqual(second);
+  const [old, loud] = [first!.alias, second!.alias];
+  expect(loud).not.toBe(old);
+  expect(
+    seen.map(({ path, body }) => `${path} ${(JSON.parse(body) as { alias?: string }).alias ?? ""}`),
+  ).toEqual([
+    `/v2/alerts ${old}`,
+    `/v2/alerts ${loud}`,
+    `/v2/alerts/${old}/close?identifierType=alias `,
+    `/v2/alerts ${loud}`,
+    `/v2/alerts/${loud}/close?identifierType=alias `,
+  ]);
 });
 
 test.each([

@@ -37,6 +37,7 @@ export interface AlertingConfig {
   readonly expire_after: number;
   readonly heartbeat: HeartbeatConfig | undefined;
   readonly watchdog: boolean;
+  readonly group_incidents: boolean;
   readonly warn_before_silence_ends: number;
 }
 
@@ -76,6 +77,12 @@ export const AlertingConfig: z.ZodType<AlertingConfig, unknown> = z
     expire_after: duration()
       .default(4 * 3_600_000)
       .describe("A notification that cannot be delivered for so long is given up and listed as dead."),
+    group_incidents: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Tell a ticket of an SLO in the group of the SLO's page where both go to the same receiver, so that one incident is one thread. false: group_by alone decides.",
+      ),
     heartbeat: HeartbeatConfig.optional(),
     warn_before_silence_ends: duration()
       .default(15 * 60_000)

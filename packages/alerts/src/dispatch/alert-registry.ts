@@ -16,6 +16,8 @@ export interface RoutedAlert {
   readonly value?: number | undefined;
   readonly evidence?: Evidence | undefined;
   readonly actions?: readonly string[];
+  /** Labels of the alert that leads its incident; undefined where it leads itself, and for alerts of others. */
+  readonly leadLabels?: Labels | undefined;
 }
 
 /** Whether an alert is over. */

@@ -50,6 +50,7 @@ export function composeNotification(parts: {
   readonly externalUrl: string;
   readonly nowMs: UnixMs;
   readonly isLate: boolean;
+  readonly isIncident: boolean;
 }): StoredNotification {
   const alerts = [...parts.alerts].sort(compareAlerts);
   const said = alerts.map((alert) => `${alert.id} ${alert.status}`).join("\n");
@@ -66,6 +67,7 @@ export function composeNotification(parts: {
     externalUrl: parts.externalUrl,
     createdAtMs: parts.nowMs,
     isLate: parts.isLate,
+    ...(parts.isIncident ? { isIncident: true } : {}),
   };
 }
 

@@ -29,6 +29,8 @@ export interface DispatcherDeps {
   readonly outbox: Outbox;
   /** Whether somebody has taken an alert on; its repeats and escalation stop. */
   readonly isAcknowledged: (alert: RoutedAlert) => boolean;
+  /** Whether an alert is told in the group of the alert that leads its incident. */
+  readonly groupsIncidents: boolean;
   readonly externalUrl: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -65,17 +67,27 @@ export class Dispatcher {
   handle(alert: RoutedAlert): void {
     const nowMs = this.#deps.clock.now();
     for (const route of matchRoutes(this.#deps.routes, alert.labels)) {
-      const labels = groupLabels(route, alert.labels);
-      const key = `${route.position}:${JSON.stringify(Object.entries(labels).sort())}`;
+      const own = { route, labels: groupLabels(route, alert.labels) };
+      const home = this.#leadingGroup(route, alert) ?? own;
+      const key = `${home.route.position}:${JSON.stringify(Object.entries(home.labels).sort())}`;
       let group = this.#groups.get(key);
       // The end of an alert that no group knows is no news, unless somebody was told that it fires.
-      if (!group && isResolved(alert, nowMs) && !this.#wasTold(route, labels, alert)) continue;
+      if (!group && isResolved(alert, nowMs) && !this.#wasTold(home.route, home.labels, alert)) continue;
       if (!group) {
-        group = new AlertGroup(route, labels, this.#deps.clock, (each) => this.#flush(each));
+        group = new AlertGroup(home.route, home.labels, this.#deps.clock, (each) => this.#flush(each));
         this.#groups.set(key, group);
       }
-      group.insert(alert, nowMs);
+      group.insert(alert, { route, ownKey: groupKey(own.route, own.labels) }, nowMs);
     }
+  }
+
+  /** The group of the alert that leads the incident, if that one reaches the same receiver. */
+  #leadingGroup(route: Route, { leadLabels }: RoutedAlert): { route: Route; labels: Labels } | undefined {
+    if (!leadLabels || !this.#deps.groupsIncidents) return undefined;
+    const lead = matchRoutes(this.#deps.routes, leadLabels).find(
+      ({ receiver }) => receiver === route.receiver,
+    );
+    return lead && { route: lead, labels: groupLabels(lead, leadLabels) };
   }
 
   /** Looks at every group again at once, for instance after an acknowledgement. */
@@ -100,7 +112,7 @@ export class Dispatcher {
         labels: group.labels,
         receiver: group.route.receiver,
         alerts: this.#membersOf(group),
-        mutedBy: this.#mutedBy(group.route, nowMs),
+        mutedBy: this.#groupMutedBy(group, nowMs),
       }));
   }
 
@@ -124,14 +136,13 @@ export class Dispatcher {
   async #tell(group: AlertGroup, nowMs: UnixMs): Promise<void> {
     const members = this.#membersOf(group);
     const { silences, inhibitor } = this.#deps;
-    const isMuted = this.#mutedBy(group.route, nowMs).length > 0;
-    const audible = isMuted
-      ? []
-      : members.filter(
-          (alert) =>
-            inhibitor.inhibitedBy(alert.labels, nowMs).length === 0 &&
-            silences.silencedBy(alert.labels, nowMs).length === 0,
-        );
+    const isMuted = new Map(group.routes.map((each) => [each, this.#mutedBy(each, nowMs).length > 0]));
+    const audible = members.filter(
+      (alert) =>
+        !isMuted.get(routeIn(group, alert)) &&
+        inhibitor.inhibitedBy(alert.labels, nowMs).length === 0 &&
+        silences.silencedBy(alert.labels, nowMs).length === 0,
+    );
     if (audible.length > 0) {
       await this.#tellReceiver(group, group.route.receiver, audible, nowMs);
       await this.#escalate(group, audible, nowMs);
@@ -168,7 +179,9 @@ export class Dispatcher {
     const telling = { firing: firing.map(fingerprintOf), resolved: resolved.map(fingerprintOf) };
     const reason = reasonToTell(outbox.lastEntry(key), telling, {
       sendResolved: entry.sendResolved,
-      repeatIntervalMs: group.route.repeatIntervalMs,
+      repeatIntervalMs: Math.min(
+        ...(firing.length > 0 ? firing : alerts).map((alert) => routeIn(group, alert).repeatIntervalMs),
+      ),
       nowMs,
       areRepeatsStopped: firing.length > 0 && firing.every(isAcknowledged),
     });
@@ -182,11 +195,14 @@ export class Dispatcher {
       return;
     }
     const { alerts: told, isLate } = joinUndelivered(wanted, waiting?.notification.alerts ?? []);
+    const { isIncident } = group;
     const notification = composeNotification({
       receiver,
       key,
       groupKey: group.key,
-      groupLabels: group.labels,
+      // A ticket alone says nothing of the page in whose group it is.
+      groupLabels: isIncident ? sharedLabels(group.labels, told) : group.labels,
+      isIncident,
       alerts: told,
       externalUrl: this.#deps.externalUrl,
       nowMs,
@@ -197,29 +213,46 @@ export class Dispatcher {
 
   /** Tells one more receiver when alerts have fired for long and nobody has acknowledged them. */
   async #escalate(group: AlertGroup, alerts: readonly RoutedAlert[], nowMs: UnixMs): Promise<void> {
-    const { escalation } = group.route;
-    if (!escalation) return;
+    const receivers = new Set(group.routes.map(({ escalation }) => escalation?.receiver));
+    for (const receiver of receivers) {
+      const own = alerts.filter((alert) => routeIn(group, alert).escalation?.receiver === receiver);
+      if (receiver !== undefined) await this.#escalateTo(receiver, group, own, nowMs);
+    }
+  }
+
+  async #escalateTo(
+    name: string,
+    group: AlertGroup,
+    alerts: readonly RoutedAlert[],
+    nowMs: UnixMs,
+  ): Promise<void> {
+    const dueAtMs = (alert: RoutedAlert): UnixMs =>
+      alert.startsAtMs + (routeIn(group, alert).escalation?.after ?? 0);
     const open = alerts.filter((alert) => !isResolved(alert, nowMs) && !this.#deps.isAcknowledged(alert));
-    const overdue = open.filter((alert) => nowMs - alert.startsAtMs >= escalation.after);
-    const receiver = this.#deps.receivers.get(escalation.receiver);
+    const overdue = open.filter((alert) => nowMs >= dueAtMs(alert));
+    const receiver = this.#deps.receivers.get(name);
     const wasTold = receiver?.entries.some((entry) =>
-      this.#deps.outbox.lastEntry(outboxKey(group.key, escalation.receiver, entry)),
+      this.#deps.outbox.lastEntry(outboxKey(group.key, name, entry)),
     );
     // Once told, they also hear of the rest and of the end.
-    if (overdue.length > 0 || wasTold) {
+    if (alerts.length > 0 && (overdue.length > 0 || wasTold)) {
       const ended = alerts.filter((alert) => isResolved(alert, nowMs));
-      await this.#tellReceiver(group, escalation.receiver, wasTold ? alerts : [...overdue, ...ended], nowMs);
+      await this.#tellReceiver(group, name, wasTold ? alerts : [...overdue, ...ended], nowMs);
     }
-    const next = open
-      .filter((alert) => !overdue.includes(alert))
-      .map((alert) => alert.startsAtMs + escalation.after - nowMs);
+    const next = open.filter((alert) => !overdue.includes(alert)).map((alert) => dueAtMs(alert) - nowMs);
     if (next.length > 0) this.#deps.clock.after(Math.max(1, Math.min(...next)), () => group.wakeNow());
   }
 
   #membersOf(group: AlertGroup): RoutedAlert[] {
-    return [...group.members]
+    return [...group.members.keys()]
       .map((fingerprint) => this.#deps.registry.get(fingerprint))
       .filter((alert) => alert !== undefined);
+  }
+
+  /** What mutes every alert of a group. */
+  #groupMutedBy(group: AlertGroup, nowMs: UnixMs): string[] {
+    const names = group.routes.map((route) => this.#mutedBy(route, nowMs));
+    return names.every((each) => each.length > 0) ? [...new Set(names.flat())] : [];
   }
 
   #mutedBy(route: Route, nowMs: UnixMs): string[] {
@@ -260,4 +293,15 @@ export function outboxKey(
 
 function fingerprintOf(alert: RoutedAlert): string {
   return alert.fingerprint;
+}
+
+/** The route by which an alert came into its group. */
+function routeIn(group: AlertGroup, alert: RoutedAlert): Route {
+  return group.members.get(alert.fingerprint)?.route ?? group.route;
+}
+
+function sharedLabels(labels: Labels, alerts: readonly { readonly labels: Labels }[]): Labels {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name, value]) => alerts.every((alert) => alert.labels[name] === value)),
+  );
 }

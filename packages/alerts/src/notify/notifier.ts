@@ -44,6 +44,8 @@ export interface Notification {
   readonly previous: NotifierMemory | undefined;
   /** True when an alert resolved before its firing could be delivered; the text must then tell both. */
   readonly isLate: boolean;
+  /** True when alerts of different routes or severities are told together because they are one incident. */
+  readonly isIncident?: boolean | undefined;
 }
 
 /** Small and JSON-able; stored with the notification log. */

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
+import { hasWorsened, severityOf } from "./urgency.js";
 import { cut, fullTextUrl, incidentKey, jsonBody, plainText, worded } from "./wording.js";
 
 const Config = z
@@ -69,7 +71,8 @@ export const opsgenie = defineNotifier({
             detail: typeof detail === "string" ? detail : undefined,
           });
         }
-        return undefined;
+        if (notification.status === "resolved") return { alias: "", severity: "" };
+        return { alias: aliasOf(notification), severity: severityOf(notification) ?? "" };
       },
     };
   },
@@ -80,11 +83,15 @@ type Call = { path: string; method: "POST" | "PUT"; body: Record<string, unknown
 function requestsOf(config: Config, deps: NotifierDeps, notification: Notification): Call[] {
   const text = (template: string | undefined): string | undefined =>
     template === undefined ? undefined : deps.templates.text(template, notification);
-  const alias = incidentKey(notification);
+  const alias = aliasOf(notification);
   const source = text(config.source) ?? fullTextUrl(notification);
-  const byAlias = (action: string): string => `v2/alerts/${alias}/${action}?identifierType=alias`;
-  if (notification.status === "resolved")
-    return [{ path: byAlias("close"), method: "POST", body: { source, note: text(config.note) } }];
+  const byAlias = (action: string, of = alias): string => `v2/alerts/${of}/${action}?identifierType=alias`;
+  const close = (of: string, note: string | undefined): Call => ({
+    path: byAlias("close", of),
+    method: "POST",
+    body: { source, note },
+  });
+  if (notification.status === "resolved") return [close(alias, text(config.note))];
   const message = cut(
     worded(deps.templates, notification, config.message, ({ title }) => title),
     130,
@@ -119,12 +126,31 @@ function requestsOf(config: Config, deps: NotifierDeps, notification: Notificati
       entity: text(config.entity),
     },
   };
-  if (!config.update_alerts) return [create];
+  const told = openAlias(notification);
+  const replaced = told === alias ? [] : [close(told, "It has become worse and goes on in another alert.")];
+  if (!config.update_alerts) return [create, ...replaced];
   return [
     create,
+    ...replaced,
     { path: byAlias("message"), method: "PUT", body: { message } },
     { path: byAlias("description"), method: "PUT", body: { description } },
   ];
+}
+
+/** The alert that is open at Opsgenie. */
+function openAlias(notification: Notification): string {
+  return String(notification.previous?.alias || incidentKey(notification));
+}
+
+/**
+ * The incident's key. Opsgenie tells nobody when an open alert becomes more urgent, so a ticket that becomes a page goes on
+ * as a new alert, the same over retries, in place of the old one.
+ */
+function aliasOf(notification: Notification): string {
+  if (!hasWorsened(notification)) return openAlias(notification);
+  return createHash("sha256")
+    .update(`${incidentKey(notification)} ${notification.id}`)
+    .digest("hex");
 }
 
 function listOf(text: string | undefined): string[] | undefined {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
+import { severityOf } from "./urgency.js";
 import { cut, fullTextUrl, incidentKey, jsonBody, plainText, worded } from "./wording.js";
 
 const Config = z
@@ -88,7 +89,7 @@ function eventOf(config: Config, deps: NotifierDeps, notification: Notification,
         1_024,
       ),
       source: text(config.source) || notification.externalUrl,
-      severity: severityOf(text(config.severity) || notification.commonLabels.severity),
+      severity: wordOf(text(config.severity) || severityOf(notification)),
       timestamp: new Date(notification.alerts[0]?.startsAtMs ?? notification.createdAtMs).toISOString(),
       class: text(config.class),
       component: text(config.component) || notification.commonLabels.service,
@@ -124,7 +125,7 @@ function eventOf(config: Config, deps: NotifierDeps, notification: Notification,
 }
 
 /** PagerDuty knows four words; whatever else teams write is worth waking up for. */
-function severityOf(severity: string | undefined): string {
+function wordOf(severity: string | undefined): string {
   const word = (severity ?? "").toLowerCase();
   if (["critical", "error", "warning", "info"].includes(word)) return word;
   if (word === "ticket" || word === "warn" || word === "low") return "warning";

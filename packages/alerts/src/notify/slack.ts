@@ -7,6 +7,7 @@ import type { HttpClient } from "../http/client.js";
 import { AttachmentField, attachmentFields } from "./attachment.js";
 import { defineNotifier, type Notification, type NotifierDeps, type NotifierMemory } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
+import { hasWorsened, severityOf } from "./urgency.js";
 import { colorOf, cut, fullTextUrl, jsonBody, worded } from "./wording.js";
 
 const Action = z.strictObject({
@@ -129,32 +130,54 @@ async function sendByWebApi(
   signal: AbortSignal,
 ): Promise<NotifierMemory | undefined> {
   const { previous } = notification;
-  const url = config.app_url ?? POST_MESSAGE;
   const isUpdate = config.update_message !== false && Boolean(previous?.ts) && Boolean(previous?.channel);
+  const url = config.app_url ?? POST_MESSAGE;
   const token = await revealSecret(config.app_token, config.app_token_file);
   const message = messageOf(config, deps, notification);
-  const response = await http.request({
-    url: isUpdate ? url.replace(/chat\.postMessage$/, "chat.update") : url,
-    headers: {
-      "content-type": "application/json; charset=utf-8",
-      ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
-    },
-    body: JSON.stringify(isUpdate ? { ...message, channel: previous?.channel, ts: previous?.ts } : message),
-    signal,
-  });
-  ensureAccepted("Slack", response, deps.clock.now());
-  const answer = jsonBody(response.body);
-  if (answer?.ok === false) {
-    // The message that was to be changed is gone: a new one is better than none.
-    if (isUpdate && (answer.error === "message_not_found" || answer.error === "cant_update_message"))
-      return sendByWebApi(config, deps, http, { ...notification, previous: undefined }, signal);
-    throw refusal(String(answer.error), parseRetryAfter(response.headers["retry-after"], deps.clock.now()));
-  }
+  const call = async (method: "chat.postMessage" | "chat.update", body: object): Promise<Answer> => {
+    const response = await http.request({
+      url: url.replace(/chat\.postMessage$/, method),
+      headers: {
+        "content-type": "application/json; charset=utf-8",
+        ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+      signal,
+    });
+    ensureAccepted("Slack", response, deps.clock.now());
+    const retryAfterMs = parseRetryAfter(response.headers["retry-after"], deps.clock.now());
+    return { ...jsonBody(response.body), retryAfterMs };
+  };
+  const answer = isUpdate
+    ? await call("chat.update", { ...message, channel: previous?.channel, ts: previous?.ts })
+    : await call("chat.postMessage", message);
+  // The message that was to be changed is gone: a new one is better than none.
+  if (isUpdate && (answer.error === "message_not_found" || answer.error === "cant_update_message"))
+    return sendByWebApi(config, deps, http, { ...notification, previous: undefined }, signal);
+  ensureOk(answer);
   // The end of an incident closes its message; the next incident gets its own.
   if (notification.status === "resolved") return { ts: "", channel: "" };
-  return typeof answer?.ts === "string" && typeof answer.channel === "string"
-    ? { ts: answer.ts, channel: answer.channel }
-    : undefined;
+  if (typeof answer.ts !== "string" || typeof answer.channel !== "string") return undefined;
+  const { ts, channel } = answer;
+  if (isUpdate && hasWorsened(notification)) {
+    // A message that is changed makes no sound: what has become worse is said aloud, in the same thread.
+    const { lines, title } = deps.templates.fiveLines(notification);
+    const text = lines[0] ?? title;
+    ensureOk(await call("chat.postMessage", { channel, text, thread_ts: ts, reply_broadcast: true }));
+  }
+  return { ts, channel, severity: severityOf(notification) ?? "" };
+}
+
+interface Answer {
+  readonly ok?: unknown;
+  readonly error?: unknown;
+  readonly ts?: unknown;
+  readonly channel?: unknown;
+  readonly retryAfterMs: number | undefined;
+}
+
+function ensureOk({ ok, error, retryAfterMs }: Answer): void {
+  if (ok === false) throw refusal(String(error), retryAfterMs);
 }
 
 const RETRYABLE = new Set([

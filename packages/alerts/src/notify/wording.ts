@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FiveLines, MessageTemplates } from "../template/message-templates.js";
 import type { Notification } from "./notifier.js";
+import { severityOf } from "./urgency.js";
 
 /** Names a group of alerts to a receiver that remembers incidents: the same for its start and its end. */
 export function incidentKey(notification: Notification): string {
@@ -45,9 +46,7 @@ export function fullTextUrl(notification: Notification): string {
 /** Colours of the page: a page is dark red, a warning amber, an end teal. */
 export function colorOf(notification: Notification): string {
   if (notification.status === "resolved") return "#00857A";
-  return /^(?:warn|warning|ticket|info)/i.test(notification.commonLabels.severity ?? "")
-    ? "#BD7B00"
-    : "#99180A";
+  return /^(?:warn|warning|ticket|info)/i.test(severityOf(notification) ?? "") ? "#BD7B00" : "#99180A";
 }
 
 /** A JSON object out of an answer's body, or undefined. */

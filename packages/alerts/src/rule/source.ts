@@ -25,6 +25,11 @@ export interface AlertRule {
   readonly limit?: number;
   /** Names of actions to consider when an alert of this rule fires. */
   readonly actions: readonly string[];
+  /**
+   * Labels of the rule that leads the same incident, such as the page of an SLO whose ticket this is. Alerts that reach the
+   * leading alert's receiver are told together with it.
+   */
+  readonly leadLabels?: Labels;
   /** The condition in the words of the config: the PromQL expression, or the SLO's window pair. */
   readonly condition: string;
   /** Where the rule stands, `rules/cart.yaml:9`, when it came from a file. */

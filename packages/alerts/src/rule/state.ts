@@ -166,6 +166,7 @@ function stepActive(
     updatedAtMs: nowMs,
     generatorUrl: context.generatorUrl,
     actions: rule.actions,
+    ...(rule.leadLabels ? { leadLabels: leadOf(rule, rule.leadLabels, labels) } : {}),
     evidence: wasOn
       ? before.alert.evidence
       : isDue
@@ -173,6 +174,14 @@ function stepActive(
         : undefined,
   };
   return { alert };
+}
+
+/** The leading rule's own labels in the place of this rule's; what tells its alerts apart stays. */
+function leadOf(rule: AlertRule, leadLabels: Labels, labels: Labels): Labels {
+  const own = Object.entries(labels).filter(
+    ([name, value]) => name !== "alertname" && rule.labels[name] !== value,
+  );
+  return { ...leadLabels, ...Object.fromEntries(own) };
 }
 
 function stateWhenOn(labels: Labels): "firing" | "no-data" | "error" {

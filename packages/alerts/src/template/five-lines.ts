@@ -1,12 +1,13 @@
 import { formatDuration, type UnixMs } from "@tocsin/model";
 import type { Evidence, EvidenceWindow } from "../explain/evidence.js";
 import type { Notification, NotifiedAlert } from "../notify/notifier.js";
+import { mostUrgent } from "../notify/urgency.js";
 import type { FiveLines } from "./message-templates.js";
 
 /** What, how bad, since when and what changed, where, what may be done. Plain facts of the alerts; pure. */
 export function fiveLines(notification: Notification, nowMs: UnixMs): FiveLines {
   const firing = notification.alerts.filter((alert) => alert.status === "firing");
-  const shown = firing[0] ?? notification.alerts[0];
+  const shown = mostUrgent(notification.alerts);
   if (!shown) return { title: "No alerts", lines: [], links: [] };
   const isFiring = firing.length > 0;
   const name = nameOf(notification, shown);
@@ -14,7 +15,7 @@ export function fiveLines(notification: Notification, nowMs: UnixMs): FiveLines 
   const title = isFiring ? `${severity === "" ? "FIRING" : severity} ${name}` : `resolved ${name}`;
   const lines = isFiring
     ? [
-        what(notification, title, firing),
+        what(notification, title, firing, shown),
         howBad(shown),
         sinceWhen(shown, nowMs),
         where(notification, shown),
@@ -33,8 +34,13 @@ function nameOf(notification: Notification, alert: NotifiedAlert): string {
   return commonLabels.slo ?? commonLabels.alertname ?? alert.labels.alertname ?? "alerts";
 }
 
-function what(notification: Notification, title: string, firing: readonly NotifiedAlert[]): string {
-  const summary = firing[0]?.annotations.summary ?? firing[0]?.annotations.description?.split("\n")[0] ?? "";
+function what(
+  notification: Notification,
+  title: string,
+  firing: readonly NotifiedAlert[],
+  shown: NotifiedAlert,
+): string {
+  const summary = shown.annotations.summary ?? shown.annotations.description?.split("\n")[0] ?? "";
   const count = firing.length > 1 ? ` (${firing.length} alerts)` : "";
   const resolved = notification.alerts.length - firing.length;
   const ended = resolved > 0 ? `, ${resolved} resolved` : "";

@@ -141,6 +141,8 @@ function alertRule(spec: SloSpec, severity: Severity): AlertRule {
     onNoData: spec.onNoData,
     onError: "keep",
     labels: alertLabels(spec, severity, {}),
+    // A page and a ticket of one SLO are one incident, and the page leads.
+    ...(severity === "ticket" && hasSeverity(spec, "page") ? { leadLabels: leadLabels(spec) } : {}),
     annotations: {
       summary: flat`No data for ${spec.name} of ${spec.service}`,
       description:
@@ -152,6 +154,10 @@ function alertRule(spec: SloSpec, severity: Severity): AlertRule {
     ...(spec.place === undefined ? {} : { place: spec.place }),
     path: `/slos/${encodeURIComponent(spec.name)}`,
   };
+}
+
+function leadLabels(spec: SloSpec): Labels {
+  return { ...alertLabels(spec, "page", {}), alertname: spec.alertName };
 }
 
 function alertLabels(spec: SloSpec, severity: Severity, group: Labels): Labels {
