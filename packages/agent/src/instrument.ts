@@ -10,7 +10,7 @@ import { watchServers } from "./http/server.js";
 import { watchUndici } from "./http/undici.js";
 import { watchContrib } from "./libraries/contrib.js";
 import { watchExpress } from "./libraries/express.js";
-import { watchFastify, watchHapi, watchKoa } from "./libraries/frameworks.js";
+import { watchFastify, watchHapi, watchKoa, watchNest } from "./libraries/frameworks.js";
 import { ModuleHook } from "./libraries/module-hook.js";
 import { watchPino } from "./libraries/pino.js";
 import { PromRegistries, watchPromClient } from "./libraries/prom-client.js";
@@ -75,6 +75,10 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
   const missed = new Map<string, string>();
   const note = (name: string): void => {
     patched.add(name);
+    missed.delete(name);
+  };
+  const noteMissed = (name: string, why: string): void => {
+    if (!patched.has(name)) missed.set(name, why);
   };
   const client = {
     runtime,
@@ -108,11 +112,8 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
   undo.push(watchFastify(note));
   watchKoa(hook, note);
   watchHapi(hook, note);
-  watchContrib(
-    hook,
-    { patched: note, missed: (name, why) => void missed.set(name, why) },
-    isEnabled(settings),
-  );
+  watchNest(hook, note);
+  watchContrib(hook, { patched: note, missed: noteMissed }, isEnabled(settings));
   hook.start();
   hook.catchUp();
   return {

@@ -23,6 +23,7 @@ import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
 import type { AgentOptions } from "./settings/options.js";
 import { readSettings, type Settings } from "./settings/settings.js";
+import { CurrentNames } from "./trace/current-names.js";
 import { readPropagator } from "./trace/propagators.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
@@ -114,6 +115,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     contextManager: instrumented.contexts,
     textMapPropagator: readPropagator(settings.env),
     spanProcessors: [
+      new CurrentNames(),
       ...(exporters.traces.own !== undefined
         ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]
         : []),

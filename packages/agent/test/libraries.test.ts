@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { POSTGRES, REDIS, type Running, startPostgres, startRedis } from "./support/debian.js";
 import { startKafkaBroker } from "./support/kafka-broker.js";
+import { startMongo } from "./support/mongo-server.js";
+import { startMysqlProtocol } from "./support/mysql-server.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
+import { startSqs } from "./support/sqs-server.js";
+import { unstableNames } from "./support/stable-names.js";
 
 const CLIENT = 3;
 const SERVER = 2;
@@ -33,6 +37,7 @@ async function use(
       const all = sink.spans.filter(({ resource }) => resource["service.name"] === library);
       const server = all.find(({ kind, scope }) => kind === SERVER && scope === "@tocsin/agent");
       if (server === undefined || !look(all.map(({ name }) => name))) return undefined;
+      expect(all.flatMap(({ attributes }) => unstableNames(attributes))).toEqual([]);
       return { server, rest: all.filter((span) => span !== server) };
     });
   } finally {
@@ -74,15 +79,93 @@ test.skipIf(POSTGRES === undefined)(
   },
 );
 
-test.skipIf(REDIS === undefined)("ioredis: commands are client spans under the request", async () => {
-  const { server, rest } = await withServer(startRedis, (url) =>
-    use("ioredis", url, (names) => names.includes("get") && names.includes("set")),
+test.skipIf(REDIS === undefined)(
+  "ioredis, redis 5 and redis 4: commands are client spans under the request",
+  { concurrent: true },
+  () =>
+    withServer(startRedis, async (url) => {
+      const hasBoth = (names: string[]) => ["get", "set"].every((name) => names.some(isCommand(name)));
+      await Promise.all(
+        ["ioredis", "redis", "redis-4"].map(async (library) => {
+          const { server, rest } = await use(library, url, hasBoth);
+          for (const name of ["get", "set"])
+            expect(rest.find((span) => isCommand(name)(span.name))).toMatchObject({
+              kind: CLIENT,
+              traceId: server.traceId,
+              attributes: { "db.system.name": "redis", "db.query.text": expect.stringMatching(/greeting/) },
+            });
+        }),
+      );
+    }),
+);
+
+/** Each client spells commands in its own way: `get`, `redis-GET`, `GET`. */
+function isCommand(command: string): (name: string) => boolean {
+  return (name) => name.toLowerCase().replace("redis-", "") === command;
+}
+
+test.concurrent("mysql2: a query is a client span with its statement, under the request", async () => {
+  const { server, rest } = await withServer(startMysqlProtocol, (url) =>
+    use("mysql2", url, (names) => names.includes("SELECT")),
   );
-  for (const name of ["get", "set"])
-    expect(rest.find((span) => span.name === name)).toMatchObject({
+  expect(rest.find(({ name }) => name === "SELECT")).toMatchObject({
+    kind: CLIENT,
+    parentSpanId: server.spanId,
+    attributes: {
+      "db.system.name": "mysql",
+      "db.namespace": "shop",
+      "db.query.text": "SELECT 42 AS answer",
+      "server.address": "127.0.0.1",
+    },
+  });
+});
+
+test.concurrent("mongodb: commands are client spans without the values in them, under the request", async () => {
+  const { server, rest } = await withServer(startMongo, (url) =>
+    use("mongodb", url, (names) => names.includes("insert orders") && names.includes("find orders")),
+  );
+  for (const operation of ["insert", "find"]) {
+    const span = rest.find(({ name }) => name === `${operation} orders`);
+    expect(span).toMatchObject({
       kind: CLIENT,
-      traceId: server.traceId,
+      parentSpanId: server.spanId,
+      attributes: {
+        "db.system.name": "mongodb",
+        "db.namespace": "shop",
+        "db.operation.name": operation,
+        "db.collection.name": "orders",
+      },
     });
+    expect(span?.attributes["db.query.text"]).not.toContain("book");
+  }
+});
+
+test.concurrent("graphql: an operation and its resolvers are spans under the request", async () => {
+  const { server, rest } = await use(
+    "graphql",
+    "",
+    (names) => names.includes("query Order") && names.includes("graphql.resolve order"),
+  );
+  const operation = rest.find(({ name }) => name === "query Order");
+  expect(operation).toMatchObject({
+    parentSpanId: server.spanId,
+    // The id in the query was a value, and values are left out.
+    attributes: { "graphql.operation.type": "query", "graphql.source": "query Order { order(id: *) }" },
+  });
+  expect(rest.find(({ name }) => name === "graphql.resolve order")?.parentSpanId).toBe(operation?.spanId);
+});
+
+test.concurrent("aws-sdk 3: a message to SQS is a producer span with the HTTP request under it", async () => {
+  const { server, rest } = await withServer(startSqs, (url) =>
+    use("aws-sdk", url, (names) => names.includes("orders send") && names.includes("POST")),
+  );
+  const sent = rest.find(({ name }) => name === "orders send");
+  expect(sent).toMatchObject({
+    kind: PRODUCER,
+    parentSpanId: server.spanId,
+    attributes: { "messaging.system": "aws_sqs", "messaging.destination.name": "orders" },
+  });
+  expect(rest.find(({ name }) => name === "POST")?.parentSpanId).toBe(sent?.spanId);
 });
 
 test.concurrent("grpc-js: client and server spans share the trace of the request", async () => {

@@ -68,14 +68,16 @@ export function watchContrib(
 ): void {
   for (const item of [...BUNDLED, ...OPTIONAL]) {
     if (!isEnabled(item.instrumentation)) continue;
-    let instance: Internals | undefined | null;
+    let parts: readonly Internals[] | undefined;
     for (const library of item.libraries)
       hook.on(library, (exports, loaded) => {
-        if (instance === undefined) {
-          instance = create(item, loaded) ?? null;
-          if (instance === null) report.missed(library, `install ${packageOf(item)} to have it watched`);
+        if (parts === undefined) {
+          parts = create(item, loaded);
+          if (parts.length === 0) report.missed(library, `install ${packageOf(item)} to have it watched`);
         }
-        return instance === null ? undefined : apply(instance, exports, loaded, report);
+        let current = exports;
+        for (const part of parts) current = apply(part, current, loaded, item.instrumentation, report);
+        return current;
       });
   }
 }
@@ -97,11 +99,14 @@ interface Internals {
 
 interface Definition {
   readonly name: string;
-  readonly files: readonly { readonly name: string }[];
+  readonly files: readonly { readonly name: string; readonly moduleExports?: unknown }[];
   readonly patch?: unknown;
+  /** Kept once the module was handed over in a version that the instrumentation supports. */
+  readonly moduleExports?: unknown;
 }
 
-function create(item: Entry, { packageDir }: LoadedFile): Internals | undefined {
+/** The instrumentation and those that it is put together from, as redis's is by major version. */
+function create(item: Entry, { packageDir }: LoadedFile): readonly Internals[] {
   const places: readonly (readonly [from: string, name: string])[] = [
     [import.meta.url, `./on-demand/instrumentation-${item.instrumentation}.cjs`],
     [join(packageDir, "noop.js"), packageOf(item)],
@@ -113,29 +118,50 @@ function create(item: Entry, { packageDir }: LoadedFile): Internals | undefined 
       const Instrumentation = exported[item.className];
       if (Instrumentation === undefined) continue;
       const made = new Instrumentation({ enabled: false });
+      const parts = [made, ...Object.values(made).filter(isInstrumentation)];
       // Enabled the usual way it would install its own hooks; being called is all that it needs.
-      made._enabled = true;
-      return made;
+      for (const part of parts) part._enabled = true;
+      return parts;
     } catch {
       // Not installed there.
     }
-  return undefined;
+  return [];
 }
 
-function apply(instance: Internals, exports: unknown, loaded: LoadedFile, report: ContribReport): unknown {
+function isInstrumentation(value: unknown): value is Internals {
+  return typeof value === "object" && value !== null && "_onRequire" in value && "_modules" in value;
+}
+
+/** Hands a file over. A version that the instrumentation does not know is told of, unless another file of it is known. */
+function apply(
+  instance: Internals,
+  exports: unknown,
+  loaded: LoadedFile,
+  name: string,
+  report: ContribReport,
+): unknown {
+  const tell = (isSupported: boolean): void => {
+    if (isSupported) report.patched(name);
+    else
+      report.missed(
+        name,
+        `OpenTelemetry's instrumentation does not know version ${loaded.version() ?? "unknown"}`,
+      );
+  };
   let current = exports;
   const { packageName, packageDir, file } = loaded;
   for (const definition of instance._modules) {
     if (definition.name !== packageName) continue;
     const inner = `${packageName}/${file}`;
-    if (definition.files.some(({ name }) => name === inner || `${name}.js` === inner)) {
-      const name = definition.files.find((known) => known.name === inner)?.name ?? inner.slice(0, -3);
-      current = instance._onRequire(definition, current, name, packageDir) ?? current;
-      report.patched(packageName);
+    const own = definition.files.filter((known) => known.name === inner || `${known.name}.js` === inner);
+    const [first] = own;
+    if (first !== undefined) {
+      current = instance._onRequire(definition, current, first.name, packageDir) ?? current;
+      tell(own.some(({ moduleExports }) => moduleExports !== undefined));
     }
     if (definition.patch !== undefined && isMainFile(loaded)) {
       current = instance._onRequire(definition, current, packageName, packageDir) ?? current;
-      report.patched(packageName);
+      tell(definition.moduleExports !== undefined);
     }
   }
   return current;

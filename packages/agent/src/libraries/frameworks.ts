@@ -39,9 +39,13 @@ interface FastifyInstance {
   ): void;
 }
 
-/** Learns the route from koa's routers, which leave it on the request's context; read when the request ends. */
+/**
+ * Learns the route from koa's routers, which leave it on the request's context, read when the request ends, and the error
+ * from where koa answers it.
+ */
 export function watchKoa(hook: ModuleHook, patched: (name: string) => void): void {
   hook.on("koa", (exports, { file }) => {
+    if (file === "lib/context.js") wrapKoaErrors(exports as KoaContext);
     if (file !== "lib/application.js" || typeof exports !== "function") return;
     const prototype = exports.prototype as {
       createContext?: (this: unknown, request: IncomingMessage, response: unknown) => KoaContext;
@@ -62,6 +66,23 @@ export function watchKoa(hook: ModuleHook, patched: (name: string) => void): voi
 interface KoaContext {
   readonly _matchedRoute?: unknown;
   readonly routerPath?: unknown;
+  readonly req?: IncomingMessage;
+  onerror?: (this: KoaContext, error: unknown, ...rest: unknown[]) => unknown;
+}
+
+function wrapKoaErrors(context: KoaContext): void {
+  const original = context.onerror;
+  if (typeof original !== "function") return;
+  context.onerror = function onerror(error, ...rest) {
+    if (this.req !== undefined && isFailure((error as { status?: unknown } | null)?.status))
+      serverSpanOf(this.req)?.failed(error);
+    return original.call(this, error, ...rest);
+  };
+}
+
+/** Whether an error with this HTTP status is the server's own; "not found" and the like are answers as any other. */
+function isFailure(status: unknown): boolean {
+  return typeof status !== "number" || status >= 500;
 }
 
 function routeOfKoa(context: KoaContext): string | undefined {
@@ -69,7 +90,7 @@ function routeOfKoa(context: KoaContext): string | undefined {
   return route === undefined || route === null ? undefined : String(route);
 }
 
-/** Learns the route from hapi, which keeps it on its request. Paths it serves itself (404) have none. */
+/** Learns route and error from hapi, which keeps both on its request. Paths it serves itself (404) have no route. */
 export function watchHapi(hook: ModuleHook, patched: (name: string) => void): void {
   hook.on("@hapi/hapi", (exports, { file }) => {
     if (file !== "lib/request.js") return;
@@ -84,6 +105,8 @@ export function watchHapi(hook: ModuleHook, patched: (name: string) => void): vo
       if (span !== undefined)
         span.routeSource = () => {
           const { path } = request.route ?? {};
+          const error = request.response?._error;
+          if (isFailure(error?.output?.statusCode)) span.failed(error);
           return path === undefined || path === NOT_FOUND ? undefined : path;
         };
       return request;
@@ -95,5 +118,33 @@ export function watchHapi(hook: ModuleHook, patched: (name: string) => void): vo
 interface HapiRequest {
   readonly raw: { readonly req: IncomingMessage };
   readonly route?: { readonly path?: string };
+  readonly response?: { readonly _error?: Error & { readonly output?: { readonly statusCode?: number } } };
 }
 const NOT_FOUND = "/{p*}";
+
+/** Learns the error from Nest, which catches it before express sees it. Its routes are express's or fastify's. */
+export function watchNest(hook: ModuleHook, patched: (name: string) => void): void {
+  hook.on("@nestjs/core", (exports, { file }) => {
+    if (file !== "exceptions/exceptions-handler.js") return;
+    const { prototype } =
+      (exports as { ExceptionsHandler?: { prototype: NestHandler } }).ExceptionsHandler ?? {};
+    const original = prototype?.next;
+    if (prototype === undefined || typeof original !== "function") return;
+    prototype.next = function next(error, host, ...rest) {
+      const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
+      const status = typeof getStatus === "function" ? getStatus.call(error) : undefined;
+      const request = host.getType?.() === "http" ? host.getArgByIndex(0) : undefined;
+      if (request !== undefined && isFailure(status)) serverSpanOf(request.raw ?? request)?.failed(error);
+      return original.call(this, error, host, ...rest);
+    };
+    patched("nest");
+  });
+}
+
+interface NestHandler {
+  next?: (this: unknown, error: unknown, host: NestHost, ...rest: unknown[]) => unknown;
+}
+interface NestHost {
+  getType?(): string;
+  getArgByIndex(index: number): (IncomingMessage & { readonly raw?: IncomingMessage }) | undefined;
+}

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 
 /** A server from a Debian package, started for one test file on a free port. */
@@ -10,6 +10,8 @@ export interface Running {
   close(): Promise<void>;
 }
 
+export const MARIADB = find(["/usr/sbin/mariadbd"]);
+export const RABBITMQ = find(["/usr/lib/rabbitmq/bin/rabbitmq-server"]);
 export const REDIS = find(["/usr/bin/redis-server"]);
 const POSTGRES_ROOT = "/usr/lib/postgresql";
 export const POSTGRES = existsSync(POSTGRES_ROOT)
@@ -61,6 +63,77 @@ export async function startPostgres(): Promise<Running> {
   };
 }
 
+/** MariaDB, with a user `test` that needs no password. */
+export async function startMariadb(): Promise<Running> {
+  const dir = mkdtempSync(join(tmpdir(), "tocsin-mariadb-"));
+  const data = join(dir, "data");
+  const user = userInfo().username;
+  const made = spawnSync("/usr/bin/mariadb-install-db", [
+    `--datadir=${data}`,
+    `--user=${user}`,
+    "--auth-root-authentication-method=normal",
+    "--skip-test-db",
+  ]);
+  if (made.status !== 0) throw new Error(`mariadb-install-db: ${made.stderr}`);
+  const port = await freePort();
+  const child = spawn(
+    MARIADB ?? "",
+    [
+      "--no-defaults",
+      `--datadir=${data}`,
+      `--user=${user}`,
+      `--port=${port}`,
+      "--bind-address=127.0.0.1",
+      `--socket=${join(dir, "socket")}`,
+      `--pid-file=${join(dir, "pid")}`,
+    ],
+    { stdio: "ignore" },
+  );
+  await reachable(port);
+  return {
+    url: `mysql://root@127.0.0.1:${port}/mysql`,
+    close: async () => {
+      await end(child);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** RabbitMQ without its management, its Erlang node under a name of its own and not spread over the network. */
+export async function startRabbitmq(): Promise<Running> {
+  const dir = mkdtempSync(join(tmpdir(), "tocsin-rabbitmq-"));
+  const port = await freePort();
+  const mapperPort = String(await freePort());
+  const child = spawn(RABBITMQ ?? "", [], {
+    cwd: dir,
+    env: {
+      // Erlang's port mapper is a process of its own, which stays when RabbitMQ goes.
+      ERL_EPMD_PORT: mapperPort,
+      ERL_EPMD_ADDRESS: "127.0.0.1",
+      PATH: process.env.PATH,
+      HOME: dir,
+      RABBITMQ_NODENAME: `tocsin-${port}@localhost`,
+      RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1",
+      RABBITMQ_NODE_PORT: String(port),
+      RABBITMQ_DIST_PORT: String(await freePort()),
+      RABBITMQ_MNESIA_BASE: join(dir, "mnesia"),
+      RABBITMQ_LOG_BASE: join(dir, "log"),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, "plugins"),
+      RABBITMQ_CONF_ENV_FILE: "/dev/null",
+    },
+    stdio: "ignore",
+  });
+  await reachable(port);
+  return {
+    url: `amqp://guest:guest@127.0.0.1:${port}`,
+    close: async () => {
+      await end(child);
+      spawnSync("/usr/bin/epmd", ["-port", mapperPort, "-kill"]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -72,7 +145,7 @@ async function freePort(): Promise<number> {
 
 /** Waits until the port takes connections. */
 async function reachable(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 1200; attempt++) {
     const isOpen = await new Promise<boolean>((resolve) => {
       const socket = createConnection(port, "127.0.0.1");
       socket.on("connect", () => {
