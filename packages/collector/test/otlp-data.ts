@@ -58,12 +58,15 @@ export interface TestPoint {
   readonly bounds?: readonly number[];
   /** Histogram: sum of all values. */
   readonly sum?: number;
+  /** Exponential histogram: its positive buckets are `bucketCounts`, the first of them number `offset`. */
+  readonly scale?: number;
+  readonly offset?: number;
 }
 
 export interface TestMetric {
   readonly name: string;
   readonly unit?: string;
-  readonly kind: "gauge" | "sum" | "histogram";
+  readonly kind: "gauge" | "sum" | "histogram" | "exponentialHistogram";
   readonly temporality?: "delta" | "cumulative";
   readonly isMonotonic?: boolean;
   readonly points: readonly TestPoint[];
@@ -95,18 +98,23 @@ function metricJson({
     attributes: keyValues(point.attributes ?? {}),
     startTimeUnixNano: nanos(point.startMs ?? 0),
     timeUnixNano: nanos(point.timeMs),
-    ...(kind === "histogram"
-      ? {
-          count: String((point.bucketCounts ?? []).reduce((sum, each) => sum + each, 0)),
-          bucketCounts: (point.bucketCounts ?? []).map(String),
-          explicitBounds: point.bounds ?? [],
-          ...(point.sum !== undefined && { sum: point.sum }),
-        }
-      : { asDouble: point.value }),
+    ...(kind === "gauge" || kind === "sum" ? { asDouble: point.value } : histogramJson(kind, point)),
   }));
   if (kind === "gauge") return { name, unit, gauge: { dataPoints } };
   if (kind === "sum") return { name, unit, sum: { aggregationTemporality, isMonotonic, dataPoints } };
-  return { name, unit, histogram: { aggregationTemporality, dataPoints } };
+  return { name, unit, [kind]: { aggregationTemporality, dataPoints } };
+}
+
+function histogramJson(kind: "histogram" | "exponentialHistogram", point: TestPoint) {
+  const { bucketCounts = [], bounds = [], scale = 0, offset = 0, sum } = point;
+  const counts = bucketCounts.map(String);
+  return {
+    count: String(bucketCounts.reduce((all, each) => all + each, 0)),
+    ...(sum !== undefined && { sum }),
+    ...(kind === "histogram"
+      ? { bucketCounts: counts, explicitBounds: bounds }
+      : { scale, positive: { offset, bucketCounts: counts } }),
+  };
 }
 
 function keyValues(attributes: TestAttributes): unknown[] {

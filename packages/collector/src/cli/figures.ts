@@ -31,7 +31,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
-  const isNumeric = head.map((_, column) => rows.every((row) => /^(?:[-–\d]|$)/.test(row[column] ?? "")));
+  const isNumeric = head.map((_, column) => rows.every((row) => /^(?:[-–≥\d]|$)/.test(row[column] ?? "")));
   return [head, ...rows]
     .map((row) => {
       const cells = row.map((cell, column) => {

@@ -1,3 +1,4 @@
+import type { RequestFigures } from "../signals/request-window.js";
 import type { ServiceDetail, ServiceSignals } from "../signals/service-signals.js";
 import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
@@ -44,9 +45,9 @@ function listText(all: readonly ServiceSignals[]): string {
       each.version,
       each.state === "quiet" ? "quiet" : perSecond(each.trafficPerSecond),
       percent(each.errorRatio),
-      milliseconds(each.latencySeconds.p50),
-      milliseconds(each.latencySeconds.p95),
-      milliseconds(each.latencySeconds.p99),
+      quantile(each, "p50"),
+      quantile(each, "p95"),
+      quantile(each, "p99"),
       each.saturation.part === null
         ? "not measured"
         : `${each.saturation.part} ${percent(each.saturation.ratio)}`,
@@ -63,6 +64,7 @@ function detailText(detail: ServiceDetail): string {
   ];
   const sections = [
     listText([detail]),
+    accuracyText(detail),
     saturationText(detail.saturation.readings),
     table(
       ["route", "rate", "errors", "p50", "p95", "p99"],
@@ -70,9 +72,9 @@ function detailText(detail: ServiceDetail): string {
         each.route,
         perSecond(each.trafficPerSecond),
         percent(each.errorRatio),
-        milliseconds(each.latencySeconds.p50),
-        milliseconds(each.latencySeconds.p95),
-        milliseconds(each.latencySeconds.p99),
+        quantile(each, "p50"),
+        quantile(each, "p95"),
+        quantile(each, "p99"),
       ]),
     ),
   ];
@@ -119,6 +121,24 @@ function detailText(detail: ServiceDetail): string {
   return sections.filter((section) => section !== "").join("\n");
 }
 
+/** A latency; one beyond the sender's last bucket is known to be that great at least. */
+function quantile(
+  { latencySeconds, latencyRelativeErrors }: Pick<RequestFigures, "latencySeconds" | "latencyRelativeErrors">,
+  name: "p50" | "p95" | "p99",
+): string {
+  const seconds = latencySeconds[name];
+  return `${seconds !== null && latencyRelativeErrors[name] === null ? "≥ " : ""}${milliseconds(seconds)}`;
+}
+
+function accuracyText({ latencySeconds, latencyRelativeErrors }: ServiceDetail): string {
+  const told = (["p50", "p95", "p99"] as const).flatMap((name) => {
+    if (latencySeconds[name] === null) return [];
+    const error = latencyRelativeErrors[name];
+    return error === null ? `${name} beyond the sender's last bucket` : `${name} ± ${percent(error)}`;
+  });
+  return told.length === 0 ? "" : `Latencies are right to: ${told.join(", ")}\n`;
+}
+
 function saturationText(readings: ServiceDetail["saturation"]["readings"]): string {
   return table(
     ["part", "full", "measured", "full at", "of", "instance"],
@@ -140,9 +160,9 @@ function groupsText(attribute: string, values: ServiceDetail["groups"][number]["
       each.value,
       perSecond(each.trafficPerSecond),
       percent(each.errorRatio),
-      milliseconds(each.latencySeconds.p50),
-      milliseconds(each.latencySeconds.p95),
-      milliseconds(each.latencySeconds.p99),
+      quantile(each, "p50"),
+      quantile(each, "p95"),
+      quantile(each, "p99"),
     ]),
   );
 }

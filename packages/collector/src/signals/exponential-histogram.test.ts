@@ -34,10 +34,10 @@ test("quantiles are right within the error that is stated, which is at most 5 %"
       (values, q) => {
         const histogram = histogramOf(values);
         const exact = exactQuantile(values, q);
+        const told = histogram.quantile(q)!;
+        expect(histogram.quantileError(q)!).toBeLessThanOrEqual(histogram.relativeError + 1e-9);
         expect(histogram.relativeError).toBeLessThan(0.05);
-        expect(Math.abs(histogram.quantile(q)! - exact) / exact).toBeLessThanOrEqual(
-          histogram.relativeError + 1e-9,
-        );
+        expect(Math.abs(told - exact) / told).toBeLessThanOrEqual(histogram.quantileError(q)! + 1e-9);
         expect(histogram.bucketCount).toBeLessThanOrEqual(MAX_BUCKETS);
       },
     ),
@@ -93,7 +93,7 @@ test("buckets of a coarser sender lower the scale, and the stated error grows wi
   const histogram = histogramOf([1]);
   histogram.recordBucket(0, 0, 9);
   expect(histogram.scale).toBe(0);
-  expect(histogram.relativeError).toBeCloseTo(1 / 3, 12);
+  expect(histogram.relativeError).toBeCloseTo(1 / 2, 12);
   expect(histogram.count).toBe(10);
 });
 
@@ -103,4 +103,75 @@ test("an empty histogram has no quantile, and zeros are values", () => {
   histogram.recordZeros(3);
   histogram.record(1);
   expect(histogram.quantile(0.5)).toBe(0);
+});
+
+const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** As an SDK would have sorted them, counts spread over as many slots of time as there are parts. */
+function explicitOf(values: readonly number[], bounds: readonly number[], parts = 1): ExponentialHistogram {
+  const counts = new Array<number>(bounds.length + 1).fill(0);
+  for (const value of values) {
+    const index = bounds.findIndex((bound) => value <= bound);
+    counts[index < 0 ? bounds.length : index]! += 1 / parts;
+  }
+  const histogram = new ExponentialHistogram();
+  for (let part = 0; part < parts; part++) {
+    const one = new ExponentialHistogram();
+    one.recordExplicit(bounds, counts);
+    histogram.merge(one);
+  }
+  return histogram;
+}
+
+test("a quantile of explicit buckets is as exact as the bucket that holds it, and says so", () => {
+  fc.assert(
+    fc.property(
+      fc.array(seconds, { minLength: 1, maxLength: 200 }),
+      fc.constantFrom(0.5, 0.9, 0.95, 0.99),
+      fc.integer({ min: 1, max: 3 }),
+      (values, q, parts) => {
+        const histogram = explicitOf(values, BOUNDS, parts);
+        const [exact, told] = [exactQuantile(values, q), histogram.quantile(q)!];
+        expect(Math.abs(told - exact) / told).toBeLessThanOrEqual(histogram.quantileError(q)! + 1e-9);
+      },
+    ),
+  );
+});
+
+test.each([
+  { name: "in the bucket from 100 to 250 ms", value: 0.17, bounds: BOUNDS, low: 0.1, high: 0.25 },
+  { name: "in the lowest bucket", value: 0.003, bounds: BOUNDS, low: 0, high: 0.005 },
+  { name: "next to the last bound", value: 9.99, bounds: BOUNDS, low: 5, high: 10 },
+])("the stated error of a quantile $name is what its bounds allow", ({ value, bounds, low, high }) => {
+  const histogram = explicitOf([value], bounds);
+  const told = histogram.quantile(0.5)!;
+  expect(told).toBeGreaterThan(low);
+  expect(told).toBeLessThanOrEqual(high);
+  expect(histogram.quantileError(0.5)).toBeCloseTo(Math.max(high / told - 1, 1 - low / told), 9);
+});
+
+test("a quantile beyond the last bound is known to be that great at least, and no better", () => {
+  const histogram = explicitOf([20], BOUNDS);
+  expect(histogram.quantile(0.99)).toBe(10);
+  expect(histogram.quantileError(0.99)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("where two senders have other bounds, the wider ones tell the error", () => {
+  const histogram = explicitOf([0.15], BOUNDS);
+  histogram.merge(explicitOf([0.15], [0.14, 0.16]));
+  const told = histogram.quantile(0.9)!;
+  expect(histogram.quantileError(0.9)).toBeCloseTo(Math.max(0.25 / told - 1, 1 - 0.1 / told), 9);
+});
+
+test("among many different bounds nothing is promised", () => {
+  const histogram = new ExponentialHistogram();
+  for (let sender = 1; sender <= 9; sender++) histogram.recordExplicit([0.1, 1 + sender], [0, 1, 0]);
+  expect(histogram.quantileError(0.5)).toBe(Number.POSITIVE_INFINITY);
+});
+
+test("what was folded into the lowest bucket is told as less exact", () => {
+  const histogram = histogramOf([1e-9, 1e-9, 1e-9, 1, 99]);
+  const told = histogram.quantile(0.5)!;
+  expect(Math.abs(told - 1e-9) / told).toBeLessThanOrEqual(histogram.quantileError(0.5)! + 1e-9);
+  expect(histogram.quantileError(0.99)).toBeLessThan(0.05);
 });

@@ -1,6 +1,8 @@
+import { ExplicitBounds } from "./explicit-bounds.js";
+
 /** Buckets at most; the scale follows from the range of the values. */
 export const MAX_BUCKETS = 160;
-/** At this scale a quantile is at most 4.4 % off; own values never go below it (the smallest then share a bucket). */
+/** At this scale a quantile is at most 4.6 % off; own values never go below it (the smallest then share a bucket). */
 const COARSEST_OWN_SCALE = 3;
 const FINEST_SCALE = 12;
 
@@ -21,6 +23,10 @@ export class ExponentialHistogram {
   #zeroCount = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
+  readonly #explicit = new ExplicitBounds();
+  #blur = 0;
+  /** Whether the lowest bucket also holds values that lie below it. */
+  #isFolded = false;
 
   get scale(): number {
     return this.#scale;
@@ -38,10 +44,9 @@ export class ExponentialHistogram {
     return this.#counts.length;
   }
 
-  /** How far a quantile may be off, as a share of its value. */
+  /** How far a quantile may be off at this scale, as a share of the value that is told. */
   get relativeError(): number {
-    const base = 2 ** (2 ** -this.#scale);
-    return (base - 1) / (base + 1);
+    return (2 ** (2 ** -this.#scale) - 1) / 2;
   }
 
   record(value: number, weight = 1): void {
@@ -64,6 +69,11 @@ export class ExponentialHistogram {
     this.#put(index, scale, weight, Math.min(scale, COARSEST_OWN_SCALE));
   }
 
+  /** Says that the values recorded so far had been moved by as much as this share of themselves. */
+  blur(share: number): void {
+    this.#blur = Math.max(this.#blur, share);
+  }
+
   /** Adds values that are known to be zero, or too small to tell from it. */
   recordZeros(weight: number): void {
     if (weight <= 0) return;
@@ -79,6 +89,7 @@ export class ExponentialHistogram {
    * @param bounds upper bounds (inclusive); `counts` has one entry more
    */
   recordExplicit(bounds: ArrayLike<number>, counts: ArrayLike<number>): void {
+    this.#explicit.add(bounds, counts);
     for (let index = 0; index < counts.length; index++) {
       const weight = counts[index] ?? 0;
       if (weight <= 0) continue;
@@ -98,6 +109,9 @@ export class ExponentialHistogram {
     this.#zeroCount += other.#zeroCount * share;
     this.#min = Math.min(this.#min, other.#min);
     this.#max = Math.max(this.#max, other.#max);
+    this.#explicit.merge(other.#explicit, share);
+    this.#blur = Math.max(this.#blur, other.#blur);
+    this.#isFolded ||= other.#isFolded;
     const coarsest = Math.min(other.#scale, COARSEST_OWN_SCALE);
     for (let index = 0; index < other.#counts.length; index++) {
       const weight = (other.#counts[index] ?? 0) * share;
@@ -106,24 +120,35 @@ export class ExponentialHistogram {
   }
 
   /**
-   * The value at or below which a share `q` of all values lies, at most `relativeError` off.
+   * The value at or below which a share `q` of all values lies, at most `quantileError` off.
    *
    * @returns undefined when there are no values
    */
   quantile(q: number): number | undefined {
-    if (this.#count <= 0) return undefined;
-    const rank = q * this.#count;
-    let seen = this.#zeroCount;
-    if (seen >= rank && seen > 0) return Math.max(0, this.#min);
-    for (let index = 0; index < this.#counts.length; index++) {
-      seen += this.#counts[index] ?? 0;
-      // Sums of fractions may fall short of the count by a last bit.
-      if (seen >= rank * (1 - 1e-12) && seen > 0) {
-        const [low, high] = bucketBounds(this.#start + index, this.#scale);
-        return Math.min(this.#max, Math.max(this.#min, middle(low, high)));
-      }
-    }
-    return this.#max;
+    const index = this.#bucketOf(q);
+    if (index === undefined) return undefined;
+    if (index < 0) return Math.max(0, this.#min);
+    const [low, high] = bucketBounds(this.#start + index, this.#scale);
+    return Math.min(this.#max, Math.max(this.#min, middle(low, high)));
+  }
+
+  /**
+   * How far `quantile` may be off, as a share of the value that it gives: half of what the width of a bucket allows,
+   * or, where values came sorted into explicit buckets, what the one allows that holds the quantile.
+   *
+   * @returns infinity where the value lies beyond the last explicit bound; undefined when there are no values
+   */
+  quantileError(q: number): number | undefined {
+    const index = this.#bucketOf(q);
+    const value = this.quantile(q);
+    if (index === undefined || value === undefined) return undefined;
+    if (value <= 0) return 0;
+    let [low, high] = index < 0 ? [value, value] : bucketBounds(this.#start + index, this.#scale);
+    if (index === 0 && this.#isFolded) low = Math.max(0, this.#min);
+    // The least and the greatest value are known only where values came one by one.
+    if (this.#explicit.isEmpty) [low, high] = [Math.max(low, this.#min), Math.min(high, this.#max)];
+    else [low, high] = this.#explicit.around(low, high);
+    return (1 + Math.max(high / value - 1, 1 - low / value)) * (1 + this.#blur) - 1;
   }
 
   /** How many values are over a threshold; within the threshold's own bucket a share in proportion. */
@@ -140,6 +165,20 @@ export class ExponentialHistogram {
       }
     }
     return above;
+  }
+
+  /** Number of the bucket that holds a quantile, -1 for the zeros, undefined without values. */
+  #bucketOf(q: number): number | undefined {
+    if (this.#count <= 0) return undefined;
+    const rank = q * this.#count;
+    let seen = this.#zeroCount;
+    if (seen >= rank && seen > 0) return -1;
+    for (let index = 0; index < this.#counts.length; index++) {
+      seen += this.#counts[index] ?? 0;
+      // Sums of fractions may fall short of the count by a last bit.
+      if (seen >= rank * (1 - 1e-12) && seen > 0) return index;
+    }
+    return this.#counts.length - 1;
   }
 
   #spread(low: number, high: number, weight: number): void {
@@ -175,6 +214,7 @@ export class ExponentialHistogram {
     }
     // Still too wide: the largest values matter, so the smallest share the lowest bucket.
     first = Math.max(first, last - MAX_BUCKETS + 1);
+    if (first > Math.min(own, this.#start)) this.#isFolded = true;
     this.#cover(first, last);
     const slot = Math.max(own, first) - this.#start;
     this.#counts[slot] = (this.#counts[slot] ?? 0) + weight;

@@ -5,7 +5,12 @@ import {
   type OtlpMetric,
   type OtlpResource,
 } from "../otlp/index.js";
-import { ExponentialHistogram } from "./exponential-histogram.js";
+import {
+  type ExponentialValues,
+  exponentialLatencies,
+  exponentialValues,
+  FINEST_SCALE,
+} from "./exponential-points.js";
 import { resourceGroups } from "./group-keys.js";
 import { ExplicitLatencies, Observation } from "./observation.js";
 import { failureName, isFailure, routeName } from "./outcome.js";
@@ -83,7 +88,9 @@ function observePoint(
   const instance = instanceKey(resource);
   const labels = pointLabels(columns, point);
   const isExponential = metric.kind === "exponentialHistogram";
-  const values = isExponential ? exponentialValues(columns, point) : explicitValues(columns, point);
+  const values = isExponential
+    ? exponentialValues(columns, point)
+    : { values: explicitValues(columns, point), scale: FINEST_SCALE };
   const delta = addedBy(context, point, labels, values, deltas);
   const count = delta ? sumOf(delta.values) : 0;
   // The choice is told of every point, whether it added something or not.
@@ -98,7 +105,7 @@ function observePoint(
   if (!delta || (!counts && grouped.length === 0)) return;
   fill(context, labels, delta, count);
   observation.latencies = isExponential
-    ? exponentialLatencies(context.unitSeconds, delta.values)
+    ? exponentialLatencies(context.unitSeconds, delta)
     : new ExplicitLatencies(explicitBounds(columns, point), delta.values, context.unitSeconds);
   if (counts) sink.request(observation);
   for (const key of grouped) sink.grouped(observation, key);
@@ -136,13 +143,14 @@ function addedBy(
   { columns, metric, sender }: PointContext,
   point: number,
   labels: ReadonlyMap<string, string>,
-  values: Float64Array,
+  { values, scale }: ExponentialValues,
   deltas: SeriesDeltas,
 ): PointDelta | undefined {
   const startMs = columns.startTimeMs[point] ?? 0;
   const timeMs = columns.timeMs[point] ?? 0;
-  if (metric.temporality === "delta") return { fromMs: startMs > 0 ? startMs : timeMs, toMs: timeMs, values };
-  return deltas.next(sender, seriesKey(labels), startMs, timeMs, values);
+  if (metric.temporality === "delta")
+    return { fromMs: startMs > 0 ? startMs : timeMs, toMs: timeMs, values, scale };
+  return deltas.next(sender, seriesKey(labels), startMs, timeMs, values, scale);
 }
 
 /** All attributes of a point, since any of them may tell two series apart. */
@@ -184,42 +192,6 @@ function explicitValues({ bucketFirst, bucketCounts, count }: MetricColumns, poi
 
 function explicitBounds({ boundFirst, bounds }: MetricColumns, point: number): Float64Array {
   return bounds.subarray(boundFirst[point] ?? 0, boundFirst[point + 1] ?? 0);
-}
-
-/** Buckets of an exponential point at fixed places, so that two points of different offsets can be subtracted. */
-const EXPONENTIAL_SCALE = 3;
-const FIRST_INDEX = -160;
-const INDEX_COUNT = 320;
-
-function exponentialValues(columns: MetricColumns, point: number): Float64Array {
-  const values = new Float64Array(INDEX_COUNT + 1);
-  values[0] = columns.zeroCount[point] ?? 0;
-  const scale = columns.scale[point] ?? 0;
-  const first = columns.bucketFirst[point] ?? 0;
-  const offset = columns.positiveOffset[point] ?? 0;
-  for (let index = 0; index < (columns.positiveCount[point] ?? 0); index++) {
-    const own = offset + index;
-    // A coarser sender's bucket is counted at its upper end, so that latencies are never told too short.
-    const place =
-      scale >= EXPONENTIAL_SCALE
-        ? own >> (scale - EXPONENTIAL_SCALE)
-        : ((own + 1) << (EXPONENTIAL_SCALE - scale)) - 1;
-    const slot = 1 + Math.min(INDEX_COUNT - 1, Math.max(0, place - FIRST_INDEX));
-    values[slot] = (values[slot] ?? 0) + (columns.bucketCounts[first + index] ?? 0);
-  }
-  return values;
-}
-
-function exponentialLatencies(unitSeconds: number, added: Float64Array): ExponentialHistogram {
-  const histogram = new ExponentialHistogram();
-  histogram.recordZeros(added[0] ?? 0);
-  // Units other than seconds move the buckets by a whole number only where the unit is a power of the base.
-  const shift = Math.round(Math.log2(unitSeconds) * 2 ** EXPONENTIAL_SCALE);
-  for (let slot = 1; slot < added.length; slot++) {
-    const weight = added[slot] ?? 0;
-    if (weight > 0) histogram.recordBucket(FIRST_INDEX + slot - 1 + shift, EXPONENTIAL_SCALE, weight);
-  }
-  return histogram;
 }
 
 function sumOf(values: Float64Array): number {

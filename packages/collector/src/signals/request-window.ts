@@ -15,8 +15,18 @@ export interface RequestFigures {
     readonly p95: number | null;
     readonly p99: number | null;
   };
-  /** How far the quantiles may be off, as a share of their value. */
-  readonly latencyRelativeError: number;
+  /**
+   * How far each quantile may be off, as a share of the value shown: under 5 % where values were measured or came in
+   * fine exponential buckets, else what the sender's buckets allow. null where there is no quantile, and where it lies
+   * beyond the last bound of the buckets: the value is then known to be this great at least.
+   */
+  readonly latencyRelativeErrors: {
+    readonly p50: number | null;
+    readonly p95: number | null;
+    readonly p99: number | null;
+  };
+  /** The greatest of them; null where one is null. */
+  readonly latencyRelativeError: number | null;
 }
 
 /** What was counted, before it is divided by time. */
@@ -91,13 +101,19 @@ export class RequestWindow {
  */
 export function figuresOf({ requests, errors, latencies }: RequestTotals, seconds: number): RequestFigures {
   const quantile = (q: number) => latencies.quantile(q) ?? null;
+  const errorOf = (q: number) => {
+    const error = latencies.quantileError(q);
+    return error === undefined || !Number.isFinite(error) ? null : error;
+  };
+  const [p50, p95, p99] = [errorOf(0.5), errorOf(0.95), errorOf(0.99)];
   return {
     requests,
     errors,
     trafficPerSecond: requests / seconds,
     errorRatio: requests > 0 ? errors / requests : null,
     latencySeconds: { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) },
-    latencyRelativeError: latencies.relativeError,
+    latencyRelativeErrors: { p50, p95, p99 },
+    latencyRelativeError: p50 === null || p95 === null || p99 === null ? null : Math.max(p50, p95, p99),
   };
 }
 

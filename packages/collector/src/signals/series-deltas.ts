@@ -1,4 +1,5 @@
 import type { UnixMs } from "@tocsin/model";
+import { coarsened, FINEST_SCALE } from "./exponential-points.js";
 
 /** What a cumulative point added since the last one, and over which time. */
 export interface PointDelta {
@@ -6,11 +7,14 @@ export interface PointDelta {
   readonly toMs: UnixMs;
   /** In the order of the point's values. Never negative. */
   readonly values: Float64Array;
+  /** Of exponential buckets, see `ExponentialValues`. */
+  readonly scale: number;
 }
 
 interface SeriesState {
   timeMs: UnixMs;
   values: Float64Array;
+  scale: number;
 }
 
 /** How long a series that sends nothing is remembered. */
@@ -24,6 +28,7 @@ export const FORGET_SERIES_AFTER_MS = 3_600_000;
  * - the first point of a series whose sender started after we began to listen counts in whole
  * - so does a new series of a sender that already sent others: it began after the sender's last export
  * - any other first point is only a base line, because its count began before our time
+ * - a sender that lowers the scale of its buckets has counted nothing anew
  * - a point that is not newer than the last one (a repeat) adds nothing
  */
 export class SeriesDeltas {
@@ -46,6 +51,7 @@ export class SeriesDeltas {
    * @param sender identifies the process and the metric; all its series are exported together
    * @param series identifies the series within the sender
    * @param startMs start time of the point, 0 when not sent
+   * @param scale of exponential buckets, see `ExponentialValues`
    * @returns undefined when nothing can be said to have been added
    */
   next(
@@ -54,27 +60,36 @@ export class SeriesDeltas {
     startMs: UnixMs,
     timeMs: UnixMs,
     values: Float64Array,
+    scale = FINEST_SCALE,
   ): PointDelta | undefined {
     const lastExportMs = this.#noteExport(sender, timeMs);
     // The start time is part of the key: two processes that call themselves the same are still told apart.
     const key = `${sender}\u0001${startMs}\u0001${series}`;
     const state = this.#series.get(key);
     if (!state) {
-      this.#series.set(key, { timeMs, values: values.slice() });
+      this.#series.set(key, { timeMs, values: values.slice(), scale });
       if (lastExportMs !== undefined)
-        return { fromMs: Math.max(startMs, lastExportMs), toMs: timeMs, values };
+        return { fromMs: Math.max(startMs, lastExportMs), toMs: timeMs, values, scale };
       const isOurs = startMs > 0 && startMs >= this.#sinceMs;
-      return isOurs ? { fromMs: startMs, toMs: timeMs, values } : undefined;
+      return isOurs ? { fromMs: startMs, toMs: timeMs, values, scale } : undefined;
     }
     if (timeMs <= state.timeMs) return undefined;
     const fromMs = state.timeMs;
-    const isReset =
-      values.length !== state.values.length ||
-      values.some((value, index) => value < (state.values[index] ?? 0));
-    const added = isReset ? values : values.map((value, index) => value - (state.values[index] ?? 0));
+    const common = Math.min(scale, state.scale);
+    const before = state.scale > common ? coarsened(state.values, common) : state.values;
+    const now = scale > common ? coarsened(values, common) : values;
+    const isReset = now.length !== before.length || now.some((value, index) => value < (before[index] ?? 0));
     state.timeMs = timeMs;
     state.values = values.slice();
-    return { fromMs, toMs: timeMs, values: added };
+    state.scale = scale;
+    return isReset
+      ? { fromMs, toMs: timeMs, values, scale }
+      : {
+          fromMs,
+          toMs: timeMs,
+          values: now.map((value, index) => value - (before[index] ?? 0)),
+          scale: common,
+        };
   }
 
   /** Drops series that have sent nothing for an hour. */
@@ -94,7 +109,7 @@ export class SeriesDeltas {
   toJSON(): SeriesDeltasState {
     return {
       sinceMs: Number.isFinite(this.#sinceMs) ? this.#sinceMs : null,
-      series: [...this.#series].map(([key, { timeMs, values }]) => [key, timeMs, [...values]]),
+      series: [...this.#series].map(([key, { timeMs, values, scale }]) => [key, timeMs, [...values], scale]),
       exports: [...this.#exports].map(([key, { timeMs, beforeMs }]) => [
         key,
         timeMs,
@@ -106,7 +121,10 @@ export class SeriesDeltas {
   load({ sinceMs, series, exports }: SeriesDeltasState): void {
     this.#sinceMs = sinceMs ?? Number.POSITIVE_INFINITY;
     this.#series = new Map(
-      series.map(([key, timeMs, values]) => [key, { timeMs, values: Float64Array.from(values) }]),
+      series.map(([key, timeMs, values, scale = FINEST_SCALE]) => [
+        key,
+        { timeMs, values: Float64Array.from(values), scale },
+      ]),
     );
     this.#exports = new Map(
       exports.map(([key, timeMs, beforeMs]) => [key, { timeMs, beforeMs: beforeMs ?? Number.NaN }]),
@@ -131,6 +149,7 @@ export class SeriesDeltas {
 
 export interface SeriesDeltasState {
   sinceMs: UnixMs | null;
-  series: [key: string, timeMs: UnixMs, values: number[]][];
+  /** The scale is absent in what an older version wrote. */
+  series: [key: string, timeMs: UnixMs, values: number[], scale?: number][];
   exports: [key: string, timeMs: UnixMs, beforeMs: UnixMs | null][];
 }

@@ -20,6 +20,10 @@ const Figures = z.looseObject({
   trafficPerSecond: z.number(),
   errorRatio: Ratio.nullable().describe("Null without requests."),
   latencySeconds: Quantiles,
+  latencyRelativeErrors: Quantiles.describe(
+    "How far each quantile may be off, as a share of it: under 0.05, or what the sender's buckets allow. Null without a quantile, and for one beyond the sender's last bucket, which is that great at least.",
+  ),
+  latencyRelativeError: z.number().nullable().describe("The greatest of them; null where one is null."),
 });
 
 export const Service = Figures.extend({
