@@ -156,7 +156,7 @@ export class Alerting {
     this.#explained = new ExplainedAlerts(write);
     this.#outbox = new Outbox({
       write,
-      notifierOf: (key) => this.#routing.notifierOf(key),
+      remoteOf: (key) => this.#routing.remoteOf(key),
       onDead: (item, error) => void this.#tellFallback(item, error),
       clock: this.#clock,
       logger: this.#logger,

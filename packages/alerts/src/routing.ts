@@ -2,11 +2,12 @@ import type { Clock, Labels, Logger } from "@tocsin/model";
 import type { AlertingConfig } from "./config/alerting-config.js";
 import type { ReceiverConfig } from "./config/receiver.js";
 import type { Outbox } from "./deliver/outbox.js";
+import { type Remote, remoteOf } from "./deliver/remote.js";
 import type { AlertRegistry, RoutedAlert } from "./dispatch/alert-registry.js";
 import { Dispatcher, outboxKey } from "./dispatch/dispatcher.js";
 import { Inhibitor } from "./dispatch/inhibitor.js";
 import type { HttpClient } from "./http/client.js";
-import type { Notifier, NotifierDeps } from "./notify/notifier.js";
+import type { NotifierDeps } from "./notify/notifier.js";
 import { buildRouteTree, matchRoutes, type Route } from "./route/route-tree.js";
 import type { Silences } from "./silence/silences.js";
 import { createMessageTemplates } from "./template/message-templates.js";
@@ -29,7 +30,7 @@ export class Routing {
   readonly dispatcher: Dispatcher;
   readonly #routes: Route;
   readonly #receivers: ReadonlyMap<string, ReceiverConfig>;
-  readonly #notifiers = new Map<string, Notifier>();
+  readonly #remotes = new Map<string, Remote>();
 
   constructor(deps: RoutingDeps) {
     const { config } = deps;
@@ -45,7 +46,8 @@ export class Routing {
     for (const receiver of config.receivers) {
       for (const entry of receiver.entries) {
         const notifier = entry.definition.create(entry.config, notifierDeps);
-        this.#notifiers.set(outboxKey("", receiver.name, entry), notifier);
+        const remote = remoteOf(notifier, entry.config, entry.definition.limits);
+        this.#remotes.set(outboxKey("", receiver.name, entry), remote);
       }
     }
     this.dispatcher = new Dispatcher({
@@ -65,8 +67,8 @@ export class Routing {
   }
 
   /** The notifier behind an outbox key, whatever its group. */
-  notifierOf(key: string): Notifier | undefined {
-    return this.#notifiers.get(key.slice(key.lastIndexOf("#")));
+  remoteOf(key: string): Remote | undefined {
+    return this.#remotes.get(key.slice(key.lastIndexOf("#")));
   }
 
   /** The outbox keys of all notifiers of a receiver, for one group. */
@@ -88,6 +90,6 @@ export class Routing {
 
   async close(): Promise<void> {
     await this.dispatcher.close();
-    await Promise.all([...this.#notifiers.values()].map((notifier) => notifier.close?.()));
+    await Promise.all([...this.#remotes.values()].map(({ notifier }) => notifier.close?.()));
   }
 }

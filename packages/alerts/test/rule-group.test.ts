@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import {
   AlertingConfig,
   createAlerting,
+  isResolved,
   MemoryJournal,
   RuleGroupSource,
   readRuleFile,
@@ -198,5 +199,15 @@ test("a rule with more alerts than its group allows fails and loses all of them,
       },
     ],
   });
-  expect(alerting.alerts()).toMatchObject([{ state: "resolved", labels: { a: "1" } }]);
+  // It fired and is out of sight: an end is told in four minutes, unless it is seen to fire before.
+  const [gone] = alerting.alerts();
+  expect(gone).toMatchObject({ state: "resolved", labels: { a: "1" } });
+  expect(gone!.endsAtMs! - gone!.updatedAtMs).toBe(240_000);
+  expect(alerting.routedAlerts().map(({ alert }) => isResolved(alert, clock.now()))).toEqual([false]);
+  const { startsAtMs } = alerting.routedAlerts()[0]!.alert;
+  storage.append({ __name__: "x", a: "2" }, clock.now(), 0);
+  storage.append({ __name__: "x", a: "1" }, clock.now(), 5);
+  await clock.advance(15_000);
+  expect(alerting.alerts()).toMatchObject([{ state: "firing", labels: { a: "1" } }]);
+  expect(alerting.routedAlerts()).toMatchObject([{ alert: { endsAtMs: undefined, startsAtMs } }]);
 });

@@ -31,7 +31,7 @@ export {
   VectorResult,
   type VectorSample,
 } from "./result.js";
-export { formatFloat, type HistogramJson, histogramToJson } from "./result-json.js";
+export { formatExponent, formatFloat, type HistogramJson, histogramToJson } from "./result-json.js";
 export { SampleBuffer } from "./sample-buffer.js";
 export { bitsOf, isStaleAt, STALE_MARKER, setStaleAt } from "./stale.js";
 export type { Querier, SelectHints, Series, Storage } from "./storage.js";

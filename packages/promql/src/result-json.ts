@@ -20,6 +20,13 @@ export function formatFloat(value: number): string {
   return String(value);
 }
 
+/** A number as Prometheus's rules API writes the value of an alert: always with an exponent, `1e+00`. */
+export function formatExponent(value: number): string {
+  if (!Number.isFinite(value)) return formatFloat(value);
+  const text = Object.is(value, -0) ? "-0e+0" : value.toExponential();
+  return text.replace(/e([+-])(\d)$/, "e$10$2");
+}
+
 /** The HTTP API's form of a histogram. Empty buckets are left out. */
 export function histogramToJson(histogram: Histogram): HistogramJson {
   const buckets = bucketsOf(histogram).map(

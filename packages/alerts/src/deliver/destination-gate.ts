@@ -9,9 +9,18 @@ export interface GateOptions {
   readonly failureLimit: number;
   /** How long the circuit stays open before one try is let through; doubles up to 16 times. */
   readonly openForMs: number;
+  /** How many tries may be under way at once while the destination is well; one while it is not. */
+  readonly maxInFlight: number;
 }
 
-export const DEFAULT_GATE: GateOptions = { ratePerSecond: 1, burst: 10, failureLimit: 5, openForMs: 10_000 };
+/** What a chat service takes for one channel; notifiers of others say what theirs take. */
+export const DEFAULT_GATE: GateOptions = {
+  ratePerSecond: 1,
+  burst: 10,
+  failureLimit: 5,
+  openForMs: 10_000,
+  maxInFlight: 1,
+};
 
 /**
  * Rate limit (token bucket) and circuit of one destination. One dead receiver costs one try in a while, and no
@@ -22,6 +31,7 @@ export class DestinationGate {
   #tokens: number;
   #filledAtMs: UnixMs | undefined;
   #failures = 0;
+  #inFlight = 0;
   #openUntilMs: UnixMs = 0;
 
   constructor(options: GateOptions = DEFAULT_GATE) {
@@ -34,8 +44,9 @@ export class DestinationGate {
     return this.#failures;
   }
 
-  isOpen(nowMs: UnixMs): boolean {
-    return this.#waitForCircuit(nowMs) > 0;
+  /** Whether another try may start beside those that are under way. */
+  get hasRoom(): boolean {
+    return this.#inFlight < (this.#failures > 0 ? 1 : this.#options.maxInFlight);
   }
 
   /** Milliseconds until a try is allowed; 0 means now. */
@@ -46,10 +57,16 @@ export class DestinationGate {
     return Math.max(forTokenMs, this.#waitForCircuit(nowMs));
   }
 
-  /** Takes a token; call it right before a try. */
+  /** Takes a token; call it right before a try, and `ended` right after. */
   take(nowMs: UnixMs): void {
     this.#fill(nowMs);
     this.#tokens -= 1;
+    this.#inFlight++;
+  }
+
+  /** A try is over, however it went. */
+  ended(): void {
+    this.#inFlight--;
   }
 
   succeeded(): void {

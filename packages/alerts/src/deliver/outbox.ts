@@ -8,6 +8,7 @@ import type { Notification, Notifier, NotifierMemory } from "../notify/notifier.
 import { backoffMs } from "./backoff.js";
 import { type DeliveryFault, DeliveryTotals, faultOf } from "./delivery-totals.js";
 import { DestinationGate } from "./destination-gate.js";
+import type { Remote } from "./remote.js";
 
 /** What is stored of a notification until it is delivered; `previous` and `attempt` are added at each try. */
 export type StoredNotification = Omit<Notification, "previous" | "attempt">;
@@ -42,7 +43,7 @@ export interface DeliveryRecord {
 export interface OutboxDeps {
   readonly write: (record: JournalRecord) => Promise<void>;
   /** The notifier behind a key; undefined when the config no longer has it. */
-  readonly notifierOf: (key: string) => Notifier | undefined;
+  readonly remoteOf: (key: string) => Remote | undefined;
   /** Called when a notification is given up. */
   readonly onDead: (item: OutboxItem, error: string) => void;
   readonly clock: Clock;
@@ -61,6 +62,7 @@ export class Outbox {
   readonly #dead = new Map<string, DeliveryRecord>();
   #done: DeliveryRecord[] = [];
   readonly #gates = new Map<string, DestinationGate>();
+  /** Keys of which a try is under way: the words of one group reach a receiver in their order. */
   readonly #busy = new Set<string>();
   readonly #tries = new Set<Promise<void>>();
   readonly #abort = new AbortController();
@@ -191,11 +193,6 @@ export class Outbox {
     );
   }
 
-  /** Whether the circuit of a destination is open. */
-  isOpen(destination: string): boolean {
-    return this.#gates.get(destination)?.isOpen(this.#deps.clock.now()) ?? false;
-  }
-
   /** Ends tries that are under way; what they carried stays in the journal and goes out after a restart. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -204,19 +201,19 @@ export class Outbox {
     await Promise.all(this.#tries);
   }
 
-  /** Starts every try that may start now, one per destination, and sets the timer for the next. */
+  /** Starts every try that its destination allows now, one per key, and sets the timer for the next. */
   #pump(): void {
     if (!this.#isStarted || this.#isClosed) return;
     const nowMs = this.#deps.clock.now();
     let nextAtMs = Number.POSITIVE_INFINITY;
     for (const item of [...this.#waiting.values()].sort((a, b) => a.nextTryAtMs - b.nextTryAtMs)) {
-      const notifier = this.#deps.notifierOf(item.key);
-      if (!notifier) {
+      const remote = this.#deps.remoteOf(item.key);
+      if (!remote) {
         this.#giveUp(item, "this notifier is no longer configured", "?", "unconfigured");
         continue;
       }
-      if (this.#busy.has(notifier.destination)) continue;
-      const gate = this.#gateOf(notifier.destination);
+      const gate = this.#gateOf(remote);
+      if (this.#busy.has(item.key) || !gate.hasRoom) continue;
       // Never longer than a day, so that a clock that was set back does not hold anything up.
       const itemWaitMs = item.nextTryAtMs - nowMs > 86_400_000 ? 0 : item.nextTryAtMs - nowMs;
       const waitMs = Math.max(itemWaitMs, gate.waitMs(nowMs));
@@ -225,9 +222,10 @@ export class Outbox {
         continue;
       }
       gate.take(nowMs);
-      this.#busy.add(notifier.destination);
-      const attempt = this.#try(item, notifier, gate).finally(() => {
-        this.#busy.delete(notifier.destination);
+      this.#busy.add(item.key);
+      const attempt = this.#try(item, remote.notifier, gate).finally(() => {
+        gate.ended();
+        this.#busy.delete(item.key);
         this.#tries.delete(attempt);
         this.#pump();
       });
@@ -341,11 +339,11 @@ export class Outbox {
     this.#deps.onDead(item, error);
   }
 
-  #gateOf(destination: string): DestinationGate {
-    let gate = this.#gates.get(destination);
+  #gateOf(remote: Remote): DestinationGate {
+    let gate = this.#gates.get(remote.gate);
     if (!gate) {
-      gate = new DestinationGate();
-      this.#gates.set(destination, gate);
+      gate = new DestinationGate(remote.limits);
+      this.#gates.set(remote.gate, gate);
     }
     return gate;
   }
@@ -361,7 +359,7 @@ export class Outbox {
       id: notification.id,
       key: item.key,
       receiver: notification.receiver,
-      destination: destination ?? this.#deps.notifierOf(item.key)?.destination ?? "?",
+      destination: destination ?? this.#deps.remoteOf(item.key)?.notifier.destination ?? "?",
       status,
       attempts: item.attempts,
       createdAtMs: notification.createdAtMs,

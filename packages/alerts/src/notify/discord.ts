@@ -8,6 +8,8 @@ import { colorOf, cut, fullTextUrl, jsonBody, worded } from "./wording.js";
 export const discord = defineNotifier({
   type: "discord",
   sendResolvedByDefault: true,
+  // 5 in two seconds, and 30 a minute.
+  limits: { ratePerSecond: 0.5, burst: 5 },
   config: z
     .strictObject({
       ...httpFields,

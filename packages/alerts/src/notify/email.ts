@@ -42,6 +42,7 @@ type Config = z.output<typeof Config>;
 export const email = defineNotifier({
   type: "email",
   sendResolvedByDefault: false,
+  limits: { ratePerSecond: 5, burst: 50, maxInFlight: 2 },
   config: Config,
   resolve(config, global) {
     const smarthost = config.smarthost ?? global.smtp_smarthost;

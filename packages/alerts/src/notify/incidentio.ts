@@ -13,6 +13,7 @@ const MAX_BODY_BYTES = 512 * 1_024;
 export const incidentio = defineNotifier({
   type: "incidentio",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 10, burst: 50, maxInFlight: 4 },
   config: z
     .strictObject({
       ...httpFields,

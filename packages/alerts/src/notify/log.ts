@@ -6,6 +6,7 @@ import { commonFields } from "./notifier-config.js";
 export const log = defineNotifier({
   type: "log",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 1_000, burst: 1_000, maxInFlight: 8 },
   config: z.strictObject({ ...commonFields }),
   create(_config, deps) {
     return {

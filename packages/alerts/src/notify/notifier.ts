@@ -1,6 +1,7 @@
 import type { Clock, Labels, Logger, UnixMs } from "@tocsin/model";
 import type { z } from "zod";
 import type { GlobalConfig } from "../config/global.js";
+import type { GateOptions } from "../deliver/destination-gate.js";
 import type { Evidence } from "../explain/evidence.js";
 import type { HttpClient } from "../http/client.js";
 import type { MessageTemplates } from "../template/message-templates.js";
@@ -53,7 +54,7 @@ export type NotifierMemory = Readonly<Record<string, string | number | boolean>>
 
 /** A configured way out: one entry of one receiver. */
 export interface Notifier {
-  /** Names the remote end without secrets, such as `slack:#oncall`. Shares one rate limit and circuit. */
+  /** Names the remote end without secrets, such as `slack #oncall`. */
   readonly destination: string;
   /**
    * Sends one notification. Returning means that the remote end took it.
@@ -83,6 +84,8 @@ export interface NotifierDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly config: Schema;
   /** Whether resolved alerts are sent when the entry does not say. As in Alertmanager. */
   readonly sendResolvedByDefault: boolean;
+  /** What one destination takes, as its documentation says; default what a channel of a chat takes. */
+  readonly limits?: Partial<GateOptions>;
   /**
    * Fills what the entry leaves out from `global`, and says what is still missing.
    *

@@ -44,6 +44,7 @@ type Config = z.output<typeof Config>;
 export const opsgenie = defineNotifier({
   type: "opsgenie",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 5, burst: 50, maxInFlight: 4 },
   config: Config,
   resolve(config, global) {
     const complete = { ...config, api_url: config.api_url ?? global.opsgenie_api_url };

@@ -47,6 +47,8 @@ const MAX_EVENT_BYTES = 500_000;
 export const pagerduty = defineNotifier({
   type: "pagerduty",
   sendResolvedByDefault: true,
+  // 120 events a minute for one integration.
+  limits: { ratePerSecond: 2, burst: 60, maxInFlight: 4 },
   config: Config,
   resolve: (config, global) => ({ ...config, url: config.url ?? global.pagerduty_url }),
   create(config, deps) {

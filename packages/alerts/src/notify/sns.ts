@@ -58,6 +58,7 @@ function arnRegion(config: {
 export const sns = defineNotifier({
   type: "sns",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 30, burst: 100, maxInFlight: 8 },
   config: Config,
   create(config, deps) {
     const http = configuredHttp(config.http_config, deps);

@@ -19,6 +19,7 @@ const RESERVED = [
 export const victorops = defineNotifier({
   type: "victorops",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 5, burst: 50, maxInFlight: 4 },
   config: z
     .strictObject({
       ...httpFields,

@@ -10,6 +10,7 @@ import { webhookMessage } from "./webhook-message.js";
 export const webhook = defineNotifier({
   type: "webhook",
   sendResolvedByDefault: true,
+  limits: { ratePerSecond: 100, burst: 200, maxInFlight: 8 },
   config: z
     .strictObject({
       ...httpFields,

@@ -50,11 +50,15 @@ function build(
   parentKey: string | undefined,
   position: string,
 ): Route {
-  const matchers = routeMatchers(config).sort((a, b) => compare(a.name, b.name) || compare(a.value, b.value));
-  const key = parentKey === undefined ? formatMatchers(matchers) : `${parentKey}/${formatMatchers(matchers)}`;
+  const matchers = routeMatchers(config);
+  const text = formatMatchers(
+    matchersInKey(config).sort((a, b) => compare(a.name, b.name) || compare(a.value, b.value)),
+  );
+  const key = parentKey === undefined ? text : `${parentKey}/${text}`;
   const own: Inherited = {
     receiver: config.receiver ?? parent.receiver,
-    groupBy: config.group_by
+    // An empty list says nothing, as in Alertmanager.
+    groupBy: config.group_by?.length
       ? config.group_by.includes("...")
         ? undefined
         : config.group_by
@@ -75,6 +79,16 @@ function build(
     continues: config.continue,
     children: config.routes.map((child, index) => build(child, own, key, `${position}.${index}`)),
   };
+}
+
+/** Alertmanager writes the older regexes into its keys with the anchors that it adds; receivers know groups by these keys. */
+function matchersInKey(config: RouteConfig): Pick<Matcher, "name" | "operator" | "value">[] {
+  const older = (config.match_re ?? []).map(({ name, operator, value }) => ({
+    name,
+    operator,
+    value: `^(?:${value})$`,
+  }));
+  return [...(config.match ?? []), ...older, ...(config.matchers ?? [])];
 }
 
 function compare(a: string, b: string): number {

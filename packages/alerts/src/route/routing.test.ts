@@ -36,6 +36,18 @@ test.each([
   expect(matchRoutes(tree, labels).map(({ receiver }) => receiver)).toEqual(want);
 });
 
+test("an empty group_by says nothing; the older regexes stand in keys with their anchors, as in Alertmanager", () => {
+  const route = RouteConfig.parse({
+    receiver: "a",
+    group_by: ["alertname"],
+    routes: [{ group_by: [], match_re: { service: "a|b" }, match: { z: "1" }, matchers: ["job=~x.*"] }],
+  });
+  expect(buildRouteTree(route).children[0]).toMatchObject({
+    groupBy: ["alertname"],
+    key: '{}/{job=~"x.*",service=~"^(?:a|b)$",z="1"}',
+  });
+});
+
 test("what a route leaves out comes from its parent, and keys name the way", () => {
   const [route] = matchRoutes(tree, { team: "shop", severity: "page" });
   expect(route).toMatchObject({

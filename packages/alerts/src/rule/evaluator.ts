@@ -276,7 +276,7 @@ export class SourceEvaluator {
   #step(result: RuleResult, nowMs: UnixMs): readonly TrackedAlert[] {
     const { rule } = result;
     const before = this.#deps.store.get(this.source.name, rule.id);
-    const generatorUrl = `${this.#deps.externalUrl}${rule.path ?? graphPath(rule.condition)}`;
+    const generatorUrl = `${this.#deps.externalUrl}${rule.path ?? graphPath(rule.query ?? rule.condition)}`;
     const step = stepRule(rule, before, result.outcome, nowMs, { source: this.source.name, generatorUrl });
     this.#deps.store.set(this.source.name, rule.id, step.alerts);
     this.#rules.evaluations++;

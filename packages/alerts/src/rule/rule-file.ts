@@ -9,7 +9,7 @@ import {
   readYaml,
   validate,
 } from "@tocsin/model/config";
-import { PromQLError, parse, valueType } from "@tocsin/promql";
+import { PromQLError, parse, print, valueType } from "@tocsin/promql";
 import { z } from "zod";
 import { ruleTemplateFault } from "../template/rule-data.js";
 import { SignalRule, signalExpression, signalSummary } from "./signal-rule.js";
@@ -68,6 +68,8 @@ export interface LoadedRule {
   readonly kind: "alert" | "record";
   readonly name: string;
   readonly expr: string;
+  /** `expr` as Prometheus prints it, for APIs and links. */
+  readonly printed: string;
   readonly forMs: number;
   readonly keepFiringForMs: number;
   /** With the group's. */
@@ -186,6 +188,7 @@ function loadRule(
     kind: record === undefined ? "alert" : "record",
     name: record ?? alert ?? "",
     expr: expr.trim(),
+    printed: print(parse(expr)),
     forMs: rule.for ?? 0,
     keepFiringForMs: rule.keep_firing_for ?? 0,
     labels: { ...groupLabels, ...rule.labels },

@@ -265,6 +265,7 @@ function alertRuleOf(rule: LoadedRule, id: string, limit: number): AlertRule {
     annotations: rule.annotations,
     actions: rule.actions,
     condition: rule.expr,
+    query: rule.printed,
     place: rule.place,
   };
 }

@@ -32,9 +32,11 @@ export interface AlertRule {
   readonly leadLabels?: Labels;
   /** The condition in the words of the config: the PromQL expression, or the SLO's window pair. */
   readonly condition: string;
+  /** The PromQL expression as Prometheus prints it, where the condition is one. */
+  readonly query?: string;
   /** Where the rule stands, `rules/cart.yaml:9`, when it came from a file. */
   readonly place?: string;
-  /** A path below the external URL that shows the rule. Default: Prometheus's graph link of `condition`. */
+  /** A path below the external URL that shows the rule. Default: Prometheus's graph link of `query` or `condition`. */
   readonly path?: string;
 }
 

@@ -31,6 +31,9 @@ export interface StepContext {
 /** Resolved alerts are kept so long, as in Prometheus. */
 export const RESOLVED_RETENTION_MS = 900_000;
 
+/** Prometheus says of every alert that it ends after four times its resend delay of a minute, unless it is sent again. */
+const OUT_OF_SIGHT_MS = 240_000;
+
 /** Label that alerts about a rule itself (no data, error) carry, so that they can be told apart and routed. */
 export const STATE_LABEL = "tocsin_state";
 
@@ -68,7 +71,11 @@ function activeCount(alerts: RuleAlerts): number {
   return count;
 }
 
-/** As in Prometheus: a rule with more alerts than its group allows has none at all, and fails. */
+/**
+ * As in Prometheus: a rule with more alerts than its group allows has none at all, and fails. It says nothing of those
+ * that fired, so whoever was told of them is not told that they ended until they have been out of sight for as long as
+ * Alertmanager waits for Prometheus; an alert that fires again by then has never ended.
+ */
 function stepOverLimit(
   rule: AlertRule,
   alerts: RuleAlerts,
@@ -80,8 +87,16 @@ function stepOverLimit(
     `The rule "${rule.name}" has ${count} alerts and its group allows ${rule.limit}, so all of them are dropped. Raise the group's limit, or aggregate in the expression.`,
   );
   const dropped = advance({ ...rule, keepFiringForMs: 0 }, alerts, [], nowMs, context);
-  const step = stepError(rule, dropped.alerts, error, nowMs, context);
-  return { ...step, changed: [...dropped.changed, ...step.changed] };
+  const outOfSight = new Map(dropped.alerts);
+  const changed = dropped.changed.map((tracked): TrackedAlert => {
+    const { alert } = tracked;
+    if (alert.state !== "resolved") return tracked;
+    const later = { alert: { ...alert, endsAtMs: nowMs + OUT_OF_SIGHT_MS } };
+    outOfSight.set(alert.fingerprint, later);
+    return later;
+  });
+  const step = stepError(rule, outOfSight, error, nowMs, context);
+  return { ...step, changed: [...changed, ...step.changed] };
 }
 
 /** A rule that cannot be evaluated keeps its alerts: not knowing is no reason to say that all is well. */

@@ -1,5 +1,5 @@
 import { type Alert, type Alerting, isOn, type RuleGroupSource, type RuleStatus } from "@tocsin/alerts";
-import { formatFloat } from "@tocsin/promql";
+import { formatExponent } from "@tocsin/promql";
 import type {
   AlertingRuleJson,
   AlertJson,
@@ -54,8 +54,8 @@ function recordingJson({ rule, health, error, durationMs, evaluatedAtMs }: Recor
   return {
     type: "recording",
     name: rule.name,
-    query: rule.expr,
-    labels: rule.labels,
+    query: rule.printed,
+    ...(Object.keys(rule.labels).length > 0 ? { labels: rule.labels } : {}),
     health: health === "error" ? "err" : health,
     ...(error === undefined ? {} : { lastError: error }),
     evaluationTime: durationMs / 1_000,
@@ -76,7 +76,7 @@ function alertingJson({
   return {
     type: "alerting",
     name: rule.name,
-    query: rule.condition,
+    query: rule.query ?? rule.condition,
     duration: rule.forMs / 1_000,
     keepFiringFor: rule.keepFiringForMs / 1_000,
     labels: rule.labels,
@@ -96,7 +96,7 @@ function alertJson(alert: Alert): AlertJson {
     annotations: alert.annotations,
     state: isOn(alert.state) ? "firing" : "pending",
     activeAt: instant(alert.activeAtMs),
-    value: formatFloat(alert.value ?? Number.NaN),
+    value: formatExponent(alert.value ?? Number.NaN),
   };
 }
 

@@ -102,7 +102,7 @@ export function gettableAlert(view: RoutedAlertView, resolveTimeoutMs: number) {
       state: silencedBy.length + inhibitedBy.length > 0 ? "suppressed" : "active",
     },
     updatedAt: instantText(alert.updatedAtMs),
-    generatorURL: alert.generatorUrl,
+    ...(alert.generatorUrl === "" ? {} : { generatorURL: alert.generatorUrl }),
     labels: alert.labels,
   };
 }

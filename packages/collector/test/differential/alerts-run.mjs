@@ -1,283 +1,175 @@
 /**
  * The same rules, samples and alertmanager.yml through a real Prometheus with Alertmanager and through Tocsin: the same firing
- * and ending times (± one evaluation), the same groups, the same webhook bodies apart from times and addresses.
+ * and ending times (± one evaluation), the same groups, the same webhook bodies apart from times, the same answers of the APIs
+ * on the way, the same `ALERTS` afterwards. What is allowed to differ is listed in alerts-compare.mjs.
  *
- *     npm run differential:alerts
+ *     npm run differential:alerts [-- --verbose]
  *
- * Takes about a minute. Skipped aloud where the Debian packages prometheus and prometheus-alertmanager are missing.
+ * Takes two to three minutes. Prints one line of JSON last; exit code 1 when anything differs. Skipped aloud where the
+ * Debian packages prometheus and prometheus-alertmanager are missing.
  */
-import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { isDeepStrictEqual } from "node:util";
+import { parseArgs } from "node:util";
 import { remoteWrite } from "../../../promql/test/differential/prometheus.mjs";
+import { ALLOWED, Comparison, places, sorted } from "./alerts-compare.mjs";
+import {
+  alertmanagerConfig,
+  FRAME_SECONDS,
+  FRAMES,
+  LOOKS,
+  MINUTE_FRAME,
+  REQUESTS,
+  RULES,
+  samplesAt,
+} from "./alerts-scenario.mjs";
+import { closeAll, missingProgram, startOurs, startTheirs, webhookReceiver } from "./alerts-servers.mjs";
 
-const EVALUATION_MS = 1_000;
-/** Both evaluate every second, each at its own fraction of it; the rest is for the way of a sample. */
-const TOLERANCE_MS = EVALUATION_MS + 500;
-
-const RULES = `groups:
-  - name: errors
-    interval: 1s
-    rules:
-      - record: instance:errors:max
-        expr: max by (instance) (errors)
-      - alert: HighErrors
-        expr: instance:errors:max > 5
-        for: 3s
-        labels: { severity: page }
-        annotations:
-          summary: '{{ $labels.instance }} has {{ $value | printf "%.1f" }} errors'
-          text: '{{ with query "errors{instance=''a''}" }}{{ . | first | value | humanize }}{{ end }}'
-      - alert: SomeErrors
-        expr: errors > 1
-        keep_firing_for: 4s
-        labels: { severity: ticket }
-  - name: quiet
-    interval: 1s
-    rules:
-      - alert: NoHeartbeat
-        expr: absent(heartbeat == 1)
-        for: 2s
-        labels: { severity: ticket, team: '{{ if eq $value 1.0 }}core{{ else }}none{{ end }}' }
-`;
-
-/** Seconds from the start, and the values from then on. Steps lie further apart than a group waits. */
-const SCRIPT = [
-  [0, { a: 0, b: 0, heartbeat: 1 }],
-  [5, { a: 10, b: 0, heartbeat: 1 }],
-  [15, { a: 10, b: 8, heartbeat: 1 }],
-  [25, { a: 10, b: 3, heartbeat: 0 }],
-  [35, { a: 0, b: 3, heartbeat: 1 }],
-  [45, { a: 0, b: 0, heartbeat: 1 }],
-  [60, undefined],
-];
-
-const hooksOf = (url) => `route:
-  receiver: first
-  group_by: [alertname]
-  group_wait: 1s
-  group_interval: 2s
-  repeat_interval: 1h
-  routes:
-    - matchers: [severity = ticket]
-      receiver: second
-      group_by: [alertname, instance]
-      continue: true
-    - matchers: ['team =~ "co.*"']
-      receiver: third
-      group_by: ['...']
-inhibit_rules:
-  - source_matchers: [severity = page]
-    target_matchers: [severity = ticket]
-    equal: [instance]
-receivers:
-  - { name: first, webhook_configs: [{ url: ${url}/first }] }
-  - { name: second, webhook_configs: [{ url: ${url}/second, send_resolved: true, max_alerts: 1 }] }
-  - { name: third, webhook_configs: [{ url: ${url}/third, send_resolved: false }] }
-`;
-
-for (const program of ["prometheus", "prometheus-alertmanager"]) {
-  try {
-    execFileSync(program, ["--version"], { stdio: "ignore" });
-  } catch {
-    console.warn(
-      `SKIPPED: there is no ${program} (Debian: apt-get install prometheus prometheus-alertmanager).`,
-    );
-    process.exit(0);
-  }
+const { values: options } = parseArgs({ options: { verbose: { type: "boolean", default: false } } });
+const missing = missingProgram();
+if (missing) {
+  console.warn(
+    `SKIPPED: there is no ${missing} (Debian: apt-get install prometheus prometheus-alertmanager).`,
+  );
+  process.exit(0);
 }
 
-const closing = [];
-let faults = 0;
+const comparison = new Comparison();
+const dir = mkdtempSync(join(tmpdir(), "tocsin-differential-alerts-"));
 try {
-  const dir = mkdtempSync(join(tmpdir(), "tocsin-differential-alerts-"));
-  closing.push(() => rmSync(dir, { recursive: true, force: true }));
   writeFileSync(join(dir, "rules.yml"), RULES);
-  const theirs = await webhookReceiver();
-  const ours = await webhookReceiver();
-  const prometheus = await startTheirs(dir, theirs.url);
-  const tocsin = await startOurs(dir, ours.url);
-  await play([prometheus, `${tocsin}/prometheus`]);
-  faults = compare(theirs.received, ours.received);
+  // Time intervals have minutes, so the run is laid around the next full one. Starting the servers takes seconds.
+  const beforeMs = MINUTE_FRAME * FRAME_SECONDS * 1_000;
+  const minuteMs = Math.ceil((Date.now() + beforeMs + 6_000) / 60_000) * 60_000;
+  const theirHooks = await webhookReceiver();
+  const ourHooks = await webhookReceiver();
+  const theirs = await startTheirs(dir, alertmanagerConfig(theirHooks.url, new Date(minuteMs)));
+  const ours = await startOurs(dir, alertmanagerConfig(ourHooks.url, new Date(minuteMs)));
+  const startMs = minuteMs - beforeMs;
+  await sleep(startMs - Date.now());
+  await Promise.all([
+    everySecond(startMs, [theirs.prometheus, ours.prometheus]),
+    ...REQUESTS.map((request) => post(startMs, request, [theirs.alertmanager, ours.alertmanager])),
+    ...LOOKS.map((second) => look(startMs, second, theirs, ours)),
+  ]);
+  const range = `query=ALERTS&start=${startMs / 1_000}&end=${startMs / 1_000 + FRAMES * FRAME_SECONDS - 1}&step=1`;
+  const [left, right] = await both(theirs.prometheus, ours.prometheus, `/api/v1/query_range?${range}`);
+  comparison.series(left.data.result, right.data.result);
+  comparison.notifications(theirHooks.received, ourHooks.received);
+  if (options.verbose) for (const { path, atMs, body } of ourHooks.received) tell(path, atMs - startMs, body);
 } finally {
-  for (const close of closing.reverse()) await close();
-}
-console.log(faults === 0 ? "the same" : `${faults} differences`);
-process.exitCode = faults === 0 ? 0 : 1;
-
-async function startTheirs(dir, hookUrl) {
-  const [alertmanagerPort, prometheusPort] = [await freePort(), await freePort()];
-  writeFileSync(join(dir, "theirs.yml"), hooksOf(hookUrl));
-  await start(
-    "prometheus-alertmanager",
-    [
-      `--config.file=${join(dir, "theirs.yml")}`,
-      `--storage.path=${join(dir, "alertmanager")}`,
-      `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
-      "--cluster.listen-address=",
-      "--log.level=error",
-    ],
-    `http://127.0.0.1:${alertmanagerPort}/-/ready`,
-  );
-  writeFileSync(
-    join(dir, "prometheus.yml"),
-    `global: { evaluation_interval: 1s }
-rule_files: [${join(dir, "rules.yml")}]
-alerting: { alertmanagers: [{ static_configs: [{ targets: ["127.0.0.1:${alertmanagerPort}"] }] }] }
-`,
-  );
-  await start(
-    "prometheus",
-    [
-      `--config.file=${join(dir, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(dir, "prometheus")}`,
-      `--web.listen-address=127.0.0.1:${prometheusPort}`,
-      "--web.enable-remote-write-receiver",
-      "--log.level=error",
-    ],
-    `http://127.0.0.1:${prometheusPort}/-/ready`,
-  );
-  return `http://127.0.0.1:${prometheusPort}`;
+  await closeAll();
+  rmSync(dir, { recursive: true, force: true });
 }
 
-async function startOurs(dir, hookUrl) {
-  writeFileSync(join(dir, "ours.yml"), hooksOf(hookUrl));
-  writeFileSync(
-    join(dir, "tocsin.yaml"),
-    `listen: { api: "127.0.0.1:0", otlp_http: "127.0.0.1:0", otlp_grpc: "127.0.0.1:0" }
-store: none
-rule_files: [rules.yml]
-alerting: { config_file: ours.yml }
-`,
-  );
-  const command = fileURLToPath(new URL("../../bin/tocsin.js", import.meta.url));
-  const args = [command, "up", "--json", "--config", join(dir, "tocsin.yaml"), "--data", join(dir, "tocsin")];
-  const child = run(process.execPath, args, ["ignore", "pipe", "inherit"]);
-  const line = await new Promise((resolve, reject) => {
-    createInterface(child.stdout).once("line", resolve);
-    child.once("exit", (code) => reject(new Error(`the collector ended with ${code}`)));
-  });
-  return JSON.parse(line).url.replace("localhost", "127.0.0.1");
-}
+const { differences, compared } = comparison;
+for (const { name, theirs, ours } of differences)
+  console.error(`DIFFERENT ${name}\n${places(theirs, ours).slice(0, 8).join("\n")}`);
+for (const { why } of ALLOWED) console.log(`allowed: ${why}`);
+const isEmpty = [compared.notifications, compared.looks, compared.series].some((count) => count === 0);
+if (isEmpty) console.error("Nothing was compared, so nothing is shown.");
+console.log(JSON.stringify({ differential: "alerts", ...compared, differences: differences.length }));
+process.exitCode = differences.length === 0 && !isEmpty ? 0 : 1;
 
-/** Sends the script's values to all, the same samples at the same time, once a second. */
-async function play(urls) {
-  const startMs = Date.now();
-  for (let second = 0; ; second++) {
-    const values = SCRIPT.filter(([from]) => from <= second).at(-1)[1];
-    if (values === undefined) return;
+async function everySecond(startMs, urls) {
+  for (let second = 0; second < FRAMES * FRAME_SECONDS; second++) {
     await sleep(startMs + second * 1_000 - Date.now());
-    const atMs = Date.now();
-    const series = [
-      ...["a", "b"].map((instance) => ({
-        labels: { __name__: "errors", instance, job: "shop" },
-        samples: [[atMs, values[instance]]],
-      })),
-      { labels: { __name__: "heartbeat", job: "shop" }, samples: [[atMs, values.heartbeat]] },
-    ];
+    const series = samplesAt(second).map(({ labels, value }) => ({
+      labels,
+      samples: [[startMs + second * 1_000, value]],
+    }));
     await Promise.all(urls.map((url) => remoteWrite(url, series)));
   }
 }
 
-function compare(theirs, ours) {
-  let differences = 0;
-  const [left, right] = [byGroup(theirs), byGroup(ours)];
-  for (const key of new Set([...left.keys(), ...right.keys()])) {
-    const [a, b] = [left.get(key) ?? [], right.get(key) ?? []];
-    console.log(`${key}: ${a.length} and ${b.length} notifications`);
-    for (let at = 0; at < Math.max(a.length, b.length); at++) {
-      if (!isDeepStrictEqual(comparable(a[at]), comparable(b[at]))) {
-        differences++;
-        console.error(`DIFFERENT ${key} #${at + 1}
-  theirs ${JSON.stringify(comparable(a[at]))}
-  ours   ${JSON.stringify(comparable(b[at]))}`);
-        continue;
-      }
-      for (const [index, alert] of a[at].alerts.entries()) {
-        for (const field of ["startsAt", "endsAt"]) {
-          const apartMs = Math.abs(Date.parse(alert[field]) - Date.parse(b[at].alerts[index][field]));
-          if (apartMs <= TOLERANCE_MS) continue;
-          differences++;
-          console.error(
-            `DIFFERENT ${key} #${at + 1} ${field}: ${alert[field]} and ${b[at].alerts[index][field]}`,
-          );
-        }
-      }
-    }
-  }
-  if (left.size === 0) throw new Error("Prometheus and Alertmanager sent nothing, so nothing was compared");
-  return differences;
+async function post(startMs, { second, path, body }, urls) {
+  await sleep(startMs + second * 1_000 - Date.now());
+  const text = JSON.stringify(body());
+  const answers = await Promise.all(
+    urls.map((url) =>
+      fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body: text }),
+    ),
+  );
+  const [left, right] = answers.map(({ status }) => [{ status }]);
+  comparison.look(`POST ${path}`, left, right);
 }
 
-function byGroup(received) {
-  const groups = new Map();
-  for (const { path, body } of received) {
-    const key = `${path} ${body.groupKey}`;
-    groups.set(key, [...(groups.get(key) ?? []), body]);
+async function look(startMs, second, theirs, ours) {
+  await sleep(startMs + second * 1_000 - Date.now());
+  const at = `at ${second} s`;
+  for (const [path, listOf] of [
+    ["/api/v1/rules", rulesOf],
+    ["/api/v1/alerts", alertsOf],
+  ]) {
+    const [left, right] = await both(theirs.prometheus, ours.prometheus, path);
+    comparison.look(`${path} ${at}`, listOf(left), listOf(right));
   }
-  return groups;
+  for (const [path, listOf] of [
+    ["/api/v2/alerts", postedOf],
+    ["/api/v2/alerts?silenced=false&inhibited=false&filter=severity=~%22p.*%22", postedOf],
+    ["/api/v2/alerts/groups", groupsOf],
+    ["/api/v2/silences", silencesOf],
+  ]) {
+    const [left, right] = await both(theirs.alertmanager, ours.alertmanager, path);
+    comparison.look(`${path} ${at}`, listOf(left), listOf(right));
+  }
 }
 
-/** A body without what cannot be the same: instants and the addresses of the servers. */
-function comparable(body) {
-  if (body === undefined) return undefined;
-  const { externalURL, ...rest } = body;
-  return {
-    ...rest,
-    alerts: body.alerts.map(({ startsAt, endsAt, generatorURL, ...alert }) => ({
-      ...alert,
-      isOver: !endsAt.startsWith("0001"),
-      generatorURL: generatorURL.replace(/^https?:\/\/[^/]+/, ""),
+function both(theirs, ours, path) {
+  return Promise.all([theirs, ours].map(async (url) => (await fetch(url + path)).json()));
+}
+
+/** Rules without what belongs to a moment or a machine. */
+function rulesOf({ data }) {
+  return data.groups.flatMap((group) =>
+    group.rules.map(({ evaluationTime, lastEvaluation, lastError, alerts, ...rule }) => ({
+      group: group.name,
+      interval: group.interval,
+      limit: group.limit,
+      ...rule,
+      hasError: lastError !== undefined,
+      alerts: alerts?.map(shownAlert).sort(byText),
     })),
-  };
+  );
 }
 
-async function webhookReceiver() {
-  const received = [];
-  const server = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    received.push({ path: request.url, body: JSON.parse(Buffer.concat(chunks).toString()) });
-    response.end();
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => server.close());
-  return { url: `http://127.0.0.1:${server.address().port}`, received };
+function alertsOf({ data }) {
+  return data.alerts.map(shownAlert);
 }
 
-function run(program, args, stdio) {
-  const child = spawn(program, args, { stdio });
-  closing.push(async () => {
-    if (child.exitCode !== null) return;
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    await ended;
-  });
-  return child;
+function shownAlert({ activeAt, keepFiringSince, ...alert }) {
+  return alert;
 }
 
-async function start(program, args, readyUrl) {
-  run(program, args, ["ignore", "ignore", "inherit"]);
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const isReady = await fetch(readyUrl)
-      .then(({ ok }) => ok)
-      .catch(() => false);
-    if (isReady) return;
-    await sleep(50);
-  }
-  throw new Error(`${program} did not become ready on ${readyUrl}`);
+function postedOf(alerts) {
+  return alerts.map(({ startsAt, endsAt, updatedAt, annotations, status, ...alert }) => ({
+    ...alert,
+    state: status.state,
+    silences: status.silencedBy.length,
+    isInhibited: status.inhibitedBy.length > 0,
+    receivers: alert.receivers.map(({ name }) => name).sort(),
+  }));
 }
 
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+function groupsOf(groups) {
+  return groups.flatMap(({ labels, receiver, alerts }) =>
+    postedOf(alerts).map(({ fingerprint, state }) => ({ labels, receiver, fingerprint, state })),
+  );
+}
+
+function silencesOf(silences) {
+  return silences.map(({ id, startsAt, endsAt, updatedAt, ...silence }) => silence);
+}
+
+function byText(a, b) {
+  return JSON.stringify(sorted(a)) < JSON.stringify(sorted(b)) ? -1 : 1;
+}
+
+function tell(path, atMs, { status, alerts, groupKey }) {
+  const words = alerts.map(({ labels, status }) => `${labels.alertname} ${labels.instance ?? ""} ${status}`);
+  console.log(
+    `${(atMs / 1_000).toFixed(1)} s ${path} ${status} ${groupKey}: ${words.slice(0, 3).join(", ")}`,
+  );
 }

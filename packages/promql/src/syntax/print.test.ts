@@ -12,6 +12,9 @@ function shape(node: unknown, bare: boolean): unknown {
   if (typeof node !== "object" || node === null) return node;
   if (Array.isArray(node)) return node.map((each) => shape(each, bare));
   const { range: _range, ...rest } = node as Record<string, unknown>;
+  // Matchers are written in order; all of them hold, so their order says nothing.
+  if (Array.isArray(rest.matchers))
+    rest.matchers = rest.matchers.map((each) => JSON.stringify(shape(each, bare))).sort();
   if (bare && rest.kind === "paren") return shape(rest.expression ?? rest.operand, bare);
   return Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, shape(value, bare)]));
 }
@@ -225,7 +228,9 @@ test.each([
   ["a/on(x)group_left(y)b", "a / on (x) group_left (y) b"],
   ["foo[5m:]", "foo[5m:]"],
   ["foo @ 10.5 offset -5m", "foo @ 10.500 offset -5m"],
-  ['{"my metric","my label"="x"}', '{"my metric", "my label"="x"}'],
+  ['{"my metric","my label"="x"}', '{"my metric","my label"="x"}'],
+  ['up{z="1", a!="2"}', 'up{a!="2",z="1"}'],
+  ["x > 1000000 or x < 0.00001 or x == 123456", "x > 1e+06 or x < 1e-05 or x == 123456"],
   ["x + fill(0) y", "x + fill (0) y"],
   ["topk(3,up)", "topk(3, up)"],
 ])("%s is written as %s", (query, want) => {
@@ -240,7 +245,7 @@ test("a long expression gets one operand or argument per line", () => {
   expect(format(parse(query))).toBe(`  histogram_quantile(
     0.99,
     sum by (le, job) (
-      rate(http_request_duration_seconds_bucket{job="checkout", environment="production"}[5m])
+      rate(http_request_duration_seconds_bucket{environment="production",job="checkout"}[5m])
     )
   )
 / on (job) group_left ()

@@ -1,5 +1,5 @@
 import { formatDuration } from "@tocsin/model";
-import { formatFloat } from "../result-json.js";
+import { formatExponent, formatFloat } from "../result-json.js";
 import {
   type AtTime,
   type BinaryExpression,
@@ -12,7 +12,7 @@ import {
 } from "./ast.js";
 
 /**
- * An expression as PromQL on one line. Parsing the text again gives the same expression, ranges apart; parentheses are
+ * An expression as PromQL on one line, written as Prometheus writes it: matchers in order, numbers as Go's. Parsing the text again gives the same expression, ranges apart; parentheses are
  * added only where the tree could not be told otherwise.
  */
 export function print(expression: Expression): string {
@@ -97,11 +97,11 @@ const RESERVED = /^(?:inf|nan|bool|ignoring|on|group_left|group_right|offset)$/i
 
 function printSelector({ name, matchers }: VectorSelector): string {
   const isPlain = name !== undefined && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name) && !RESERVED.test(name);
-  const conditions = matchers.map(
-    ({ name: label, operator, value }) => `${labelName(label)}${operator}${quote(value)}`,
-  );
+  const conditions = matchers
+    .map(({ name: label, operator, value }) => `${labelName(label)}${operator}${quote(value)}`)
+    .sort();
   if (name !== undefined && !isPlain) conditions.unshift(quote(name));
-  const braces = conditions.length > 0 || !isPlain ? `{${conditions.join(", ")}}` : "";
+  const braces = conditions.length > 0 || !isPlain ? `{${conditions.join(",")}}` : "";
   return (isPlain ? name : "") + braces;
 }
 
@@ -152,7 +152,9 @@ function printNumber(value: number, isDuration: boolean): string {
   if (isDuration && Number.isInteger(magnitude * 1000)) {
     return (value < 0 ? "-" : "") + formatDuration(magnitude * 1000);
   }
-  return formatFloat(value).replace("e+", "e").replace("+Inf", "Inf");
+  // As Go prints a float: with an exponent from a million on, and below a ten-thousandth.
+  const hasExponent = Number.isFinite(value) && magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e6);
+  return hasExponent ? formatExponent(value) : formatFloat(value).replace("+Inf", "Inf");
 }
 
 function printSide(parent: BinaryExpression, side: "left" | "right"): string {

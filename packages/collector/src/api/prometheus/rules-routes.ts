@@ -40,7 +40,7 @@ function listRules(params: Params, rules: RulesView): Answer {
       (rule) =>
         (type === "" || (type === "alert") === (rule.type === "alerting")) &&
         (names.size === 0 || names.has(rule.name)) &&
-        fulfilsAny(selectors, rule.labels),
+        fulfilsAny(selectors, rule.labels ?? {}),
     );
     const filtered = type !== "" || names.size > 0 || selectors.length > 0;
     if (chosen.length === 0 && filtered) continue;

@@ -14,7 +14,6 @@ export interface AlertJson {
 interface RuleJsonBase {
   readonly name: string;
   readonly query: string;
-  readonly labels: Labels;
   readonly health: "ok" | "err" | "unknown";
   readonly lastError?: string;
   /** Seconds. */
@@ -25,6 +24,7 @@ interface RuleJsonBase {
 
 export interface AlertingRuleJson extends RuleJsonBase {
   readonly type: "alerting";
+  readonly labels: Labels;
   readonly state: "inactive" | "pending" | "firing" | "unknown";
   /** Seconds. */
   readonly duration: number;
@@ -35,6 +35,8 @@ export interface AlertingRuleJson extends RuleJsonBase {
 
 export interface RecordingRuleJson extends RuleJsonBase {
   readonly type: "recording";
+  /** Absent when there are none. */
+  readonly labels?: Labels;
 }
 
 /** A rule group in the form of `/api/v1/rules`. */
