@@ -3,8 +3,10 @@ import { CollectorError } from "../errors.js";
 import { MAX_VALUE_DEPTH } from "./accessors.js";
 import { BackwardWriter } from "./backward-writer.js";
 import type { OtlpSignal } from "./columns.js";
+import { base64Of, doubleOf, enumOf, hexOf, integerOf } from "./json-scalars.js";
+import { transcodeJson } from "./json-transcoder.js";
 import { type Field, type Message, REQUEST } from "./schema.js";
-import { WireType } from "./wire.js";
+import { asBuffer, WireType } from "./wire.js";
 
 /** Deepest nesting of messages: the fixed levels of a request plus a value's own. */
 const MAX_DEPTH = 16 + 2 * MAX_VALUE_DEPTH;
@@ -19,8 +21,17 @@ const MAX_DEPTH = 16 + 2 * MAX_VALUE_DEPTH;
  * OTLP_TOO_DEEP
  */
 export function otlpJsonToProtobuf(signal: OtlpSignal, body: Uint8Array | string): Buffer {
-  const text =
-    typeof body === "string" ? body : Buffer.from(body.buffer, body.byteOffset, body.length).toString();
+  const bytes = typeof body === "string" ? Buffer.from(body) : asBuffer(body);
+  return transcodeJson(REQUEST[signal], bytes) ?? protobufOfText(signal, bytes.toString());
+}
+
+/**
+ * The same by way of JSON.parse, a third as fast: for requests that the single pass leaves alone, and for saying what is
+ * wrong with one. Both give the same bytes.
+ *
+ * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP
+ */
+export function protobufOfText(signal: OtlpSignal, text: string): Buffer {
   let root: unknown;
   try {
     root = JSON.parse(withExactIntegers(text));
@@ -129,17 +140,17 @@ class JsonEncoder {
         writer.text(content);
         return WireType.bytes;
       case "bytes":
-        writer.bytes(this.#base64(content));
+        writer.bytes(this.#needed(base64Of(content), "bytes in base64", content));
         return WireType.bytes;
       case "hex":
-        writer.bytes(this.#hex(content));
+        writer.bytes(this.#needed(hexOf(content), "an id in hex", content));
         return WireType.bytes;
       case "bool":
         if (typeof content !== "boolean") throw this.#wrong("true or false", content);
         writer.varint(content ? 1 : 0);
         return WireType.varint;
       case "double":
-        writer.double(this.#double(content));
+        writer.double(this.#needed(doubleOf(content), "a number", content));
         return WireType.fixed64;
       case "fixed64":
       case "sfixed64":
@@ -163,7 +174,7 @@ class JsonEncoder {
         return WireType.varint;
       }
       case "enum":
-        writer.varint64(this.#enum(content, field));
+        writer.varint64(this.#needed(enumOf(content, field), "a 32-bit integer", content));
         return WireType.varint;
       case "message":
         throw this.#wrong("a value", content);
@@ -171,47 +182,12 @@ class JsonEncoder {
   }
 
   #integer(content: unknown, bits: 32 | 64): bigint {
-    let value: bigint | undefined;
-    if (typeof content === "number" && Number.isInteger(content)) value = BigInt(content);
-    else if (typeof content === "string" && /^-?\d{1,20}$/.test(content)) value = BigInt(content);
-    // Some encoders write whole numbers with a point or an exponent, also inside a string.
-    else if (typeof content === "string" && content !== "" && Number.isInteger(Number(content))) {
-      value = BigInt(Number(content));
-    }
-    const limit = 1n << BigInt(bits);
-    if (value === undefined || value >= limit || value < -limit / 2n) {
-      throw this.#wrong(`a ${bits}-bit integer`, content);
-    }
+    return this.#needed(integerOf(content, bits), `a ${bits}-bit integer`, content);
+  }
+
+  #needed<T>(value: T | undefined, expected: string, content: unknown): T {
+    if (value === undefined) throw this.#wrong(expected, content);
     return value;
-  }
-
-  #double(content: unknown): number {
-    if (typeof content === "number") return content;
-    if (typeof content === "string") {
-      if (content === "NaN") return Number.NaN;
-      const value = Number(content);
-      if (content.trim() !== "" && !Number.isNaN(value)) return value;
-    }
-    throw this.#wrong("a number", content);
-  }
-
-  #enum(content: unknown, field: Field): bigint {
-    if (typeof content === "string" && !/^-?\d+$/.test(content)) return BigInt(field.values?.[content] ?? 0);
-    return this.#integer(content, 32);
-  }
-
-  #hex(content: unknown): Buffer {
-    if (typeof content === "string" && content.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(content)) {
-      return Buffer.from(content, "hex");
-    }
-    throw this.#wrong("an id in hex", content);
-  }
-
-  #base64(content: unknown): Buffer {
-    if (typeof content === "string" && /^[A-Za-z0-9+/_-]*={0,2}$/.test(content)) {
-      return Buffer.from(content, "base64");
-    }
-    throw this.#wrong("bytes in base64", content);
   }
 
   #wrong(expected: string, seen: unknown): CollectorError {

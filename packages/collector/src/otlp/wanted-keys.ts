@@ -43,7 +43,7 @@ function slotOf(view: DataView, start: number, end: number): number {
 }
 
 /** Whether the bytes of `wanted` stand at `start` of `view`, which is known to reach far enough. */
-function isSame(wanted: DataView, view: DataView, start: number): boolean {
+export function isSame(wanted: DataView, view: DataView, start: number): boolean {
   const last = wanted.byteLength - 4;
   if (last < 0) {
     for (let at = 0; at < wanted.byteLength; at++) {
