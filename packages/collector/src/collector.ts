@@ -22,6 +22,7 @@ import type { PartContext } from "./parts/parts.js";
 import { Reloading } from "./parts/reloading.js";
 import { SignalsPipeline } from "./pipeline.js";
 import { signalsOptions } from "./signals/config.js";
+import { SenderClocks } from "./signals/sender-clocks.js";
 import { Signals } from "./signals/signals.js";
 import { Spool } from "./spool/index.js";
 
@@ -152,7 +153,8 @@ async function startParts(
       loaded,
     });
   const signals = memory?.signals ?? new Signals(signalsOptions(config));
-  const pipeline = closers.add("pipeline", await openPipeline(context, { signals, memory, spool }));
+  const clocks = new SenderClocks();
+  const pipeline = closers.add("pipeline", await openPipeline(context, { signals, clocks, memory, spool }));
   if (memory) await watching?.startHead(context, memory.head, spool.consumer("head"));
   headLoaded();
   const api = await openApi(context);
@@ -188,6 +190,7 @@ async function startParts(
       intake,
       keep,
       signals,
+      clocks,
       spool,
       watch: memory && watch && watching?.createWatchApi(context, { keep, memory, scraping, watch }),
       remoteWrite: readsSamples
@@ -202,16 +205,27 @@ async function startParts(
 
 function openPipeline(
   context: PartContext,
-  parts: { readonly signals: Signals; readonly memory: Memory | undefined; readonly spool: Spool },
+  parts: {
+    readonly signals: Signals;
+    readonly clocks: SenderClocks;
+    readonly memory: Memory | undefined;
+    readonly spool: Spool;
+  },
 ): Promise<SignalsPipeline> {
-  const { signals, memory, spool } = parts;
+  const { signals, clocks, memory, spool } = parts;
   const { clock, logger, registry } = context;
   return SignalsPipeline.open({
     consumer: spool.consumer("signals"),
     spans: signals.spanOptions,
     observers: {
-      traces: (columns, receivedAtMs) => signals.observeTraces(columns, receivedAtMs),
-      metrics: (columns, receivedAtMs) => signals.observeMetrics(columns, receivedAtMs),
+      traces: (columns, receivedAtMs) => {
+        clocks.observe(columns, receivedAtMs);
+        signals.observeTraces(columns, receivedAtMs);
+      },
+      metrics: (columns, receivedAtMs) => {
+        clocks.observe(columns, receivedAtMs);
+        signals.observeMetrics(columns, receivedAtMs);
+      },
     },
     state: { signals, ...(memory && { slos: memory.tracker, sampled: memory.sampler }) },
     snapshotFile: join(context.dataDir, "state"),

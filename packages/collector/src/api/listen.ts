@@ -1,5 +1,6 @@
 import type { Server } from "node:net";
 import { CollectorError } from "../errors.js";
+import { portOwner } from "./port-owner.js";
 
 /** An address as the configuration gives it. Port 0 is any free one. */
 export interface Address {
@@ -14,7 +15,9 @@ export interface Address {
  */
 export async function listen(server: Server, address: Address, purpose: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: NodeJS.ErrnoException) => reject(listenError(error, address, purpose));
+    const fail = (error: NodeJS.ErrnoException) => {
+      void listenError(error, address, purpose).then(reject);
+    };
     server.once("error", fail);
     server.listen(address.port, address.host, () => {
       server.off("error", fail);
@@ -26,11 +29,15 @@ export async function listen(server: Server, address: Address, purpose: string):
 }
 
 /** Words for what keeps a server from listening. */
-function listenError(error: NodeJS.ErrnoException, address: Address, purpose: string): CollectorError {
+async function listenError(
+  error: NodeJS.ErrnoException,
+  address: Address,
+  purpose: string,
+): Promise<CollectorError> {
   const where = `${address.host}:${address.port}`;
   const reason =
     error.code === "EADDRINUSE"
-      ? "another process already listens there. Is a collector running? `tocsin doctor` tells; port 0 takes any free one"
+      ? `${(await portOwner(address.port)) ?? "another process"} already listens there. Is a collector running? \`tocsin doctor\` tells; port 0 takes any free one`
       : error.code === "EACCES"
         ? "this user may not use that port. Take one above 1023"
         : error.code === "EADDRNOTAVAIL"

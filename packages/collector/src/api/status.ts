@@ -1,6 +1,6 @@
-import { statfs } from "node:fs/promises";
 import { type Clock, messageOf, type UnixMs } from "@tocsin/model";
 import { Router } from "express";
+import { diskProbe } from "./disk.js";
 import type { Readiness } from "./health.js";
 import type { WrongDoor } from "./wrong-door.js";
 
@@ -20,6 +20,7 @@ export interface StatusDeps {
 /** `GET /api/v1/status`: what the collector knows of itself, and what keeps it from being ready. */
 export function statusRoutes(deps: StatusDeps): Router {
   const router = Router();
+  const disk = diskProbe(deps.dataDir, deps.clock);
   router.get("/status", async (_request, response) => {
     const reasons = deps.readiness();
     response.json({
@@ -32,7 +33,7 @@ export function statusRoutes(deps: StatusDeps): Router {
       ready: reasons.length === 0,
       notReady: reasons,
       config: { file: deps.configFile ?? null },
-      data: { folder: deps.dataDir, ...(await diskOf(deps.dataDir)) },
+      data: { folder: deps.dataDir, ...(await disk()) },
       memory: { rssBytes: process.memoryUsage.rss() },
       wrongDoor: deps.wrongDoor.seen(),
       ...Object.fromEntries(await Promise.all(Object.entries(deps.parts).map(readPart))),
@@ -47,14 +48,5 @@ async function readPart([name, read]: [string, () => unknown]): Promise<[string,
   } catch (error) {
     // One broken part must not hide what the others say.
     return [name, { error: messageOf(error) }];
-  }
-}
-
-async function diskOf(folder: string): Promise<object> {
-  try {
-    const { bavail, blocks, bsize } = await statfs(folder);
-    return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
-  } catch (error) {
-    return { error: messageOf(error) };
   }
 }

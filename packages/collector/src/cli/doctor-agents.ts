@@ -1,5 +1,5 @@
 import type { CollectorClient } from "./client.js";
-import type { Finding } from "./doctor.js";
+import type { Finding } from "./doctor-findings.js";
 
 /** The part of an instant query's answer that is read here. */
 interface Answer {

@@ -8,6 +8,8 @@ export interface ItemLimits {
   readonly maxAttributes: number;
   /** Bytes of UTF-8. */
   readonly maxAttributeLength: number;
+  /** Levels of lists and maps inside one attribute or body. */
+  readonly maxDepth: number;
 }
 
 /** A request within the limits, and what had to go. */
@@ -18,7 +20,11 @@ export interface Limited {
 }
 
 /** Drops attributes beyond the limit of their owner and cuts long texts at a character. */
-export function limitRequest(signal: OtlpSignal, body: Buffer, limits: ItemLimits): Limited {
+export function limitRequest(
+  signal: OtlpSignal,
+  body: Buffer,
+  limits: Pick<ItemLimits, "maxAttributes" | "maxAttributeLength">,
+): Limited {
   let droppedAttributes = 0;
   let shortenedAttributes = 0;
   const limited = rewriteRequest(signal, body, {

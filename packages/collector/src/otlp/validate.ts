@@ -33,6 +33,7 @@ export function validateRequest(signal: OtlpSignal, body: Uint8Array, limits?: I
 const NO_LIMITS: ItemLimits = {
   maxAttributes: Number.POSITIVE_INFINITY,
   maxAttributeLength: Number.POSITIVE_INFINITY,
+  maxDepth: MAX_VALUE_DEPTH,
 };
 
 class Walk {
@@ -42,10 +43,13 @@ class Walk {
   reason = "";
   isOverLimit = false;
   readonly #limits: ItemLimits;
+  /** Whatever the limits say, decoders go no deeper than this. */
+  readonly #maxDepth: number;
 
   constructor(bytes: Buffer, limits: ItemLimits) {
     this.reader = new WireReader(bytes);
     this.#limits = limits;
+    this.#maxDepth = Math.min(limits.maxDepth, MAX_VALUE_DEPTH);
   }
 
   message(end: number, message: Message, valueDepth: number): void {
@@ -54,7 +58,7 @@ class Walk {
     else {
       if (message.role === "item") this.items++;
       const depth = message.role === "anyValue" ? valueDepth + 1 : valueDepth;
-      if (depth > MAX_VALUE_DEPTH) throw tooDeep();
+      if (depth > this.#maxDepth) throw tooDeep(this.#maxDepth);
       const { reader } = this;
       let attributes = 0;
       while (reader.pos < end) attributes += this.#field(reader.tag(end), end, message, depth);
@@ -136,9 +140,9 @@ export const INVALID_TRACE_ID = "a trace_id must be 16 bytes, not all zero";
 export const INVALID_SPAN_ID = "a span_id must be 8 bytes, not all zero";
 export const NAMELESS_METRIC = "a metric must have a name";
 
-function tooDeep(): CollectorError {
+function tooDeep(maxDepth: number): CollectorError {
   return new CollectorError(
     "OTLP_TOO_DEEP",
-    `The request nests values more than ${MAX_VALUE_DEPTH} deep. Flatten them into attributes.`,
+    `The request nests values more than ${maxDepth} deep. Flatten them into attributes.`,
   );
 }

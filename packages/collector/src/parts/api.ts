@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from "node:http";
+import type { Socket } from "node:net";
 import { Router } from "express";
 import { iso } from "../api/actions-json.js";
 import { createApp } from "../api/app.js";
@@ -11,7 +12,9 @@ import { servicesRoutes } from "../api/services.js";
 import { statusRoutes } from "../api/status.js";
 import { wrongDoor } from "../api/wrong-door.js";
 import type { Authenticator } from "../auth/authenticator.js";
+import { certificatesSuffice } from "../config/open-address.js";
 import type { Intake } from "../receive/index.js";
+import type { SenderClocks } from "../signals/sender-clocks.js";
 import type { Signals } from "../signals/signals.js";
 import type { Spool } from "../spool/index.js";
 import { VERSION } from "../version.js";
@@ -25,16 +28,33 @@ export interface ApiServer {
   readonly address: Address;
   /** For links in messages. */
   readonly url: string;
-  serve(app: RequestListener): void;
+  serve(app: ServedApp): void;
+}
+
+/** What answers at the port, once the collector has started. */
+export interface ServedApp {
+  readonly listener: RequestListener;
+  /** Hears of connections on which gRPC is spoken. */
+  readonly onGrpc: (address: string | undefined) => void;
 }
 
 /** @throws {CollectorError} RECEIVE_LISTEN_FAILED */
 export async function openApi({ config, closers }: PartContext): Promise<ApiServer> {
-  let app: RequestListener = (_request, response) => {
-    response.writeHead(503, { "content-type": "application/json", "retry-after": "1" });
-    response.end('{"error":"The collector is starting."}');
+  let app: ServedApp = {
+    listener: (_request, response) => {
+      response.writeHead(503, { "content-type": "application/json", "retry-after": "1" });
+      response.end('{"error":"The collector is starting."}');
+    },
+    onGrpc: () => {},
   };
-  const server = createServer((request, response) => app(request, response));
+  const server = createServer((request, response) => app.listener(request, response));
+  server.on("clientError", (error: Error & { rawPacket?: Buffer }, socket) => {
+    if (error.rawPacket?.subarray(0, 4).toString("latin1") === "PRI ") {
+      app.onGrpc((socket as Socket).remoteAddress);
+    }
+    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    else socket.destroy();
+  });
   const { host } = config.listen.api;
   const port = await listen(server, config.listen.api, "page and APIs");
   closers.add("page and APIs", {
@@ -61,11 +81,12 @@ export function urlOf({ host, port }: Address): string {
 
 export interface ApiDeps extends PartContext {
   readonly authenticator: Authenticator;
-  readonly bound: { readonly api: Address; readonly otlpHttp: Address };
+  readonly bound: { readonly api: Address; readonly otlpHttp: Address; readonly otlpGrpc: Address };
   readonly reloading: Reloading;
   /** Undefined where nothing is kept. */
   readonly keep: Keep | undefined;
   readonly signals: Signals;
+  readonly clocks: SenderClocks;
   readonly intake: Intake;
   readonly spool: Spool;
   /** The APIs of parts that not every collector has, and the page; without them there is a sidecar's. */
@@ -75,9 +96,10 @@ export interface ApiDeps extends PartContext {
 }
 
 /** Everything that is served on the port of page and APIs. */
-export function createApi(deps: ApiDeps): RequestListener {
+export function createApi(deps: ApiDeps): ServedApp {
   const { config, clock, registry, bound, keep, signals, watch } = deps;
-  const otlpUrl = urlOf(bound.otlpHttp);
+  const { tls } = config;
+  const otlpUrl = urlOf(bound.otlpHttp).replace(/^http/, tls ? "https" : "http");
   const door = wrongDoor(() => otlpUrl, clock);
   const readiness = (): string[] => {
     const faults = [keep?.fault(), deps.spool.status().fault];
@@ -94,7 +116,13 @@ export function createApi(deps: ApiDeps): RequestListener {
     wrongDoor: door,
     parts: {
       reload: () => reloadJson(deps.reloading.status),
-      otlp: () => ({ http: otlpUrl }),
+      otlp: () => ({
+        http: otlpUrl,
+        grpc: `${bound.otlpGrpc.host}:${bound.otlpGrpc.port}`,
+        asksForToken: !deps.authenticator.isOpen && !certificatesSuffice(config),
+        asksForCertificate: tls?.client_ca_file !== undefined,
+      }),
+      senders: () => deps.clocks.list(),
       receive: () => ({ refused: deps.intake.refusedSenders() }),
       spool: () => deps.spool.status(),
       store: () => storeStatus(keep),
@@ -110,7 +138,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     serviceGraphRoutes({ signals, clock }),
     ...(watch?.tocsin ?? []),
   ];
-  return createApp({
+  const listener = createApp({
     authenticator: deps.authenticator,
     registry,
     readiness,
@@ -125,6 +153,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     page: watch?.page ?? sidecarPage(),
     hint: watch ? "See /api/v1/openapi.json." : SIDECAR_HINT,
   });
+  return { listener, onGrpc: (address) => door.noteGrpc(address) };
 }
 
 const SIDECAR_HINT =

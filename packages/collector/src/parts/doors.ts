@@ -65,7 +65,10 @@ export async function openDoors(
       logger,
     }),
   );
-  const grpc = closers.add("OTLP/gRPC", createOtlpGrpcReceiver({ intake, authorizer, tls }));
+  const grpc = closers.add(
+    "OTLP/gRPC",
+    createOtlpGrpcReceiver({ intake, authorizer, tls, httpPort: () => bound.http }),
+  );
   const { otlp_http, otlp_grpc } = config.listen;
   bound.http = await http.listen(otlp_http);
   bound.grpc = await grpc.listen(otlp_grpc);

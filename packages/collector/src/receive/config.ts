@@ -51,6 +51,21 @@ export const LimitsConfig = z.strictObject({
   max_attribute_length: size()
     .default(64 * 1024)
     .describe("Bytes of one attribute's text; longer ones are cut at a character and counted."),
+  max_depth: z
+    .number()
+    .int()
+    .min(1)
+    .max(32)
+    .default(32)
+    .describe(
+      "Levels of lists and maps inside one attribute or log body; a request with more is refused (400).",
+    ),
+  max_items: z
+    .number()
+    .int()
+    .positive()
+    .default(100_000)
+    .describe("Spans, log records or data points of one request; one with more is refused (413)."),
   retry_after: z
     .number()
     .int()

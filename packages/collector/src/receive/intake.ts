@@ -8,7 +8,7 @@ import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Admission, type Backpressure, type Reservation } from "./admission.js";
 import type { LimitsConfig } from "./config.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
-import { type Refusal, refusalOf } from "./refusal.js";
+import { Refusal, refusalOf } from "./refusal.js";
 import { RefusalLog, type RefusedSender } from "./refusal-log.js";
 
 /** What intake needs of the spool. */
@@ -30,6 +30,10 @@ export interface IntakeLimits {
   readonly maxAttributes: number;
   /** Bytes of one attribute's text; longer ones are cut. */
   readonly maxAttributeLength: number;
+  /** Levels of nesting in one attribute or body. */
+  readonly maxDepth: number;
+  /** Items of one request. */
+  readonly maxItems: number;
 }
 
 /** Limits as the configuration gives them. */
@@ -45,6 +49,8 @@ export function limitsOf(config: LimitsConfig): IntakeLimits {
     retryAfterSeconds: config.retry_after,
     maxAttributes: config.max_attributes,
     maxAttributeLength: config.max_attribute_length,
+    maxDepth: config.max_depth,
+    maxItems: config.max_items,
   };
 }
 
@@ -59,6 +65,8 @@ export const DEFAULT_LIMITS: IntakeLimits = {
   retryAfterSeconds: 1,
   maxAttributes: 256,
   maxAttributeLength: 64 * 1024,
+  maxDepth: 32,
+  maxItems: 100_000,
 };
 
 export interface IntakeDeps {
@@ -112,10 +120,12 @@ export class Intake {
    *
    * @param body kept by the spool's memory: it must not be written to afterwards
    * @returns when the request is durable
+   * @throws {Refusal} too_many_items
    * @throws {CollectorError} OTLP_MALFORMED, OTLP_TOO_DEEP, SPOOL_FULL, SPOOL_WRITE_FAILED, …
    */
   async accept(transport: Transport, signal: OtlpSignal, body: Buffer): Promise<Accepted> {
     const { items, rejected, reason, isOverLimit } = validateRequest(signal, body, this.limits);
+    if (items + rejected > this.limits.maxItems) throw tooManyItems(items + rejected, this.limits.maxItems);
     this.#metrics.receivedItems.inc({ signal }, items + rejected);
     if (items > 0) {
       try {
@@ -156,7 +166,7 @@ export class Intake {
     const refusal = refusalOf(error);
     this.#metrics.requests.inc({ transport, signal, answer: "refused" });
     this.#metrics.refused.inc({ transport, reason: refusal.reason });
-    this.#refusals.note(sender, refusal);
+    this.#refusals.note(transport, sender, refusal);
     return refusal;
   }
 
@@ -169,4 +179,11 @@ export class Intake {
     this.#admission.close();
     this.#refusals.close();
   }
+}
+
+function tooManyItems(items: number, limit: number): Refusal {
+  return new Refusal(
+    "too_many_items",
+    `The request has ${items} spans, log records or data points, the limit is ${limit}. Send smaller batches, or raise limits.max_items.`,
+  );
 }

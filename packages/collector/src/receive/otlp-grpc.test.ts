@@ -175,7 +175,7 @@ describe("OTLP over gRPC", () => {
     const other = createOtlpGrpcReceiver({ intake: new Intake({ spool }) });
     await expect(other.listen({ host: "127.0.0.1", port })).rejects.toMatchObject({
       code: "RECEIVE_LISTEN_FAILED",
-      message: expect.stringContaining("another process already listens there"),
+      message: expect.stringContaining("already listens there. Is a collector running?"),
     });
     await first.close();
   });

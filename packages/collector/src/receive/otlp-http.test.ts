@@ -238,6 +238,56 @@ describe("a request that is not taken", () => {
     expect(chunked.status).toBe(413);
   });
 
+  test("is 400 when its values nest too deep, and counted as that", async () => {
+    await start({ maxDepth: 3 });
+    const nested = (depth: number): object =>
+      depth === 1 ? { intValue: 1 } : { arrayValue: { values: [nested(depth - 1)] } };
+    const request = (depth: number) =>
+      GOOD.replace('"name":"a"', `"attributes":${JSON.stringify([{ key: "k", value: nested(depth) }])}`);
+    expect((await post(request(3))).status).toBe(200);
+    const response = await post(request(4));
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { code: 3, message: "The request nests values more than 3 deep. Flatten them into attributes." },
+    ]);
+    expect(await registry.getSingleMetricAsString("tocsin_receive_refused_requests_total")).toContain(
+      'reason="too_deep"} 1',
+    );
+  });
+
+  test.each([
+    {
+      signal: "traces",
+      request: () => PARTLY,
+    },
+    {
+      signal: "metrics",
+      request: () => {
+        const dataPoints = [{ asInt: 1 }, { asInt: 2 }];
+        return JSON.stringify({
+          resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "m", gauge: { dataPoints } }] }] }],
+        });
+      },
+    },
+  ])("is 413 with too many items ($signal), and counted as that", async ({ signal, request }) => {
+    await start({ maxItems: 1 });
+    const response = await post(request(), {}, `/v1/${signal}`);
+    expect([response.status, await response.json()]).toEqual([
+      413,
+      {
+        code: 3,
+        message:
+          "The request has 2 spans, log records or data points, the limit is 1. Send smaller batches, or raise limits.max_items.",
+      },
+    ]);
+    expect(await registry.getSingleMetricAsString("tocsin_receive_refused_requests_total")).toContain(
+      'reason="too_many_items"} 1',
+    );
+    expect(await sum("tocsin_receive_received_items_total")).toBe(0);
+    await start({ maxItems: 2 });
+    expect((await post(request(), {}, `/v1/${signal}`)).status).toBe(200);
+  });
+
   test("is 503 with Retry-After while the spool cannot take it, and taken again afterwards", async () => {
     let fault: CollectorError | undefined = new CollectorError("SPOOL_WRITE_FAILED", "no space", {
       retryable: true,

@@ -1,9 +1,11 @@
 import { type Clock, every, type Logger, type UnixMs } from "@tocsin/model";
+import type { Transport } from "./metrics.js";
 import type { Refusal, RefusalReason } from "./refusal.js";
 
 /** What one sender was refused for. A sender with several faults comes once for each. */
 export interface RefusedSender {
   readonly sender: string;
+  readonly transport: Transport;
   readonly reason: RefusalReason;
   readonly message: string;
   readonly count: number;
@@ -28,12 +30,12 @@ export class RefusalLog {
     this.#cancel = every(clock, LOG_PERIOD_MS, () => this.#flush(logger));
   }
 
-  note(sender: string, refusal: Refusal): void {
+  note(transport: Transport, sender: string, refusal: Refusal): void {
     const { reason, message } = refusal;
-    const key = `${sender} ${reason}`;
+    const key = `${sender} ${transport} ${reason}`;
     const count = (this.#remembered.get(key)?.count ?? 0) + 1;
     this.#remembered.delete(key);
-    this.#remembered.set(key, { sender, reason, message, count, lastAtMs: this.#clock.now() });
+    this.#remembered.set(key, { sender, transport, reason, message, count, lastAtMs: this.#clock.now() });
     if (this.#remembered.size > MAX_REMEMBERED)
       this.#remembered.delete(this.#remembered.keys().next().value ?? "");
     const fresh = this.#fresh.get(key);

@@ -11,7 +11,9 @@ export type RefusalReason =
   | "wrong_port"
   | "tls"
   | "certificate"
+  | "too_deep"
   | "too_large"
+  | "too_many_items"
   | "media_type"
   | "connections"
   | "sender_connections"
@@ -51,6 +53,7 @@ interface Kind {
  */
 const KINDS: Readonly<Record<RefusalReason, Kind>> = {
   malformed: { httpStatus: 400, rpcCode: RpcCode.invalidArgument, retryable: false },
+  too_deep: { httpStatus: 400, rpcCode: RpcCode.invalidArgument, retryable: false },
   unknown_sender: { httpStatus: 401, rpcCode: RpcCode.unauthenticated, retryable: false },
   not_allowed: { httpStatus: 403, rpcCode: RpcCode.permissionDenied, retryable: false },
   not_found: { httpStatus: 404, rpcCode: RpcCode.notFound, retryable: false },
@@ -59,6 +62,7 @@ const KINDS: Readonly<Record<RefusalReason, Kind>> = {
   tls: { httpStatus: 400, rpcCode: RpcCode.failedPrecondition, retryable: false },
   certificate: { httpStatus: 401, rpcCode: RpcCode.unauthenticated, retryable: false },
   too_large: { httpStatus: 413, rpcCode: RpcCode.invalidArgument, retryable: false },
+  too_many_items: { httpStatus: 413, rpcCode: RpcCode.invalidArgument, retryable: false },
   media_type: { httpStatus: 415, rpcCode: RpcCode.invalidArgument, retryable: false },
   connections: { httpStatus: 503, rpcCode: RpcCode.unavailable, retryable: true },
   sender_connections: { httpStatus: 429, rpcCode: RpcCode.unavailable, retryable: true },
@@ -79,8 +83,9 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof CollectorError) {
     switch (error.code) {
       case "OTLP_MALFORMED":
-      case "OTLP_TOO_DEEP":
         return new Refusal("malformed", error.message, error);
+      case "OTLP_TOO_DEEP":
+        return new Refusal("too_deep", error.message, error);
       case "SPOOL_FULL":
         return new Refusal("spool_full", error.message, error);
       case "SPOOL_RECORD_TOO_LARGE":
