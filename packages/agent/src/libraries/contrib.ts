@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { tellQueueTime } from "./kafka.js";
 import type { LoadedFile, ModuleHook } from "./module-hook.js";
 
 /** A library, the package that instruments it, and that package's class. */
@@ -7,6 +8,8 @@ interface Entry {
   readonly libraries: readonly string[];
   readonly instrumentation: string;
   readonly className: string;
+  /** What its class is made with. */
+  readonly config?: object;
 }
 
 /** Libraries whose OpenTelemetry instrumentation the agent brings along. */
@@ -16,7 +19,7 @@ const BUNDLED: readonly Entry[] = [
   entry(["mongodb"], "mongodb", "MongoDBInstrumentation"),
   entry(["ioredis"], "ioredis", "IORedisInstrumentation"),
   entry(["redis", "@redis/client", "@node-redis/client"], "redis", "RedisInstrumentation"),
-  entry(["kafkajs"], "kafkajs", "KafkaJsInstrumentation"),
+  { ...entry(["kafkajs"], "kafkajs", "KafkaJsInstrumentation"), config: { consumerHook: tellQueueTime } },
   entry(["amqplib"], "amqplib", "AmqplibInstrumentation"),
   entry(["@grpc/grpc-js"], "grpc", "GrpcInstrumentation"),
   entry(["graphql"], "graphql", "GraphQLInstrumentation"),
@@ -117,7 +120,7 @@ function create(item: Entry, { packageDir }: LoadedFile): readonly Internals[] {
       const exported = createRequire(from)(name) as Record<string, new (config: object) => Internals>;
       const Instrumentation = exported[item.className];
       if (Instrumentation === undefined) continue;
-      const made = new Instrumentation({ enabled: false });
+      const made = new Instrumentation({ ...item.config, enabled: false });
       const parts = [made, ...Object.values(made).filter(isInstrumentation)];
       // Enabled the usual way it would install its own hooks; being called is all that it needs.
       for (const part of parts) part._enabled = true;

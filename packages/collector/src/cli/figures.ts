@@ -14,6 +14,11 @@ export function milliseconds(seconds: number | null): string {
   return seconds >= 10 ? `${threeDigits(seconds)} s` : `${threeDigits(seconds * 1_000)} ms`;
 }
 
+/** How many of something, to the last one. */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString("en");
+}
+
 /** What was measured of a resource, with its unit. */
 export function quantity(
   value: number,

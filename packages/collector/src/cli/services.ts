@@ -2,7 +2,7 @@ import type { RequestFigures } from "../signals/request-window.js";
 import type { ServiceDetail, ServiceSignals } from "../signals/service-signals.js";
 import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
-import { milliseconds, percent, perSecond, quantity, table } from "./figures.js";
+import { count, milliseconds, percent, perSecond, quantity, table } from "./figures.js";
 import { parseFlags } from "./flags.js";
 
 const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" } } as const;
@@ -38,8 +38,10 @@ ${CLIENT_HELP}`,
 
 function listText(all: readonly ServiceSignals[]): string {
   if (all.length === 0) return "No service has sent anything yet.\n";
+  const isBehind = all.some(({ messaging }) => messaging.some(({ lagMessages }) => lagMessages !== null));
+  const waiting = isBehind ? ["waiting"] : [];
   return table(
-    ["service", "version", "rate", "errors", "p50", "p95", "p99", "saturation", "by"],
+    ["service", "version", "rate", "errors", "p50", "p95", "p99", ...waiting, "saturation", "by"],
     all.map((each) => [
       each.environment === "" ? each.service : `${each.service} (${each.environment})`,
       each.version,
@@ -48,12 +50,19 @@ function listText(all: readonly ServiceSignals[]): string {
       quantile(each, "p50"),
       quantile(each, "p95"),
       quantile(each, "p99"),
+      ...waiting.map(() => waitingText(each.messaging)),
       each.saturation.part === null
         ? "not measured"
         : `${each.saturation.part} ${percent(each.saturation.ratio)}`,
       each.source,
     ]),
   );
+}
+
+/** Messages that wait, over all that the service consumes. */
+function waitingText(messaging: ServiceSignals["messaging"]): string {
+  const told = messaging.flatMap(({ lagMessages }) => lagMessages ?? []);
+  return told.length === 0 ? "–" : count(told.reduce((sum, each) => sum + each, 0));
 }
 
 function detailText(detail: ServiceDetail): string {
@@ -78,6 +87,7 @@ function detailText(detail: ServiceDetail): string {
       ]),
     ),
   ];
+  if (detail.messaging.length > 0) sections.push(messagingText(detail.messaging));
   if (detail.foldedRoutes > 0) {
     sections.push(
       "More routes than can be told apart: the rest is counted as {other}. Give them an http.route.\n",
@@ -163,6 +173,22 @@ function groupsText(attribute: string, values: ServiceDetail["groups"][number]["
       quantile(each, "p50"),
       quantile(each, "p95"),
       quantile(each, "p99"),
+    ]),
+  );
+}
+
+function messagingText(messaging: ServiceDetail["messaging"]): string {
+  return table(
+    ["consumes", "of", "group", "waiting", "oldest", "age p50", "p95", "p99"],
+    messaging.map((each) => [
+      each.destination,
+      each.system,
+      each.consumerGroup,
+      each.lagMessages === null ? "–" : count(each.lagMessages),
+      milliseconds(each.oldestSeconds),
+      milliseconds(each.ageSeconds.p50),
+      milliseconds(each.ageSeconds.p95),
+      milliseconds(each.ageSeconds.p99),
     ]),
   );
 }

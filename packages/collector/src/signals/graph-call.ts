@@ -1,5 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 import { type OtlpResource, type SpanColumns, textAt } from "../otlp/index.js";
+import { messageAgeSeconds, messageRole } from "./messages.js";
 import { isFailure, sampledWeight } from "./outcome.js";
 import type { RequestAttribute, RequestAttributes } from "./request-attributes.js";
 
@@ -29,6 +30,11 @@ export interface Answer {
   readonly destination: string;
   readonly consumerGroup: string;
   readonly system: string;
+  /** How long the message had waited, as its own attributes tell; NaN where they do not. */
+  readonly ageSeconds: number;
+  /** Whether a message was handled or fetched, not acknowledged or looked for in vain. */
+  readonly handlesMessage: boolean;
+  readonly weight: number;
   readonly receivedAtMs: UnixMs;
 }
 
@@ -45,9 +51,6 @@ export function pendingCall(
   const database = attributes.text("db.system.name", "db.system");
   const messaging = attributes.text("messaging.system");
   const kind: EdgeKind = database !== "" ? "database" : messaging !== "" ? "messaging" : "external";
-  const traceStateStart = columns.traceStateStart[row] ?? 0;
-  const traceState =
-    traceStateStart === 0 ? "" : textAt(columns.bytes, traceStateStart, columns.traceStateEnd[row] ?? 0);
   return {
     service: resourceOf(columns, row)?.serviceName ?? "",
     isMessage: columns.kind[row] === PRODUCER,
@@ -62,7 +65,7 @@ export function pendingCall(
       errorType: "",
       isSpanError: columns.statusCode[row] === 2,
     }),
-    weight: sampledWeight(traceState),
+    weight: weightOf(columns, row),
     receivedAtMs,
   };
 }
@@ -105,8 +108,16 @@ export function answerOf(
     destination: text("messaging.destination.name", "messaging.destination"),
     consumerGroup: text("messaging.consumer.group.name", "messaging.kafka.consumer.group"),
     system: text("messaging.system"),
+    ageSeconds: isMessage ? messageAgeSeconds(attributes, columns.startTimeMs[row] ?? 0) : Number.NaN,
+    handlesMessage: isMessage && messageRole(attributes) !== "none",
+    weight: isMessage ? weightOf(columns, row) : 1,
     receivedAtMs,
   };
+}
+
+function weightOf({ bytes, traceStateStart, traceStateEnd }: SpanColumns, row: number): number {
+  const start = traceStateStart[row] ?? 0;
+  return start === 0 ? 1 : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0));
 }
 
 function resourceOf({ resources, scopes, scope }: SpanColumns, row: number): OtlpResource | undefined {

@@ -31,8 +31,6 @@ export class Observation implements ObservedRequests {
   /** Seconds; the latency of every request that this stands for. NaN when `latencies` tells instead. */
   latencySeconds = Number.NaN;
   latencies: LatencyCounts | undefined;
-  /** Of a message: how long it waited until it was handled, in seconds; NaN where nothing tells. */
-  messageAgeSeconds = Number.NaN;
   /** Of a message: the group that its consumer belongs to, or "". */
   consumerGroup = "";
   /** Attributes that are grouped by, and their values here; "" where one is absent. */

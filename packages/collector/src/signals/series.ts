@@ -29,6 +29,9 @@ export interface SeriesOptions {
  * - `tocsin_service_requests_total`, `tocsin_service_errors_total` by service, version and environment (counters)
  * - `tocsin_service_latency_seconds` by service, environment and quantile, over the last minute
  * - `tocsin_service_saturation_ratio` by service, environment and part
+ * - `tocsin_service_message_lag` (messages that wait), `tocsin_service_message_oldest_age_seconds` (of those) and
+ *   `tocsin_service_message_age_seconds` by quantile (of those handled in the last minute), by service, environment,
+ *   `messaging_system`, `destination` and `consumer_group`
  * - `tocsin_service_group_requests_total`, `tocsin_service_group_errors_total` by service, environment and one attribute
  *   that is grouped by (counters)
  * - `tocsin_service_last_success_timestamp_seconds` by service, environment and operation, of jobs
@@ -53,13 +56,22 @@ export function* signalSeries(
     yield sample("tocsin_service_errors_total", labels, errorsTotal, firstSeenMs);
     yield* tracedSeries(version, nowMs, classicHistograms);
   }
-  for (const { service, environment, latencySeconds, saturation } of signals.services(nowMs)) {
+  for (const { service, environment, latencySeconds, saturation, messaging } of signals.services(nowMs)) {
     const labels = { service, environment };
     for (const [quantile, value] of quantiles(latencySeconds)) {
       yield sample("tocsin_service_latency_seconds", { ...labels, quantile }, value);
     }
     for (const [part, value] of Object.entries(saturation.parts)) {
       yield sample("tocsin_service_saturation_ratio", { ...labels, part }, value);
+    }
+    for (const { system, destination, consumerGroup, lagMessages, oldestSeconds, ageSeconds } of messaging) {
+      const of = { ...labels, messaging_system: system, destination, consumer_group: consumerGroup };
+      if (lagMessages !== null) yield sample("tocsin_service_message_lag", of, lagMessages);
+      if (oldestSeconds !== null)
+        yield sample("tocsin_service_message_oldest_age_seconds", of, oldestSeconds);
+      for (const [quantile, value] of quantiles(ageSeconds)) {
+        yield sample("tocsin_service_message_age_seconds", { ...of, quantile }, value);
+      }
     }
   }
   for (const each of signals.groupTotals()) {

@@ -37,14 +37,14 @@ export interface EdgeTotals {
   readonly serverDurations: DurationCounts;
 }
 
-/** A message that was followed from the service that sent it to the one that handled it. */
+/** A message whose age is known when it is handled: its attributes tell when it was sent, or its sender's span does. */
 export interface FollowedMessage {
   readonly service: string;
   readonly environment: string;
   readonly destination: string;
   readonly consumerGroup: string;
   readonly system: string;
-  /** From the end of sending to the beginning of handling; clocks that differ make it 0 at least. */
+  /** From sending to the beginning of handling; clocks that differ make it 0 at least. */
   readonly ageSeconds: number;
   readonly weight: number;
   /** When it was handled. */
@@ -68,6 +68,9 @@ const CONSUMER = 5;
 /** How long one half of a call waits for the other. */
 const WAIT_MS = 10_000;
 const MAX_WAITING = 50_000;
+/** A consumer that is behind takes a message long after the call that sent it was settled. */
+const FOLLOW_MS = 3_600_000;
+const MAX_FOLLOWED = 20_000;
 const MAX_EDGES = 2_000;
 const SLOT_SECONDS = 5;
 /** An edge without a call for so long is forgotten. */
@@ -81,6 +84,8 @@ export class ServiceGraph {
   readonly #waiting = new Map<string, PendingCall>();
   /** Server spans whose client span has not come yet: parent span → service. */
   readonly #unclaimed = new Map<string, Answer>();
+  /** Messages that were sent and not yet handled: span of the sender → when it ended. */
+  readonly #sent = new Map<string, UnixMs>();
   readonly #edges = new Map<string, EdgeBook>();
   readonly #observation = new Observation();
   readonly #onMessage: (message: FollowedMessage) => void;
@@ -110,14 +115,18 @@ export class ServiceGraph {
         else this.droppedCount++;
       } else if (kind === SERVER || kind === CONSUMER) {
         const parent = columns.parentSpanId[row] ?? 0;
+        if (parent === 0 && kind === SERVER) continue;
+        const answer = answerOf(columns, row, attributes, receivedAtMs);
+        if (kind === CONSUMER && !Number.isNaN(answer.ageSeconds)) this.#follow(answer, answer.ageSeconds);
         if (parent === 0) continue;
         const id = idAt(bytes, parent);
         const call = this.#waiting.get(id);
-        const answer = answerOf(columns, row, attributes, receivedAtMs);
+        const sentMs = kind === CONSUMER ? this.#sent.get(id) : undefined;
         if (call) {
           this.#waiting.delete(id);
           this.#join(call, answer);
-        } else if (this.#unclaimed.size < MAX_WAITING) this.#unclaimed.set(id, answer);
+        } else if (sentMs !== undefined) this.#followFrom(sentMs, answer);
+        else if (this.#unclaimed.size < MAX_WAITING) this.#unclaimed.set(id, answer);
       }
     }
     this.#settle(receivedAtMs);
@@ -151,6 +160,10 @@ export class ServiceGraph {
     for (const [key, { lastSeenMs }] of this.#edges) {
       if (nowMs - lastSeenMs > FORGET_AFTER_MS) this.#edges.delete(key);
     }
+    for (const [id, sentMs] of this.#sent) {
+      if (nowMs - sentMs < FOLLOW_MS) break;
+      this.#sent.delete(id);
+    }
   }
 
   /** Totals of the edges. Halves of calls that wait are not part of it. */
@@ -181,6 +194,7 @@ export class ServiceGraph {
     for (const [id, call] of this.#waiting) {
       if (nowMs - call.receivedAtMs < WAIT_MS) break;
       this.#waiting.delete(id);
+      if (call.isMessage) this.#remember(id, call.endMs);
       if (call.peer !== "") this.#connect(call, call.peer, undefined);
     }
     for (const [id, { receivedAtMs }] of this.#unclaimed) {
@@ -191,14 +205,27 @@ export class ServiceGraph {
 
   #join(call: PendingCall, answer: Answer): void {
     this.#connect(call, answer.service, answer);
-    if (!call.isMessage) return;
-    const { service, environment, destination, consumerGroup, system, startMs } = answer;
-    const ageSeconds = Math.max(0, startMs - call.endMs) / 1_000;
-    const second = Math.floor(startMs / 1_000);
-    this.#onMessage({
-      ...{ service, environment, destination, consumerGroup, system },
-      ...{ ageSeconds, weight: call.weight, second },
-    });
+    if (call.isMessage) this.#followFrom(call.endMs, answer);
+  }
+
+  #followFrom(sentMs: UnixMs, answer: Answer): void {
+    // What the message itself tells has been told already.
+    if (Number.isNaN(answer.ageSeconds)) this.#follow(answer, Math.max(0, answer.startMs - sentMs) / 1_000);
+  }
+
+  #follow(answer: Answer, ageSeconds: number): void {
+    const { service, environment, destination, consumerGroup, system, weight, startMs } = answer;
+    if (!answer.handlesMessage || startMs <= 0) return;
+    // A clock that is ahead must not write over what comes now.
+    const second = Math.floor(Math.min(startMs, answer.receivedAtMs) / 1_000);
+    const who = { service, environment, destination, consumerGroup, system };
+    this.#onMessage({ ...who, ageSeconds, weight, second });
+  }
+
+  #remember(id: string, sentMs: UnixMs): void {
+    const [oldest] = this.#sent.keys();
+    if (this.#sent.size >= MAX_FOLLOWED && oldest !== undefined) this.#sent.delete(oldest);
+    this.#sent.set(id, sentMs);
   }
 
   /** @param answer undefined when the called one sends no spans */

@@ -2,6 +2,7 @@ import type { UnixMs } from "@tocsin/model";
 import type { Deployment, DeploymentBook } from "./deployments.js";
 import type { AttributeGroups, GroupBook } from "./group-book.js";
 import type { JobBook, JobSignals } from "./job-book.js";
+import type { MessageBook, MessageSignals } from "./message-book.js";
 import type { RequestFigures } from "./request-window.js";
 import type { Saturation, SaturationBook } from "./saturation.js";
 import type { ServiceBook, VersionBook } from "./service-book.js";
@@ -16,6 +17,8 @@ export interface ServiceSignals extends RequestFigures {
   readonly version: string;
   readonly environment: string;
   readonly saturation: Saturation;
+  /** Of each queue or topic that it consumes, how many messages wait and how old they are, the longest queue first. */
+  readonly messaging: readonly MessageSignals[];
   /** What requests were counted by. */
   readonly source: "metrics" | "spans";
   /** What it does: answers requests, handles messages, or runs jobs and nothing else. */
@@ -66,6 +69,7 @@ export interface SignalBooks {
   readonly graph: ServiceGraph;
   readonly jobs: JobBook;
   readonly groups: GroupBook;
+  readonly messages: MessageBook;
 }
 
 /** A version that answered nothing for so long, while another did, serves no longer. */
@@ -157,6 +161,7 @@ function describeService(
     environment,
     ...book.figures(versions, nowMs),
     saturation: saturation.saturationOf(service, environment, nowMs),
+    messaging: books.messages.messagesOf(service, environment, nowMs),
     source: metrics ? "metrics" : "spans",
     work: WORK[newest(versions).kind],
     windowSeconds: book.figuresSeconds(versions),

@@ -3,6 +3,8 @@ import type { DecodeOptions, MetricColumns, OtlpResource, SpanColumns, WantedKey
 import { type Deployment, DeploymentBook, type DeploymentBookState } from "./deployments.js";
 import { GroupBook, type GroupBookState } from "./group-book.js";
 import { JobBook, type JobBookState } from "./job-book.js";
+import { LagBook } from "./lag-book.js";
+import { MessageBook } from "./message-book.js";
 import { observeMetricRequests } from "./metric-requests.js";
 import type { Observation } from "./observation.js";
 import { requestKeys } from "./request-attributes.js";
@@ -62,7 +64,9 @@ export class Signals {
   readonly #services = new ServiceBook();
   readonly #saturation: SaturationBook;
   readonly #deployments = new DeploymentBook();
-  readonly #graph = new ServiceGraph();
+  readonly #lags = new LagBook();
+  readonly #messages = new MessageBook(this.#lags);
+  readonly #graph = new ServiceGraph((message) => this.#messages.add(message));
   readonly #jobs = new JobBook();
   readonly #groups: GroupBook;
   readonly #spanKeys: WantedKeys;
@@ -104,6 +108,7 @@ export class Signals {
       sink: this.#sink,
     });
     this.#saturation.observe(columns);
+    this.#lags.observe(columns);
   }
 
   get counts(): SignalsCounts {
@@ -215,6 +220,8 @@ export class Signals {
     this.#groups.forget(receivedAtMs);
     this.#jobs.forget(receivedAtMs);
     this.#graph.forget(receivedAtMs);
+    this.#lags.forget(receivedAtMs);
+    this.#messages.forget(receivedAtMs);
   }
 
   readonly #sink: ObservationSink = {
@@ -227,6 +234,7 @@ export class Signals {
       }
       this.#accepted += count;
       this.#services.add(observation);
+      if (observation.kind === "consumer") this.#messages.noteConsumer(observation);
       for (const sink of this.#sinks) sink.onRequests(observation);
     },
     grouped: (observation, key) => {
@@ -263,6 +271,7 @@ export class Signals {
       graph: this.#graph,
       jobs: this.#jobs,
       groups: this.#groups,
+      messages: this.#messages,
     };
   }
 }

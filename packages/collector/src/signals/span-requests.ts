@@ -1,6 +1,6 @@
 import { type SpanColumns, textAt } from "../otlp/index.js";
 import { readGroups, resourceGroups } from "./group-keys.js";
-import { type MessageRole, messageAgeSeconds, messageRole } from "./messages.js";
+import { type MessageRole, messageRole } from "./messages.js";
 import { Observation } from "./observation.js";
 import { failureName, isFailure, routeName, sampledWeight } from "./outcome.js";
 import { releaseOf } from "./release.js";
@@ -147,7 +147,6 @@ class RequestRows {
     observation.status = httpStatus || rpcStatus;
     if (kind === "consumer") {
       this.role = messageRole(attributes);
-      observation.messageAgeSeconds = messageAgeSeconds(attributes, columns.startTimeMs[row] ?? 0);
       observation.consumerGroup = attributes.text(
         "messaging.consumer.group.name",
         "messaging.kafka.consumer.group",

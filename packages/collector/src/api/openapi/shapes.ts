@@ -63,6 +63,19 @@ export const Service = Figures.extend({
       .nullable()
       .describe("Worst 99th percentile over the instances, less the sampler's own resolution."),
   }),
+  messaging: z
+    .array(
+      z.looseObject({
+        system: z.string().describe("messaging.system, such as kafka or aws_sqs."),
+        destination: z.string(),
+        consumerGroup: z.string(),
+        lagMessages: z.number().nullable().describe("Messages that wait; null where no metric tells."),
+        oldestSeconds: z.number().nullable().describe("How long the oldest of them has waited."),
+        ageSeconds: Quantiles.describe("How old messages were when they were handled, over the last minute."),
+        followed: z.number().describe("Of how many messages the age is known."),
+      }),
+    )
+    .describe("What the service consumes, the longest queue first."),
   source: z.enum(["metrics", "spans"]).describe("What requests were counted by."),
   work: z.enum(["requests", "messages", "jobs"]).describe("What it does; jobs: nothing but jobs."),
   windowSeconds: z
