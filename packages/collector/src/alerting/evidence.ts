@@ -1,5 +1,6 @@
 import type { Alert, Evidence, EvidenceChange, EvidenceCollector, EvidenceShare } from "@tocsin/alerts";
 import type { Clock, UnixMs } from "@tocsin/model";
+import { changeText } from "../signals/deployments.js";
 import type { Signals } from "../signals/signals.js";
 import type { TraceReader } from "../store/traces/trace-reader.js";
 
@@ -74,11 +75,7 @@ function changesOf(
     .filter(({ atMs }) => atMs >= activeAtMs - NEAR_MS && atMs <= nowMs)
     .sort((a, b) => Math.abs(a.atMs - activeAtMs) - Math.abs(b.atMs - activeAtMs))
     .slice(0, MOST_CHANGES)
-    .map(({ atMs, version, previousVersion }) => ({
-      atMs,
-      kind: "deploy",
-      text: `${service} ${previousVersion === "" ? version : `${previousVersion} → ${version}`}`,
-    }));
+    .map((each) => ({ atMs: each.atMs, kind: "deploy", text: `${service} ${changeText(each)}` }));
 }
 
 function errorsByRoute(

@@ -1,14 +1,16 @@
 import type { Clock } from "@tocsin/model";
 import express, { Router } from "express";
 import { z } from "zod";
-import type { Deployment } from "../signals/deployments.js";
+import type { Deployment, DeploymentMark } from "../signals/deployments.js";
 import type { DeploymentReport } from "../signals/service-signals.js";
 
 export interface DeploymentsDeps {
   readonly signals: {
     deployments(nowMs: number, service?: string): readonly DeploymentReport[];
-    markDeployment(deployment: Omit<Deployment, "id" | "previousVersion" | "source">): Deployment;
+    markDeployment(mark: DeploymentMark): Deployment;
   };
+  /** Where marks are written down first; without it they last from the next snapshot on. */
+  readonly marks?: { add(mark: DeploymentMark): Promise<Deployment> } | undefined;
   readonly clock: Clock;
 }
 
@@ -23,22 +25,23 @@ const Mark = z.strictObject({
  * `GET /deployments`: newest first, each with figures before and after; `?service=` for one service.
  * `POST /deployments {service, version, environment?, at?}`: reports one, as CI does after a deploy.
  */
-export function deploymentsRoutes({ signals, clock }: DeploymentsDeps): Router {
+export function deploymentsRoutes({ signals, marks, clock }: DeploymentsDeps): Router {
   const router = Router();
   router.get("/deployments", (request, response) => {
     const { service } = request.query;
     response.json(signals.deployments(clock.now(), typeof service === "string" ? service : undefined));
   });
-  router.post("/deployments", express.json(), (request, response) => {
+  router.post("/deployments", express.json(), async (request, response) => {
     const parsed = Mark.safeParse(request.body);
     if (!parsed.success) {
       response.status(400).json({ error: `Not a deployment: ${z.prettifyError(parsed.error)}` });
       return;
     }
-    const { at, ...mark } = parsed.data;
+    const { at, ...named } = parsed.data;
     const by = request.identity?.name ?? "";
-    const atMs = at === undefined ? clock.now() : Date.parse(at);
-    response.status(201).json(signals.markDeployment({ ...mark, atMs, by }));
+    const mark = { ...named, atMs: at === undefined ? clock.now() : Date.parse(at), by };
+    const { atMs, ...deployment } = marks ? await marks.add(mark) : signals.markDeployment(mark);
+    response.status(201).json({ ...deployment, at: new Date(atMs).toISOString() });
   });
   return router;
 }

@@ -2,7 +2,7 @@ import type { Deployment } from "../signals/deployments.js";
 import type { DeploymentReport } from "../signals/service-signals.js";
 import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
-import { percent, table } from "./figures.js";
+import { deploymentTable } from "./deployment-table.js";
 import { parseFlags } from "./flags.js";
 
 const FLAGS = { ...CLIENT_FLAGS, environment: { type: "string" }, at: { type: "string" } } as const;
@@ -12,7 +12,8 @@ export const deploy: Command = {
   help: `tocsin deploy <what> [flags]
 
   mark SERVICE VERSION  say that a version was deployed (from CI, after the deploy)
-  list [SERVICE]        deployments with error ratios before and after
+  list [SERVICE]        deployments with figures before and after: ten minutes of what served before, an hour of what
+                        serves since, with the number of requests that they are of
 
   --environment ENV     deployment.environment.name (default: none)
   --at TIME             when, such as 2026-11-20T14:03:40Z (default: now)
@@ -44,17 +45,5 @@ ${CLIENT_HELP}`,
 };
 
 function listText(deployments: readonly DeploymentReport[]): string {
-  if (deployments.length === 0) return "No deployment was seen yet.\n";
-  return table(
-    ["at", "service", "version", "how", "errors before", "after", "verdict"],
-    deployments.map(({ at, service, previousVersion, version, source, by, before, after, verdict }) => [
-      at,
-      service,
-      previousVersion === "" ? version : `${previousVersion} → ${version}`,
-      by === "" ? source : `${source} by ${by}`,
-      before ? percent(before.errorRatio) : "",
-      after ? percent(after.errorRatio) : "",
-      verdict,
-    ]),
-  );
+  return deployments.length === 0 ? "No deployment was seen yet.\n" : deploymentTable(deployments);
 }

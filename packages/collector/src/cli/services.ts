@@ -2,6 +2,7 @@ import type { RequestFigures } from "../signals/request-window.js";
 import type { ServiceDetail, ServiceSignals } from "../signals/service-signals.js";
 import { CLIENT_FLAGS, CLIENT_HELP, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
+import { deploymentTable } from "./deployment-table.js";
 import { count, milliseconds, percent, perSecond, quantity, table } from "./figures.js";
 import { parseFlags } from "./flags.js";
 
@@ -114,20 +115,7 @@ function detailText(detail: ServiceDetail): string {
       ),
     );
   }
-  if (detail.deployments.length > 0) {
-    sections.push(
-      table(
-        ["deployed", "version", "errors before", "after", "verdict"],
-        detail.deployments.map(({ at, previousVersion, version, before, after, verdict }) => [
-          at,
-          previousVersion === "" ? version : `${previousVersion} → ${version}`,
-          before ? percent(before.errorRatio) : "",
-          after ? percent(after.errorRatio) : "",
-          verdict,
-        ]),
-      ),
-    );
-  }
+  if (detail.deployments.length > 0) sections.push(deploymentTable(detail.deployments));
   return sections.filter((section) => section !== "").join("\n");
 }
 

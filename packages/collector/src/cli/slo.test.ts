@@ -122,7 +122,7 @@ test("services show the four signals, and one of them its routes and deployments
   );
   const detail = await run(services, ["checkout"]);
   expect(cells(detail.out)).toContain("POST /pay | 2 /s | 20 % | 50 ms");
-  expect(detail.out).toMatch(/1\.41\.3 → 1\.42\.0 +0 % +20 % {2}worse/);
+  expect(detail.out).toMatch(/1\.41\.3 → 1\.42\.0 +detected +0 % of 1200 +20 % of 1200 .*worse/);
 });
 
 test("a deployment that is marked is listed", async () => {
@@ -130,7 +130,7 @@ test("a deployment that is marked is listed", async () => {
   expect(marked.out).toBe("Marked: cart 2.0.0.\n");
   const { out } = await run(deploy, ["list", "cart"]);
   expect(cells(out.split("\n")[1])).toBe(
-    "2026-11-20T14:00:00.000Z | cart | 2.0.0 | marked | too little data",
+    "2026-11-20T14:00:00.000Z | cart | 2.0.0 | marked | – | – | – | – | too little data",
   );
   await expect(run(deploy, ["mark", "cart"])).rejects.toThrow(UsageError);
 });

@@ -134,7 +134,7 @@ export function createApi(deps: ApiDeps): ServedApp {
     openApiRoutes(),
     reloadRoutes(() => deps.reloading.reload()),
     servicesRoutes({ signals, clock }),
-    deploymentsRoutes({ signals, clock }),
+    deploymentsRoutes({ signals, marks: watch?.marks, clock }),
     serviceGraphRoutes({ signals, clock }),
     ...(watch?.tocsin ?? []),
   ];

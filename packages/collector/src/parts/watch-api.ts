@@ -11,6 +11,7 @@ import { silencesRoutes } from "../api/silences.js";
 import { slosRoutes } from "../api/slos.js";
 import { tracesRoutes } from "../api/traces.js";
 import type { ScrapeManager } from "../scrape/index.js";
+import type { DeploymentMarks } from "../signals/deployment-marks.js";
 import { VERSION } from "../version.js";
 import type { Keep } from "./keep.js";
 import type { Memory } from "./memory.js";
@@ -19,6 +20,8 @@ import type { Watch } from "./watch.js";
 
 /** APIs that only a collector that watches has: PromQL, SLOs, alerts, actions, what is stored, and the page. */
 export interface WatchApi {
+  /** Where reported deployments are written down. */
+  readonly marks: DeploymentMarks;
   /** Of `/api/v1`. */
   readonly tocsin: readonly Router[];
   readonly prometheus: Router;
@@ -49,6 +52,7 @@ export function createWatchApi({ clock }: PartContext, deps: WatchApiDeps): Watc
     clock,
   };
   return {
+    marks: watch.marks,
     tocsin: [
       tracesRoutes(stored),
       logsRoutes(stored),

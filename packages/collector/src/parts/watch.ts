@@ -14,6 +14,7 @@ import { createEvidenceCollector, type Replay, replayEvidence } from "../alertin
 import { registerAlertingMetrics } from "../alerting/metrics.js";
 import type { WatchSetup } from "../config/watch-setup.js";
 import { FileJournal } from "../journal/index.js";
+import { DeploymentMarks } from "../signals/deployment-marks.js";
 import { SloAlertSource } from "../slo/alert-source.js";
 import { CorrectionBook } from "../slo/correction-book.js";
 import { createSliReader } from "../slo/sli-reader.js";
@@ -27,6 +28,8 @@ export interface Watch {
   readonly runner: ActionRunner;
   /** Corrections of SLOs that people enter. */
   readonly corrections: CorrectionBook;
+  /** Deployments that people and CI report. */
+  readonly marks: DeploymentMarks;
   /** The rule groups as they are evaluated now. */
   ruleGroups(): readonly RuleGroupSource[];
   /** Evaluates again what made an alert fire, as of then; undefined when it has not fired. */
@@ -65,6 +68,7 @@ export async function createWatch(
       logger,
     }),
   );
+  const marks = await DeploymentMarks.open({ signals: memory.signals, journal, clock });
   const corrections = await CorrectionBook.open({ tracker: memory.tracker, journal, clock });
   const appendSamples: SampleSink = (samples) => {
     memory.publish(samples.map(({ labels, tMs, value }) => ({ labels, timeMs: tMs, value })));
@@ -111,6 +115,7 @@ export async function createWatch(
     alerting,
     runner,
     corrections,
+    marks,
     ruleGroups: () => groups,
     async replay(alert) {
       if (!alert.evidence) return undefined;

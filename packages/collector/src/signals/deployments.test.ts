@@ -1,11 +1,18 @@
 import { expect, test } from "vitest";
-import { DeploymentBook } from "./deployments.js";
+import { changeText, DeploymentBook } from "./deployments.js";
+import type { Release } from "./release.js";
 
 function booksAfter(sightings: readonly (readonly [seconds: number, version: string])[]): DeploymentBook {
   const book = new DeploymentBook();
   for (const [seconds, version] of sightings)
-    book.observe("checkout", "prod", version, seconds * 1_000, seconds * 1_000);
+    book.observe("checkout", "prod", release({ version }), seconds * 1_000, seconds * 1_000);
   return book;
+}
+
+function release(parts: Partial<Release>): Release {
+  const own = { version: parts.tag || parts.revision || parts.rollout || parts.digest || "", ...parts };
+  const image = [parts.tag, parts.digest].filter(Boolean).join("@");
+  return { declared: parts.version ?? "", image, tag: "", digest: "", revision: "", rollout: "", ...own };
 }
 
 test.each<[string, [number, string][], string[]]>([
@@ -87,7 +94,7 @@ test.each<[string, [number, string][], string[]]>([
 test("a mark and its detection are one deployment, with both facts", () => {
   const book = booksAfter([[0, "1"]]);
   book.mark({ service: "checkout", environment: "prod", version: "2", atMs: 10_000, by: "ci" });
-  book.observe("checkout", "prod", "2", 11_000, 12_000);
+  book.observe("checkout", "prod", release({ version: "2" }), 11_000, 12_000);
   expect(book.list()).toMatchObject([
     { version: "2", previousVersion: "1", source: "marked", by: "ci", atMs: 10_000 },
   ]);
@@ -101,6 +108,70 @@ test("what was found survives a restart", () => {
   const after = new DeploymentBook();
   after.load(JSON.parse(JSON.stringify(before)));
   expect(after.list()).toEqual(before.list());
-  expect(after.observe("checkout", "prod", "2", 7_000, 7_000)).toBeUndefined();
+  expect(after.observe("checkout", "prod", release({ version: "2" }), 7_000, 7_000)).toBeUndefined();
   expect(after.currentVersion("checkout", "prod")).toBe("2");
+});
+
+test.each<[string, Partial<Release>[], string[]]>([
+  [
+    "another image under the same version",
+    [
+      { version: "1", tag: "a" },
+      { version: "1", tag: "b" },
+    ],
+    ["1 (other image)"],
+  ],
+  [
+    "another digest of the same tag",
+    [
+      { tag: "latest", digest: "aaa" },
+      { tag: "latest", digest: "bbb" },
+    ],
+    ["latest (other image)"],
+  ],
+  [
+    "another commit",
+    [
+      { version: "1", revision: "aaaaaaa" },
+      { version: "1", revision: "bbbbbbb" },
+    ],
+    ["1 (other revision)"],
+  ],
+  [
+    "another roll-out, as of a changed setting",
+    [
+      { version: "1", rollout: "5d8f" },
+      { version: "1", rollout: "77aa" },
+    ],
+    ["1 (other rollout)"],
+  ],
+  [
+    "all of them at once",
+    [
+      { version: "1", tag: "1", revision: "a" },
+      { version: "2", tag: "2", revision: "b" },
+    ],
+    ["1 → 2"],
+  ],
+  ["a tag where there is no version", [{ tag: "v1" }, { tag: "v2" }], ["v1 → v2"]],
+  [
+    "more told of the same release",
+    [{ version: "1" }, { version: "1", tag: "a" }, { tag: "a" }, { version: "1", revision: "c" }],
+    [],
+  ],
+  ["nothing told", [{}, {}], []],
+])("%s", (_, sightings, want) => {
+  const book = new DeploymentBook();
+  for (const [index, parts] of sightings.entries())
+    book.observe("checkout", "", release(parts), index * 1_000, index * 1_000);
+  expect(book.list().map(changeText)).toEqual(want);
+});
+
+test("a mark by the commit is the deployment whose commit it is", () => {
+  const book = new DeploymentBook();
+  book.observe("checkout", "", release({ version: "1", revision: "aaaaaaaaaa" }), 0, 0);
+  book.observe("checkout", "", release({ version: "2", revision: "bbbbbbbbbb" }), 10_000, 10_000);
+  book.mark({ service: "checkout", environment: "", version: "bbbbbbb", atMs: 20_000, by: "ci" });
+  book.mark({ service: "checkout", environment: "", version: "bbbbbbb", atMs: 21_000, by: "ci" });
+  expect(book.list()).toMatchObject([{ version: "2", previousVersion: "1", source: "marked", by: "ci" }]);
 });

@@ -181,6 +181,24 @@ export class ExponentialHistogram {
     return this.#counts.length - 1;
   }
 
+  toJSON(): ExponentialHistogramState {
+    // Empty buckets are many where the range is wide, and a zero is the shortest number.
+    return [this.#scale, this.#start, this.#sum, this.#zeroCount, this.#min, this.#max, [...this.#counts]];
+  }
+
+  /** Replaces the state with what `toJSON` gave. */
+  load([scale, start, sum, zeroCount, min, max, counts]: ExponentialHistogramState): void {
+    this.#scale = scale;
+    this.#start = start;
+    this.#sum = sum;
+    this.#zeroCount = zeroCount;
+    // JSON has no infinity; an empty histogram has neither.
+    this.#min = min ?? Number.POSITIVE_INFINITY;
+    this.#max = max ?? Number.NEGATIVE_INFINITY;
+    this.#counts = Float64Array.from(counts);
+    this.#count = zeroCount + counts.reduce((all, each) => all + each, 0);
+  }
+
   #spread(low: number, high: number, weight: number): void {
     // The lowest bucket reaches down to zero; what is under a thousandth of its bound is as good as there.
     const from = low > 0 ? low : high / 1_000;
@@ -246,6 +264,16 @@ export class ExponentialHistogram {
     this.#counts = counts;
   }
 }
+
+export type ExponentialHistogramState = [
+  scale: number,
+  start: number,
+  sum: number,
+  zeroCount: number,
+  min: number | null,
+  max: number | null,
+  counts: number[],
+];
 
 /** Index of the bucket that a positive value falls into; upper bounds belong to their bucket. */
 export function bucketIndex(value: number, scale: number): number {

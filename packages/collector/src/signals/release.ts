@@ -2,10 +2,15 @@ import type { OtlpResource, OtlpValue } from "../otlp/index.js";
 
 /** What a process runs, as far as its resource tells; "" for what it does not tell. */
 export interface Release {
-  /** What to call it: `service.version`, else the image's tag, else the revision, else the roll-out. */
+  /** What to call it: `service.version`, else the image's tag, the revision, the roll-out, or the image's digest. */
   readonly version: string;
+  /** `service.version` alone. */
+  readonly declared: string;
   /** `container.image.*`, as `name:tag@digest`. */
   readonly image: string;
+  readonly tag: string;
+  /** The beginning of the image's digest. */
+  readonly digest: string;
   /** Commit, such as `vcs.ref.head.revision`. */
   readonly revision: string;
   /** Hash of the pod's template (a Deployment's or an Argo Rollout's), or the name of the ReplicaSet. */
@@ -62,8 +67,11 @@ function readRelease({ serviceVersion, attributes }: OtlpResource): Release {
   const name = first(["container.image.name"]);
   const tagged = tag === "" ? name : name === "" ? tag : `${name}:${tag}`;
   return {
-    version: serviceVersion || tag || revision.slice(0, SHORT) || rollout,
+    version: serviceVersion || tag || revision.slice(0, SHORT) || rollout || digest,
+    declared: serviceVersion,
     image: tag === "" && digest === "" ? "" : digest === "" ? tagged : `${tagged}@${digest}`,
+    tag,
+    digest,
     revision,
     rollout,
   };

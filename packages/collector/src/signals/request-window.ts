@@ -82,6 +82,23 @@ export class RequestWindow {
     }
   }
 
+  /** The slots that begin at `fromSecond` or later, in the order of time. */
+  slotsSince(fromSecond: number): readonly (RequestTotals & { readonly index: number })[] {
+    return this.#slots
+      .filter((slot) => slot !== undefined)
+      .filter(({ index }) => index * this.slotSeconds >= fromSecond)
+      .sort((a, b) => a.index - b.index);
+  }
+
+  /** Adds what a slot counted before. */
+  restore(index: number, { requests, errors, latencies }: RequestTotals): void {
+    const slot = this.#slot(index);
+    if (!slot) return;
+    slot.requests += requests;
+    slot.errors += errors;
+    slot.latencies.merge(latencies);
+  }
+
   /** The slot to write to; undefined when it was written over already. */
   #slot(index: number): Slot | undefined {
     const place = index % this.#slots.length;
@@ -138,7 +155,8 @@ export function currentStretch(
 const FIGURE_SECONDS = 60;
 const QUIET_AFTER_MS = 30_000;
 
-function addShare(totals: RequestTotals, observation: Observation, share: number): void {
+/** Adds a share of observed requests. */
+export function addShare(totals: RequestTotals, observation: Observation, share: number): void {
   const count = observation.count * share;
   totals.requests += count;
   if (observation.isError) totals.errors += count;

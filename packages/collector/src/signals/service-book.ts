@@ -1,5 +1,7 @@
 import type { UnixMs } from "@tocsin/model";
 import { CardinalityGuard, OTHER } from "./cardinality-guard.js";
+import { BEFORE_MS } from "./deployment-figures.js";
+import type { ExponentialHistogramState } from "./exponential-histogram.js";
 import type { Observation } from "./observation.js";
 import {
   currentStretch,
@@ -122,8 +124,12 @@ export class ServiceBook {
     }
   }
 
-  /** Totals of every version and route. Windows are not part of it: they fill again within their own time. */
+  /**
+   * Totals of every version and route. Windows are not part of it, since they fill again within their own time, but for
+   * what a deployment right after a restart is compared with.
+   */
   toJSON(): ServiceBookState {
+    const newestMs = Math.max(...[...this.#versions.values()].map(({ lastSeenMs }) => lastSeenMs));
     return [...this.#versions.values()].map((version) => ({
       id: [version.service, version.namespace, version.environment, version.version],
       kind: version.kind,
@@ -134,17 +140,19 @@ export class ServiceBook {
         lastSecond,
         traced.toJSON(),
       ]),
+      lately: latelyOf(version, newestMs - BEFORE_MS),
     }));
   }
 
   load(state: ServiceBookState): void {
     this.#versions.clear();
-    for (const { id, kind, seenMs, totals, routes } of state) {
+    for (const { id, kind, seenMs, totals, routes, lately } of state) {
       const [service, namespace, environment, version] = id;
       const book = newVersion({ service, namespace, environment, version }, kind, seenMs[0]);
       book.lastSeenMs = seenMs[1];
       [book.requestsTotal, book.errorsTotal] = totals;
       for (const [name, lastSecond, traced] of routes) book.routes.use(name, lastSecond).traced.load(traced);
+      if (lately) restoreLately(book, lately);
       this.#versions.set(keyOf(book), book);
     }
   }
@@ -179,7 +187,34 @@ export type ServiceBookState = {
   seenMs: [first: UnixMs, last: UnixMs];
   totals: [requests: number, errors: number];
   routes: [name: string, lastSecond: number, traced: TracedRequestsState | null][];
+  lately?: LatelyState | undefined;
 }[];
+
+/** The last minutes, and the latencies of all of them together. */
+interface LatelyState {
+  minutes: [index: number, requests: number, errors: number][];
+  latencies: ExponentialHistogramState;
+}
+
+function latelyOf({ minutes, lastSeenMs }: VersionBook, sinceMs: UnixMs): LatelyState | undefined {
+  if (lastSeenMs < sinceMs) return undefined;
+  const slots = minutes.slotsSince(sinceMs / 1_000 - minutes.slotSeconds);
+  const { latencies } = emptyTotals();
+  for (const slot of slots) latencies.merge(slot.latencies);
+  return {
+    minutes: slots.map(({ index, requests, errors }) => [index, requests, errors]),
+    latencies: latencies.toJSON(),
+  };
+}
+
+/** Latencies lie in the newest minute, since they were written down together. */
+function restoreLately({ minutes }: VersionBook, lately: LatelyState): void {
+  for (const [place, [index, requests, errors]] of lately.minutes.entries()) {
+    const totals = { ...emptyTotals(), requests, errors };
+    if (place === lately.minutes.length - 1) totals.latencies.load(lately.latencies);
+    minutes.restore(index, totals);
+  }
+}
 
 const HOUR_MS = 3_600_000;
 

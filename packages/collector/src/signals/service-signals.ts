@@ -1,4 +1,5 @@
 import type { UnixMs } from "@tocsin/model";
+import type { BeforeAndAfter, DeploymentFigures } from "./deployment-figures.js";
 import type { Deployment, DeploymentBook } from "./deployments.js";
 import type { AttributeGroups, GroupBook } from "./group-book.js";
 import type { JobBook, JobSignals } from "./job-book.js";
@@ -51,12 +52,8 @@ export interface ServiceDetail extends ServiceSignals {
 }
 
 /** A deployment with what it changed. */
-export interface DeploymentReport extends Omit<Deployment, "atMs"> {
+export interface DeploymentReport extends Omit<Deployment, "atMs">, BeforeAndAfter {
   readonly at: string;
-  /** The version before it, over the ten minutes before; null when it was not seen. */
-  readonly before: RequestFigures | null;
-  /** This version since then, for an hour at most; null when it was not seen. */
-  readonly after: RequestFigures | null;
   readonly verdict: ChangeVerdict;
 }
 
@@ -66,6 +63,7 @@ export interface SignalBooks {
   readonly choice: SourceChoice;
   readonly saturation: SaturationBook;
   readonly deployments: DeploymentBook;
+  readonly deploymentFigures: DeploymentFigures;
   readonly graph: ServiceGraph;
   readonly jobs: JobBook;
   readonly groups: GroupBook;
@@ -75,8 +73,6 @@ export interface SignalBooks {
 /** A version that answered nothing for so long, while another did, serves no longer. */
 const SILENT_AFTER_MS = 15_000;
 const ACTIVE_WITHIN_MS = 60_000;
-const BEFORE_MS = 10 * 60_000;
-const AFTER_MS = 60 * 60_000;
 
 const WORK = { server: "requests", consumer: "messages", job: "jobs" } as const;
 
@@ -114,29 +110,15 @@ export function serviceDetail(
 }
 
 export function deploymentReports(
-  books: SignalBooks,
+  { deployments, deploymentFigures }: Pick<SignalBooks, "deployments" | "deploymentFigures">,
   service: string | undefined,
   nowMs: UnixMs,
 ): DeploymentReport[] {
-  const all = [...books.book.versions()];
-  return books.deployments.list(service).map(({ atMs, ...deployment }) => {
-    const versionBooks = (version: string) =>
-      all.filter(
-        (each) =>
-          each.service === deployment.service &&
-          each.environment === deployment.environment &&
-          each.version === version,
-      );
-    const before = figuresOrNull(
-      books.book,
-      versionBooks(deployment.previousVersion),
-      atMs - BEFORE_MS,
-      atMs,
-    );
-    const until = Math.min(nowMs, atMs + AFTER_MS);
-    const after = figuresOrNull(books.book, versionBooks(deployment.version), atMs, until);
+  return deployments.list(service).map((deployment) => {
+    const { atMs, ...shown } = deployment;
+    const { before = null, after = null } = deploymentFigures.of(deployment, nowMs) ?? {};
     return {
-      ...deployment,
+      ...shown,
       at: new Date(atMs).toISOString(),
       before,
       after,
@@ -209,15 +191,4 @@ function groups(book: ServiceBook): VersionBook[][] {
 
 function lastSeenOf(versions: readonly VersionBook[]): UnixMs {
   return Math.max(...versions.map((each) => each.lastSeenMs));
-}
-
-function figuresOrNull(
-  book: ServiceBook,
-  versions: readonly VersionBook[],
-  fromMs: UnixMs,
-  toMs: UnixMs,
-): RequestFigures | null {
-  if (versions.length === 0) return null;
-  const figures = book.figuresBetween(versions, fromMs, toMs);
-  return figures.requests > 0 ? figures : null;
 }

@@ -1,12 +1,19 @@
 import type { UnixMs } from "@tocsin/model";
 import type { DecodeOptions, MetricColumns, OtlpResource, SpanColumns, WantedKeys } from "../otlp/index.js";
-import { type Deployment, DeploymentBook, type DeploymentBookState } from "./deployments.js";
+import { DeploymentFigures, type DeploymentFiguresState } from "./deployment-figures.js";
+import {
+  type Deployment,
+  DeploymentBook,
+  type DeploymentBookState,
+  type DeploymentMark,
+} from "./deployments.js";
 import { GroupBook, type GroupBookState } from "./group-book.js";
 import { JobBook, type JobBookState } from "./job-book.js";
 import { LagBook } from "./lag-book.js";
 import { MessageBook } from "./message-book.js";
 import { observeMetricRequests } from "./metric-requests.js";
 import type { Observation } from "./observation.js";
+import { releaseOf } from "./release.js";
 import { requestKeys } from "./request-attributes.js";
 import type { RequestSink } from "./requests.js";
 import { SaturationBook } from "./saturation.js";
@@ -67,6 +74,7 @@ export class Signals {
   readonly #lags = new LagBook();
   readonly #messages = new MessageBook(this.#lags);
   readonly #graph = new ServiceGraph((message) => this.#messages.add(message));
+  readonly #deploymentFigures = new DeploymentFigures();
   readonly #jobs = new JobBook();
   readonly #groups: GroupBook;
   readonly #spanKeys: WantedKeys;
@@ -77,6 +85,7 @@ export class Signals {
   #fromFuture = 0;
   #receivedSecond = 0;
   #forgotAtMs = 0;
+  #revision = 0;
 
   constructor(options: SignalsOptions = {}) {
     this.#sinks = options.sinks ?? [];
@@ -140,14 +149,16 @@ export class Signals {
     return deploymentReports(this.#parts(), service, nowMs);
   }
 
-  markDeployment(deployment: {
-    service: string;
-    environment: string;
-    version: string;
-    atMs: UnixMs;
-    by: string;
-  }): Deployment {
-    return this.#deployments.mark(deployment);
+  markDeployment(mark: DeploymentMark): Deployment {
+    const deployment = this.#deployments.mark(mark);
+    this.#compare(deployment);
+    this.#revision++;
+    return deployment;
+  }
+
+  /** Changes with what no received record tells of, so that a snapshot is due. */
+  revision(): number {
+    return this.#revision;
   }
 
   /** Edges between services over the last minute. */
@@ -182,6 +193,7 @@ export class Signals {
       choice: this.#choice.toJSON(),
       deltas: this.#deltas.toJSON(),
       deployments: this.#deployments.toJSON(),
+      deploymentFigures: this.#deploymentFigures.toJSON(),
       services: this.#services.toJSON(),
       groups: this.#groups.toJSON(),
       jobs: this.#jobs.toJSON(),
@@ -197,6 +209,8 @@ export class Signals {
     this.#choice.load(state.choice);
     this.#deltas.load(state.deltas);
     this.#deployments.load(state.deployments);
+    if (state.deploymentFigures)
+      this.#deploymentFigures.load(state.deploymentFigures, this.#deployments.list());
     this.#services.load(state.services ?? []);
     this.#groups.load(state.groups ?? []);
     this.#jobs.load(state.jobs ?? []);
@@ -204,19 +218,34 @@ export class Signals {
     [this.#accepted, this.#tooLate, this.#fromFuture] = state.counts;
   }
 
+  /** Has a deployment's requests counted, before and after. */
+  #compare(deployment: Deployment): void {
+    this.#deploymentFigures.begin(deployment, (version, fromMs, toMs) => {
+      const { service, environment } = deployment;
+      const own = [...this.#services.versions()].filter(
+        (each) => each.service === service && each.environment === environment && each.version === version,
+      );
+      return this.#services.totalsBetween(own, fromMs, toMs);
+    });
+  }
+
   #begin(resources: readonly OtlpResource[], earliestMs: UnixMs, receivedAtMs: UnixMs): void {
     this.#deltas.listenFrom(receivedAtMs);
     this.#receivedSecond = Math.floor(receivedAtMs / 1_000);
     // What is sent first tells of the time since a process began to serve, as far as a clock can be trusted.
     const sinceMs = Math.min(receivedAtMs, Math.max(earliestMs, receivedAtMs - LONGEST_EXPORT_MS));
-    for (const { serviceName, environment, serviceVersion } of resources) {
-      this.#deployments.observe(serviceName, environment, serviceVersion, sinceMs, receivedAtMs);
+    for (const resource of resources) {
+      const { serviceName, environment } = resource;
+      const release = releaseOf(resource);
+      const found = this.#deployments.observe(serviceName, environment, release, sinceMs, receivedAtMs);
+      if (found) this.#compare(found);
     }
     if (receivedAtMs - this.#forgotAtMs < 60_000) return;
     this.#forgotAtMs = receivedAtMs;
     this.#deltas.forget(receivedAtMs);
     this.#saturation.forget(receivedAtMs);
     this.#services.forget(receivedAtMs);
+    this.#deploymentFigures.close(this.#deployments.list(), receivedAtMs);
     this.#groups.forget(receivedAtMs);
     this.#jobs.forget(receivedAtMs);
     this.#graph.forget(receivedAtMs);
@@ -235,6 +264,7 @@ export class Signals {
       this.#accepted += count;
       this.#services.add(observation);
       if (observation.kind === "consumer") this.#messages.noteConsumer(observation);
+      this.#deploymentFigures.add(observation);
       for (const sink of this.#sinks) sink.onRequests(observation);
     },
     grouped: (observation, key) => {
@@ -268,6 +298,7 @@ export class Signals {
       choice: this.#choice,
       saturation: this.#saturation,
       deployments: this.#deployments,
+      deploymentFigures: this.#deploymentFigures,
       graph: this.#graph,
       jobs: this.#jobs,
       groups: this.#groups,
@@ -281,6 +312,8 @@ interface SignalsState {
   choice: SourceChoiceState;
   deltas: SeriesDeltasState;
   deployments: DeploymentBookState;
+  /** Absent in what an older version wrote. */
+  deploymentFigures?: DeploymentFiguresState;
   /** This and the next three are absent in what an older version wrote. */
   services?: ServiceBookState;
   groups?: GroupBookState;
