@@ -161,7 +161,8 @@ async function startParts(
   const watch = memory && (await watching?.createWatch(context, memory, () => keep?.store(), api.url));
   if (remoteWrite.length > 0) (await import("./parts/remote-write.js")).startRemoteWrite(context, spool);
   if (forwarding.length > 0) await (await import("./parts/forwarding.js")).startForwarding(context, spool);
-  const doors = await openDoors(context, { spool, authenticator });
+  const gate = memory && watching?.createSeriesGate(context, memory.head);
+  const doors = await openDoors(context, { spool, authenticator, gate });
   const scraping = parts.scraping
     ? await (await import("./parts/scraping.js")).startScraping(context, spool)
     : undefined;
@@ -188,6 +189,7 @@ async function startParts(
       bound,
       reloading,
       intake,
+      head: memory?.head,
       keep,
       signals,
       clocks,

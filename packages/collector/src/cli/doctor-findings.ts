@@ -1,4 +1,5 @@
 import type { WrongDoorSender } from "../api/wrong-door.js";
+import type { HeadStatus } from "../head/index.js";
 import type { RefusedSender } from "../receive/index.js";
 
 /** One thing that was looked at. */
@@ -30,6 +31,7 @@ export interface Status {
     readonly asksForCertificate: boolean;
   };
   readonly receive: { readonly refused: readonly RefusedSender[] };
+  readonly head?: HeadStatus;
   readonly senders: readonly {
     readonly service: string;
     readonly instance: string;
@@ -44,6 +46,7 @@ export function statusFindings(status: Status): Finding[] {
     ...disk(status),
     ...wrongDoorFinding(status),
     ...refusals(status),
+    ...refusedSeries(status),
     ...senderClocks(status),
   ];
 }
@@ -183,6 +186,16 @@ function refusalFix({ reason, transport }: RefusedSender, otlp: Status["otlp"]):
     case "aborted":
       return "the collector's log tells more; senders keep their data and come again";
   }
+}
+
+function refusedSeries({ head, timeMs }: Status): Finding[] {
+  return (head?.refused ?? [])
+    .filter(({ lastAtMs }) => !isLongAgo(lastAtMs, timeMs))
+    .map(({ metric, service, limit, lastAtMs }) => ({
+      level: "warning",
+      text: `new series of ${metric}${service === "" ? "" : ` of service "${service}"`} are refused, ${ago(lastAtMs, timeMs)}: metrics.${limit} is reached`,
+      fix: "leave out the attribute that has a value per user or request, or raise the limit",
+    }));
 }
 
 /** Ahead is never right; a little behind is a batch on its way. */

@@ -15,6 +15,20 @@ export const HeadConfig = z.strictObject({
     .positive()
     .default(500_000)
     .describe("Most series in memory. Samples of further series are refused and counted."),
+  max_series_per_metric: z
+    .number()
+    .int()
+    .positive()
+    .default(250_000)
+    .describe("The same for one metric, so that it cannot take the room of all others."),
+  max_series_per_metric_of_service: z
+    .number()
+    .int()
+    .positive()
+    .default(100_000)
+    .describe(
+      "The same for one metric of one service (its job). A label with a value per user or request is what reaches it.",
+    ),
   max_labels: z.number().int().positive().default(64).describe("Most labels of one series."),
   snapshot_interval: duration()
     .default(120_000)

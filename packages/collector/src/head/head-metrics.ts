@@ -6,6 +6,7 @@ export type DropReason =
   | "too_old"
   | "too_far_ahead"
   | "series_limit"
+  | "series_per_metric"
   | "invalid_labels"
   | "invalid_time"
   | "no_value"
@@ -50,7 +51,7 @@ export function headMetrics(
     ),
     dropped: new Counter({
       name: "tocsin_head_samples_dropped_total",
-      help: "Samples refused, by reason; series_limit means that max_series is reached.",
+      help: "Samples refused, by reason; series_limit and series_per_metric mean that max_series or max_series_per_metric(_of_service) is reached.",
       labelNames: ["reason"],
       registers,
     }),

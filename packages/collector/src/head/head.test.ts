@@ -1,3 +1,4 @@
+import { silentLogger } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import {
   createMatcher,
@@ -126,6 +127,44 @@ test("series beyond the limit are refused and counted, known ones go on", () => 
   expect([...append("c")]).toEqual([["series_limit", 1]]);
   expect([...append("a")]).toEqual([]);
   expect(head.index.size).toBe(2);
+});
+
+test("a metric that makes too many series is named once a minute, and may make some again when old ones went", async () => {
+  const clock = new ManualClock(NOW);
+  const logged: object[] = [];
+  const logger = {
+    ...silentLogger,
+    warn: (fields: object, message: string) => logged.push({ ...fields, message }),
+  };
+  const head = new Head(
+    { ...OPTIONS, retentionMs: 600_000, maxSeriesPerMetricOfService: 1 },
+    { clock, logger },
+  );
+  head.start();
+  const append = (user: string, job = "shop") => [
+    ...head.appendSamples([{ labels: { __name__: "logins", job, user }, timeMs: clock.now(), value: 1 }]),
+  ];
+  expect(append("a")).toEqual([]);
+  expect(append("a", "other")).toEqual([]);
+  expect(append("b")).toEqual([["series_per_metric", 1]]);
+  expect(append("c")).toEqual([["series_per_metric", 1]]);
+  expect(logged).toEqual([]);
+  await clock.advance(120_000);
+  expect(logged).toEqual([
+    {
+      message: "new series were refused in the last minute",
+      refused: [
+        { metric: "logins", service: "shop", limit: "metrics.max_series_per_metric_of_service", count: 2 },
+      ],
+    },
+  ]);
+  expect(head.status().refused).toMatchObject([
+    { metric: "logins", service: "shop", count: 2, lastAtMs: NOW },
+  ]);
+  await clock.advance(600_000);
+  expect(append("b")).toEqual([]);
+  expect(head.isFull).toBe(true);
+  await head.close();
 });
 
 test("an empty label value is no label", () => {

@@ -1,4 +1,13 @@
-import { type Cancel, type Clock, every, type Labels, labelsKey, type UnixMs } from "@tocsin/model";
+import {
+  type Cancel,
+  type Clock,
+  every,
+  type Labels,
+  type Logger,
+  labelsKey,
+  silentLogger,
+  type UnixMs,
+} from "@tocsin/model";
 import {
   type Histogram,
   type Matcher,
@@ -14,16 +23,17 @@ import { type DropReason, type HeadMetrics, headMetrics } from "./head-metrics.j
 import { appendHistogram, truncateHistograms } from "./histogram-pieces.js";
 import { LabelIndex } from "./label-index.js";
 import { MetadataStore } from "./metadata.js";
+import { type RefusedSeries, RefusedSeriesLog } from "./refused-series.js";
 import { SampleStore } from "./sample-store.js";
 import { SelectedSeries } from "./selected-series.js";
 import { type HeadSeries, newSeries } from "./series.js";
+import { type SeriesLimit, type SeriesLimitOptions, SeriesLimits } from "./series-limits.js";
 
-export interface HeadOptions {
+export interface HeadOptions extends SeriesLimitOptions {
   /** How long samples are kept. */
   readonly retentionMs: number;
   /** How far behind now a sample may be when its series has newer ones. */
   readonly outOfOrderMs: number;
-  readonly maxSeries: number;
   readonly maxLabels: number;
 }
 
@@ -31,6 +41,15 @@ export interface HeadDeps {
   readonly clock: Clock;
   /** Takes `tocsin_head_*`. */
   readonly registry?: Registry;
+  readonly logger?: Logger;
+}
+
+/** What the head says of itself. */
+export interface HeadStatus {
+  readonly series: number;
+  readonly maxSeries: number;
+  /** Metrics whose new series are refused, the latest first. */
+  readonly refused: readonly RefusedSeries[];
 }
 
 /** A sample for `appendSamples`. */
@@ -49,6 +68,7 @@ export type AppendResult = "stored" | "repeat" | DropReason;
 /** How far ahead of the clock a sample may be. */
 const MAX_AHEAD_MS = 600_000;
 const TRUNCATE_EVERY_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 /** Restarts of one counter that are remembered. */
 const MAX_STARTS = 64;
 
@@ -66,6 +86,9 @@ export class Head implements Storage {
   readonly options: HeadOptions;
   readonly #clock: Clock;
   readonly #metrics: HeadMetrics;
+  readonly #logger: Logger;
+  readonly #limits: SeriesLimits;
+  readonly #refused = new RefusedSeriesLog();
   readonly #byKey = new Map<string, HeadSeries>();
   #nextOrdinal = 0;
   #completeFromMs: UnixMs;
@@ -75,8 +98,10 @@ export class Head implements Storage {
   #late = new Map<HeadSeries, UnixMs>();
   #stop: Cancel | undefined;
 
-  constructor(options: HeadOptions, { clock, registry = new Registry() }: HeadDeps) {
+  constructor(options: HeadOptions, { clock, registry = new Registry(), logger = silentLogger }: HeadDeps) {
     this.options = options;
+    this.#logger = logger;
+    this.#limits = new SeriesLimits(options);
     this.#clock = clock;
     this.#completeFromMs = clock.now();
     this.#metrics = headMetrics(registry, {
@@ -86,9 +111,16 @@ export class Head implements Storage {
     });
   }
 
-  /** Begins to drop what is older than the retention, once a minute. */
+  /** Begins to drop what is older than the retention, and to name what is refused, once a minute. */
   start(): void {
-    this.#stop ??= every(this.#clock, TRUNCATE_EVERY_MS, () => this.truncate());
+    if (this.#stop) return;
+    const stops = [
+      every(this.#clock, TRUNCATE_EVERY_MS, () => this.truncate()),
+      every(this.#clock, LOG_EVERY_MS, () => this.#refused.flush(this.#logger)),
+    ];
+    this.#stop = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   async close(): Promise<void> {
@@ -133,7 +165,7 @@ export class Head implements Storage {
    *
    * @returns why not, when labels or limits forbid it; the caller reports the samples it could not append
    */
-  series(labels: Labels): HeadSeries | "series_limit" | "invalid_labels" {
+  series(labels: Labels): HeadSeries | "series_limit" | "series_per_metric" | "invalid_labels" {
     const key = labelsKey(labels);
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
@@ -143,12 +175,33 @@ export class Head implements Storage {
     const canonical = labelsKey(shared);
     const same = canonical === key ? undefined : this.#byKey.get(canonical);
     if (same !== undefined) return same;
-    if (this.index.size >= this.options.maxSeries) return "series_limit";
+    const limit = this.#limits.exceeded(shared);
+    if (limit !== undefined) {
+      this.#refused.note(shared, limit, this.#clock.now());
+      return limit === "max_series" ? "series_limit" : "series_per_metric";
+    }
     const series = newSeries(shared, this.#nextOrdinal++, this.samples.takeSlot());
     this.#byKey.set(canonical, series);
     this.index.add(series);
+    this.#limits.add(shared);
     this.#metrics.seriesMade.inc();
     return series;
+  }
+
+  /** Whether a limit is reached, so that new series may be refused. */
+  get isFull(): boolean {
+    return this.#limits.isAnyReached;
+  }
+
+  /** The limit that keeps a series with these labels out; undefined when it is there, or could be made. */
+  limitFor(labels: Labels): SeriesLimit | undefined {
+    if (this.#byKey.has(labelsKey(labels))) return undefined;
+    const shared = this.index.intern(labels);
+    return this.#byKey.has(labelsKey(shared)) ? undefined : this.#limits.exceeded(shared);
+  }
+
+  status(): HeadStatus {
+    return { series: this.index.size, maxSeries: this.options.maxSeries, refused: this.#refused.list() };
   }
 
   /** Adds one sample to a series that `series()` gave. Counted, whatever comes of it. */
@@ -213,6 +266,7 @@ export class Head implements Storage {
       series.isGone = true;
       gone.push(series);
       this.#byKey.delete(labelsKey(series.labels));
+      this.#limits.remove(series.labels);
       this.#late.delete(series);
       this.samples.release(series);
     }

@@ -6,8 +6,10 @@ export {
   type HeadDeps,
   type HeadOptions,
   type HeadSample,
+  type HeadStatus,
 } from "./head.js";
 export { HeadConsumer, type HeadConsumerDeps, type HeadConsumerOptions } from "./head-consumer.js";
 export type { DropReason } from "./head-metrics.js";
 export type { MetricMetadata, MetricType } from "./metadata.js";
+export { refusedPoints } from "./otlp/refused-points.js";
 export type { HeadSeries } from "./series.js";

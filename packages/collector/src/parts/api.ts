@@ -88,6 +88,8 @@ export interface ApiDeps extends PartContext {
   readonly signals: Signals;
   readonly clocks: SenderClocks;
   readonly intake: Intake;
+  /** Undefined in a collector that keeps no series. */
+  readonly head: { status(): unknown } | undefined;
   readonly spool: Spool;
   /** The APIs of parts that not every collector has, and the page; without them there is a sidecar's. */
   readonly watch: WatchApi | undefined;
@@ -125,6 +127,7 @@ export function createApi(deps: ApiDeps): ServedApp {
       senders: () => deps.clocks.list(),
       receive: () => ({ refused: deps.intake.refusedSenders() }),
       spool: () => deps.spool.status(),
+      head: () => deps.head?.status(),
       store: () => storeStatus(keep),
       signals: () => signals.counts,
     },

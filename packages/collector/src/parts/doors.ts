@@ -10,6 +10,7 @@ import {
   limitsOf,
   lokiRoutes,
   readTls,
+  type SeriesGate,
   zipkinRoutes,
 } from "../receive/index.js";
 import type { Spool } from "../spool/index.js";
@@ -36,7 +37,11 @@ function inFlightOf({ mode, limits }: CollectorConfig): number {
  */
 export async function openDoors(
   context: PartContext,
-  deps: { readonly spool: Spool; readonly authenticator: Authenticator },
+  deps: {
+    readonly spool: Spool;
+    readonly authenticator: Authenticator;
+    readonly gate: SeriesGate | undefined;
+  },
 ): Promise<Doors> {
   const { config, clock, logger, registry, closers } = context;
   const intake = closers.add(
@@ -44,6 +49,7 @@ export async function openDoors(
     new Intake({
       spool: deps.spool,
       backpressure: deps.spool,
+      gate: deps.gate,
       limits: limitsOf({ ...config.limits, max_in_flight: inFlightOf(config) }),
       clock,
       logger,

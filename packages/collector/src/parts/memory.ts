@@ -2,16 +2,19 @@ import { join } from "node:path";
 import type { Clock } from "@tocsin/model";
 import { Engine, type Queryable, type Storage } from "@tocsin/promql";
 import type { WatchSetup } from "../config/watch-setup.js";
-import { Head, HeadConsumer } from "../head/index.js";
+import { Head, HeadConsumer, refusedPoints } from "../head/index.js";
 import type { MetricsEngineConfig } from "../metrics-engine/config.js";
 import { RemotePrometheus } from "../metrics-engine/remote-prometheus.js";
+import { decodeMetrics } from "../otlp/index.js";
+import type { SeriesGate } from "../receive/index.js";
 import { signalsOptions } from "../signals/config.js";
 import { Signals } from "../signals/signals.js";
 import { SloSampler } from "../slo/sampler.js";
 import { SloTracker } from "../slo/tracker.js";
 import type { Spool, SpoolConsumer } from "../spool/index.js";
 import { recentAndHistory } from "../store/samples/recent-and-history.js";
-import { bearerOf, metricsEngineOf } from "./metrics-engine.js";
+import { forwardTargets } from "./forward-targets.js";
+import { bearerOf, metricsEngineOf, remoteWriteTargets } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 import { createPublisher, type PublishSamples } from "./publish.js";
 
@@ -52,9 +55,11 @@ export function createMemory(
       retentionMs: metrics.retention,
       outOfOrderMs: metrics.out_of_order,
       maxSeries: metrics.max_series,
+      maxSeriesPerMetric: metrics.max_series_per_metric,
+      maxSeriesPerMetricOfService: metrics.max_series_per_metric_of_service,
       maxLabels: metrics.max_labels,
     },
-    { clock, registry },
+    { clock, registry, logger },
   );
   const engine = metricsEngineOf(config);
   const queryable =
@@ -107,4 +112,25 @@ export async function startHead(context: PartContext, head: Head, spool: SpoolCo
   );
   closers.add("head", consumer);
   await consumer.start();
+}
+
+/**
+ * Tells at the door which points memory will refuse. Only where nobody else takes them: what is passed on is not refused.
+ */
+export function createSeriesGate({ config }: PartContext, head: Head): SeriesGate | undefined {
+  if (forwardTargets(config).length + remoteWriteTargets(config).length > 0) return undefined;
+  const { classic_histograms: classicHistograms, promote_resource_attributes: promoteResourceAttributes } =
+    config.metrics;
+  return {
+    refused(body) {
+      if (!head.isFull) return undefined;
+      const found = refusedPoints(head, decodeMetrics(body), {
+        classicHistograms,
+        promoteResourceAttributes,
+      });
+      if (!found) return undefined;
+      const reason = `metric ${found.metric} would have more series than metrics.${found.limit} allows`;
+      return { points: found.points, reason };
+    },
+  };
 }

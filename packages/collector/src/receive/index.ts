@@ -3,7 +3,7 @@ export {
   type HttpReceiver,
   type HttpReceiverOptions,
 } from "./http-server.js";
-export { Intake, type IntakeDeps, type IntakeLimits, limitsOf } from "./intake.js";
+export { Intake, type IntakeDeps, type IntakeLimits, limitsOf, type SeriesGate } from "./intake.js";
 export { lokiRoutes } from "./loki.js";
 export { createOtlpGrpcReceiver, type GrpcReceiver, type GrpcReceiverOptions } from "./otlp-grpc.js";
 export type { RefusedSender } from "./refusal-log.js";

@@ -69,8 +69,15 @@ export const DEFAULT_LIMITS: IntakeLimits = {
   maxItems: 100_000,
 };
 
+/** Knows which points of a metrics request will not be kept, so that their sender can be told. */
+export interface SeriesGate {
+  /** @returns undefined when all will be */
+  refused(body: Buffer): { readonly points: number; readonly reason: string } | undefined;
+}
+
 export interface IntakeDeps {
   readonly spool: Appender;
+  readonly gate?: SeriesGate | undefined;
   /** Tells when nothing more should be let in. Without it only the limits do. */
   readonly backpressure?: Backpressure;
   readonly limits?: Partial<IntakeLimits>;
@@ -97,6 +104,7 @@ export class Intake {
   readonly clock: Clock;
   readonly #spool: Appender;
   readonly #metrics: ReceiveMetrics;
+  readonly #gate: SeriesGate | undefined;
   readonly #admission: Admission;
   readonly #refusals: RefusalLog;
 
@@ -104,6 +112,7 @@ export class Intake {
     const { spool, limits, clock = systemClock, logger = silentLogger, registry = new Registry() } = deps;
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#spool = spool;
+    this.#gate = deps.gate;
     this.clock = clock;
     this.#admission = new Admission(this.limits, clock, deps.backpressure);
     this.#metrics = new ReceiveMetrics(registry, this.#admission);
@@ -137,11 +146,16 @@ export class Intake {
         throw error;
       }
     }
-    this.#metrics.acceptedItems.inc({ signal }, items);
     if (rejected > 0) this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
-    const answer = items === 0 ? "nothing_kept" : rejected > 0 ? "partial" : "ok";
-    this.#metrics.requests.inc({ transport, signal, answer });
-    return { items, rejected, reason };
+    // Golden signals count such points all the same; what is refused is to keep them as series.
+    const refused = signal === "metrics" && items > 0 ? this.#gate?.refused(body) : undefined;
+    const unkept = refused?.points ?? 0;
+    if (unkept > 0) this.#metrics.rejectedItems.inc({ signal, reason: "series_limit" }, unkept);
+    this.#metrics.acceptedItems.inc({ signal }, items - unkept);
+    const all = rejected + unkept;
+    this.#metrics.requests.inc({ transport, signal, answer: all > 0 ? "partial" : "ok" });
+    const reasons = [reason, refused?.reason ?? ""].filter((text) => text !== "");
+    return { items: items - unkept, rejected: all, reason: reasons.join("; ") };
   }
 
   #limited(signal: OtlpSignal, body: Buffer): Buffer {

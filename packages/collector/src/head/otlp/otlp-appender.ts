@@ -165,7 +165,8 @@ function attributesKey(table: AttributeTable, row: number): string {
   return key;
 }
 
-function nameKind(metric: OtlpMetric): NameKind {
+/** What the name of the metric's series ends in. */
+export function nameKind(metric: OtlpMetric): NameKind {
   if (metric.kind === "gauge") return "gauge";
   return metric.kind === "sum" && metric.isMonotonic ? "counter" : "other";
 }
