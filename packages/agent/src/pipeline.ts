@@ -24,7 +24,7 @@ export class Pipeline {
   readonly logRecords: LogRecordBatch;
   readonly sender: Sender;
   private readonly resource: Uint8Array;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timers: readonly NodeJS.Timeout[];
 
   constructor(settings: Settings, resource: Attributes, note: (note: Note) => void) {
     this.resource = resourceBytes(resource);
@@ -32,6 +32,7 @@ export class Pipeline {
       destinations: settings.destinations,
       resource: this.resource,
       logScope: scopeBytes(AGENT_SCOPE),
+      logLimits: settings.logLimits,
       limitBytes: settings.bufferBytes,
       note,
     });
@@ -42,12 +43,25 @@ export class Pipeline {
         ? undefined
         : new LogBatch({ limitBytes: BATCH_BYTES, onFull });
     this.logRecords = new LogRecordBatch({ limitBytes: BATCH_BYTES, flush: async () => this.handOver() });
-    this.timer = setInterval(onFull, settings.batchDelayMs);
-    this.timer.unref();
+    const { batchDelayMs, logDelayMs } = settings;
+    // One timer for both, so that the event loop is woken once.
+    this.timers =
+      batchDelayMs === logDelayMs
+        ? [setInterval(onFull, batchDelayMs)]
+        : [
+            setInterval(() => this.handOverSpans(), batchDelayMs),
+            setInterval(() => this.handOverLogs(), logDelayMs),
+          ];
+    for (const timer of this.timers) timer.unref();
   }
 
   /** Gives spans and log lines to the worker thread. */
   handOver(): void {
+    this.handOverSpans();
+    this.handOverLogs();
+  }
+
+  private handOverSpans(): void {
     const batches = this.spans.take();
     if (batches.length > 0) {
       const count = batches.reduce((sum, batch) => sum + batch.count, 0);
@@ -60,6 +74,9 @@ export class Pipeline {
         count,
       );
     }
+  }
+
+  private handOverLogs(): void {
     const taken = this.logs?.take();
     if (taken !== undefined) this.sender.postLogs(taken.logs, taken.bytes);
     for (const { scope, records, count } of this.logRecords.take())
@@ -72,7 +89,7 @@ export class Pipeline {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     await this.sender.stop();
   }
 }

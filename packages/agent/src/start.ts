@@ -98,7 +98,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
     sources,
-    gather: promGatherer(instrumented, startMs),
+    gather: promGatherer(instrumented, startMs, settings.hasExemplars),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: settings.temporality,
     isExponential: settings.isExponential,
@@ -109,7 +109,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     pipeline.handOver();
     await pipeline.sender.flush(timeoutMs);
   };
-  const sdk = new NodeSDK({
+  const sdk = startSdk(settings, {
     autoDetectResources: false,
     resource: sdkResource,
     contextManager: instrumented.contexts,
@@ -139,8 +139,15 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     ],
     instrumentations: [],
     sampler: sampler.custom ?? new ParentOrRootSampler(sampler.roots),
+    spanLimits: {
+      attributeCountLimit: settings.spanLimits.attributeCount,
+      attributeValueLengthLimit: settings.spanLimits.attributeValueLength,
+      eventCountLimit: settings.spanLimits.eventCount,
+      linkCountLimit: settings.spanLimits.linkCount,
+      attributePerEventCountLimit: settings.spanLimits.eventAttributeCount,
+      attributePerLinkCountLimit: settings.spanLimits.linkAttributeCount,
+    },
   });
-  sdk.start();
   const undoExit = flushAtExit({
     flush,
     flushSync: (timeoutMs) => {
@@ -174,6 +181,34 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   });
 }
 
+/**
+ * Starts OpenTelemetry's SDK. What its constructors read from the process's environment by themselves is, for that moment,
+ * what the agent has read: a configuration file or `options.env` may say otherwise than the process's environment.
+ */
+function startSdk({ logLimits }: Settings, options: ConstructorParameters<typeof NodeSDK>[0]): NodeSDK {
+  const { attributeCount, attributeValueLength } = logLimits;
+  const meant: Readonly<Record<string, string | undefined>> = {
+    OTEL_SDK_DISABLED: undefined,
+    OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT: String(attributeCount),
+    OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT: Number.isFinite(attributeValueLength)
+      ? String(attributeValueLength)
+      : undefined,
+  };
+  const before = Object.keys(meant).map((name) => [name, process.env[name]] as const);
+  const put = (name: string, value: string | undefined): void => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  try {
+    for (const [name, value] of Object.entries(meant)) put(name, value);
+    const sdk = new NodeSDK(options);
+    sdk.start();
+    return sdk;
+  } finally {
+    for (const [name, value] of before) put(name, value);
+  }
+}
+
 const SHUTDOWN_MS = 5000;
 /** prom-client's registries are larger than the agent's own metrics and less urgent. */
 const PROM_INTERVAL_MS = 5000;
@@ -188,18 +223,20 @@ function resourceOf(settings: Settings): Attributes {
   });
   return {
     ...detected,
+    ...settings.resourceAttributes,
     ...(settings.serviceName === undefined ? {} : { "service.name": settings.serviceName }),
     ...(settings.serviceVersion === undefined ? {} : { "service.version": settings.serviceVersion }),
     ...(isMainThread ? {} : { "thread.name": "worker" }),
   };
 }
 
-function promGatherer({ registries }: Instrumented, startMs: number) {
+function promGatherer({ registries }: Instrumented, startMs: number, hasExemplars: boolean) {
   let lastMs = Number.NEGATIVE_INFINITY;
   return async (nowMs: number) => {
     if (nowMs - lastMs < PROM_INTERVAL_MS || registries.list().length === 0) return [];
     lastMs = nowMs;
-    return [promToScopeMetrics({ name: "prom-client" }, await registries.gather(), startMs, nowMs)];
+    const metrics = await registries.gather(hasExemplars);
+    return [promToScopeMetrics({ name: "prom-client" }, metrics, startMs, nowMs)];
   };
 }
 

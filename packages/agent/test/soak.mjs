@@ -1,12 +1,14 @@
-// Does the agent's memory stay flat? A service under a low steady load, its resident memory over time, as one line of JSON.
+// Does the agent's memory stay flat, and the event loop free? A service under a low steady load beside the same service without
+// the agent, over time, as one line of JSON.
 //
-//   node packages/agent/test/soak.mjs [--minutes 25] [--rate 50] [--sample 10] [--dead]
+//   node packages/agent/test/soak.mjs [--minutes 25] [--rate 50] [--sample 10] [--dead] [--node PATH]
 //
 // The service is express with pino, prom-client and an outgoing call per second request; telemetry goes to a receiver in this
-// process that counts and forgets, or with --dead to a port where nobody listens. The slopes are least squares, in MB per
-// hour, over the second half of the samples: what the first half fills (compiled code, pools, the young generation) is no leak.
+// process that counts and forgets, or with --dead to a port where nobody listens. Both services take the load in turns, request
+// by request. The slopes are least squares, in MB per hour, over the second half of the samples: what the first half fills
+// (compiled code, pools, the young generation) is no leak. Event-loop delay is that of the second half too.
 // SIGINT and SIGTERM end it early with what it has.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { Agent, createServer, get } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,6 +21,7 @@ const { values } = parseArgs({
     rate: { type: "string", default: "50" },
     sample: { type: "string", default: "10" },
     dead: { type: "boolean", default: false },
+    node: { type: "string", default: process.execPath },
   },
 });
 const [minutes, rate, sampleSeconds] = [values.minutes, values.rate, values.sample].map(Number);
@@ -44,52 +47,64 @@ if (values.dead) sink.close();
 const env = Object.fromEntries(
   Object.entries(process.env).filter(([key]) => !/^(OTEL_|TOCSIN_|NODE_OPTIONS|npm_)/.test(key)),
 );
-const service = spawn(
-  process.execPath,
-  ["--expose-gc", "--import", register, fileURLToPath(new URL("fixtures/soaked.cjs", import.meta.url))],
-  {
-    env: { ...env, NODE_ENV: "production", TOCSIN_URL: url, TOCSIN_LOG: "silent" },
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  },
-);
-const gone = once(service, "exit");
-const [{ port }] = await once(service, "message");
+/** One of the two services: its process, its port, what it said, and its sizes over time. */
+async function serve(nodeArgs) {
+  const child = spawn(
+    values.node,
+    ["--expose-gc", ...nodeArgs, fileURLToPath(new URL("fixtures/soaked.cjs", import.meta.url))],
+    { env: { ...env, NODE_ENV: "production", TOCSIN_URL: url }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
+  );
+  const service = { child, port: 0, lines: [], samples: [], gone: once(child, "exit") };
+  child.stderr.setEncoding("utf8").on("data", (text) => service.lines.push(...text.trimEnd().split("\n")));
+  [{ port: service.port }] = await once(child, "message");
+  return service;
+}
+const watched = await serve(["--import", register]);
+const control = await serve([]);
+const both = [watched, control];
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
-service.once("exit", () => stop.abort());
+for (const { child } of both) child.once("exit", () => stop.abort());
 
 const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 const load = { requests: 0, failed: 0 };
-const ask = (path) =>
-  get({ host: "127.0.0.1", port, path, agent }, (answer) => answer.resume()).on("error", () => {
-    load.failed += 1;
-  });
+const ask = (path) => {
+  for (const { port } of both)
+    get({ host: "127.0.0.1", port, path, agent }, (answer) => answer.resume()).on("error", () => {
+      load.failed += 1;
+    });
+};
 const PATHS = ["/hello", "/orders/1", "/hello", "/orders/2", "/hello", "/orders/3", "/fail"];
 const timer = setInterval(() => ask(PATHS[load.requests++ % PATHS.length]), 1000 / rate);
 
 const startedMs = performance.now();
-const samples = [];
-for (let n = 1; !stop.signal.aborted && n * sampleSeconds <= minutes * 60; n++) {
+const rounds = Math.floor((minutes * 60) / sampleSeconds);
+for (let n = 1; !stop.signal.aborted && n <= rounds; n++) {
   const waitMs = startedMs + n * sampleSeconds * 1000 - performance.now();
   await sleep(Math.max(0, waitMs), undefined, { signal: stop.signal }).catch(() => undefined);
   if (stop.signal.aborted) break;
-  const answer = once(service, "message");
-  service.send("?");
-  const [sizes] = await answer;
-  samples.push({ s: Math.round((performance.now() - startedMs) / 1000), ...sizes });
+  for (const { child, samples } of both) {
+    const answer = once(child, "message");
+    child.send("?");
+    const [sizes] = await answer;
+    samples.push({ s: Math.round((performance.now() - startedMs) / 1000), ...sizes });
+    if (n === Math.ceil(rounds / 2)) child.send("settled");
+  }
 }
 clearInterval(timer);
 agent.destroy();
-const isAlive = service.exitCode === null && service.signalCode === null;
-if (isAlive) service.disconnect();
-await gone;
+const isServiceAlive = watched.child.exitCode === null && watched.child.signalCode === null;
+for (const { child } of both) if (child.connected) child.disconnect();
+await Promise.all(both.map(({ gone }) => gone));
 sink.close();
 sink.closeAllConnections();
 
-const settled = samples.slice(Math.floor(samples.length / 2));
+/** The second half of the samples. */
+const settledOf = ({ samples }) => samples.slice(Math.floor(samples.length / 2));
 /** MB per hour. */
-function slope(key) {
+function slope(service, key) {
+  const settled = settledOf(service);
   const n = settled.length;
   if (n < 3) return null;
   const meanX = settled.reduce((sum, { s }) => sum + s, 0) / n;
@@ -98,23 +113,40 @@ function slope(key) {
   const down = settled.reduce((sum, { s }) => sum + (s - meanX) ** 2, 0);
   return Number(((up / down) * 3600).toFixed(2));
 }
-const every = Math.max(1, Math.floor(samples.length / 30));
-console.log(
-  JSON.stringify({
-    node: process.version,
-    minutes: Number(((samples.at(-1)?.s ?? 0) / 60).toFixed(1)),
-    rate,
-    ...load,
-    isServiceAlive: isAlive,
-    received,
-    slopeMbPerHour: { rss: slope("rssMb"), heap: slope("heapMb"), external: slope("externalMb") },
+
+function figuresOf(service) {
+  const { samples } = service;
+  return {
+    slopeMbPerHour: {
+      rss: slope(service, "rssMb"),
+      heap: slope(service, "heapMb"),
+      external: slope(service, "externalMb"),
+    },
     rssMb: {
       first: samples[0]?.rssMb,
-      middle: settled[0]?.rssMb,
+      middle: settledOf(service)[0]?.rssMb,
       last: samples.at(-1)?.rssMb,
       max: Math.max(...samples.map(({ rssMb }) => rssMb)),
     },
-    samples: samples.filter((_, n) => n % every === 0 || n === samples.length - 1),
+    loopDelayP99Ms: samples.at(-1)?.loopDelayP99Ms,
+  };
+}
+
+const every = Math.max(1, Math.floor(watched.samples.length / 30));
+console.log(
+  JSON.stringify({
+    node: spawnSync(values.node, ["--version"]).stdout.toString().trim(),
+    minutes: Number(((watched.samples.at(-1)?.s ?? 0) / 60).toFixed(1)),
+    rate,
+    isDead: values.dead,
+    ...load,
+    isServiceAlive,
+    received,
+    watched: figuresOf(watched),
+    control: figuresOf(control),
+    linesSaid: watched.lines.length,
+    lastSaid: watched.lines.at(-1),
+    samples: watched.samples.filter((_, n) => n % every === 0 || n === watched.samples.length - 1),
   }),
 );
-process.exitCode = isAlive ? 0 : 1;
+process.exitCode = isServiceAlive ? 0 : 1;

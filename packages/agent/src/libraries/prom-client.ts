@@ -33,13 +33,14 @@ export class PromRegistries {
   }
 
   /** All metrics; one that is in several registries is told once. */
-  async gather(): Promise<PromMetric[]> {
+  async gather(hasExemplars = true): Promise<PromMetric[]> {
     const lists = await Promise.all(
       this.list().map((registry) => registry.getMetricsAsJSON().catch(() => []) as Promise<PromMetric[]>),
     );
     const byName = new Map<string, PromMetric>();
     for (const metric of lists.flat()) if (!byName.has(metric.name)) byName.set(metric.name, metric);
-    return Array.from(byName.values());
+    const metrics = Array.from(byName.values());
+    return hasExemplars ? metrics : metrics.map(withoutExemplars);
   }
 
   /** All metrics in Prometheus's text form; in the primary process of a cluster, those of its workers summed up. */
@@ -49,6 +50,10 @@ export class PromRegistries {
     const texts = await Promise.all(this.list().map((registry) => registry.metrics()));
     return `${texts.map((text) => text.trimEnd()).join("\n")}\n`;
   }
+}
+
+function withoutExemplars(metric: PromMetric): PromMetric {
+  return { ...metric, values: metric.values.map(({ exemplar: _, ...value }) => value) };
 }
 
 /** Learns of registries as metrics are put into them. */

@@ -1,5 +1,6 @@
-import { writeAnyValue, writeAttribute } from "../otlp/attributes.js";
+import { truncated, writeAnyValue, writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
+import type { AttributeLimits } from "../send/protocol.js";
 import { severityOf } from "./levels.js";
 
 /** A line of a JSON logger and what it does not say itself. */
@@ -16,9 +17,13 @@ export interface LogLine {
  *
  * Level and message become severity and body; time, process id and host name are in the record or the resource
  * already; `err` becomes the exception attributes of semantic conventions; everything else stays an attribute. A line
- * that is no JSON object becomes the body as it stands.
+ * that is no JSON object becomes the body as it stands. Attributes past the limits are cut, and counted in the record.
  */
-export function encodeLogLine(writer: ByteWriter, { line, timeMs, place, messageKey }: LogLine): void {
+export function encodeLogLine(
+  writer: ByteWriter,
+  { line, timeMs, place, messageKey }: LogLine,
+  { attributeCount, attributeValueLength }: AttributeLimits,
+): void {
   const fields = parse(line);
   const start = writer.open(0x12);
   const seconds = Math.floor(timeMs / 1000);
@@ -41,7 +46,17 @@ export function encodeLogLine(writer: ByteWriter, { line, timeMs, place, message
     writeAnyValue(writer, message);
     writer.close(body);
   }
-  for (const key in fields) writeField(writer, key, fields[key], messageKey);
+  let count = 0;
+  const write = (key: string, value: unknown): void => {
+    if (count++ < attributeCount) writeAttribute(writer, 0x32, key, truncated(value, attributeValueLength));
+  };
+  for (const key in fields)
+    if (key !== messageKey && !TOLD_ELSEWHERE.has(key)) writeField(key, fields[key], write);
+  if (count > attributeCount) {
+    writer.reserve(6);
+    writer.byte(0x38);
+    writer.varint(count - attributeCount);
+  }
   if (place !== "") writePlace(writer, place);
   writer.close(start);
 }
@@ -57,17 +72,16 @@ const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
   "trace_flags",
 ]);
 
-function writeField(writer: ByteWriter, key: string, value: unknown, messageKey: string): void {
-  if (key === messageKey || TOLD_ELSEWHERE.has(key)) return;
-  if (key === "err" && typeof value === "object" && value !== null) {
-    const { type, message, stack, ...rest } = value as Record<string, unknown>;
-    writeAttribute(writer, 0x32, "exception.type", type);
-    writeAttribute(writer, 0x32, "exception.message", message);
-    writeAttribute(writer, 0x32, "exception.stacktrace", stack);
-    if (Object.keys(rest).length > 0) writeAttribute(writer, 0x32, "err", rest);
+function writeField(key: string, value: unknown, write: (key: string, value: unknown) => void): void {
+  if (key !== "err" || typeof value !== "object" || value === null) {
+    write(key, value);
     return;
   }
-  writeAttribute(writer, 0x32, key, value);
+  const { type, message, stack, ...rest } = value as Record<string, unknown>;
+  if (type !== undefined) write("exception.type", type);
+  if (message !== undefined) write("exception.message", message);
+  if (stack !== undefined) write("exception.stacktrace", stack);
+  if (Object.keys(rest).length > 0) write("err", rest);
 }
 
 function severityIn(level: unknown): { number: number; text: string } | undefined {

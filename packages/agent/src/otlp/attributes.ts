@@ -20,6 +20,13 @@ export function writeAttributes(writer: ByteWriter, tag: number, attributes: Att
   for (const key in attributes) writeAttribute(writer, tag, key, attributes[key]);
 }
 
+/** Text, and text in lists, cut to `length`; anything else as it is. */
+export function truncated(value: unknown, length: number): unknown {
+  if (typeof value === "string") return value.length > length ? value.slice(0, length) : value;
+  if (!Array.isArray(value) || length === Number.POSITIVE_INFINITY) return value;
+  return value.map((item) => (typeof item === "string" ? item.slice(0, length) : item));
+}
+
 /** The content of an `AnyValue`: strings, booleans, numbers, arrays, bytes, and plain objects as key-value lists. */
 export function writeAnyValue(writer: ByteWriter, value: unknown): void {
   switch (typeof value) {

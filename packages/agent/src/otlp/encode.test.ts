@@ -216,10 +216,11 @@ describe("metrics", () => {
 });
 
 describe("log lines", () => {
-  const decode = (line: string, messageKey = "msg"): Decoded => {
+  const UNLIMITED = { attributeCount: 128, attributeValueLength: Number.POSITIVE_INFINITY };
+  const decode = (line: string, messageKey = "msg", limits = UNLIMITED): Decoded => {
     const writer = new ByteWriter();
     const place = "0af7651916cd43dd8448eb211c80319cb7ad6b716920333101";
-    encodeLogLine(writer, { line, timeMs: 1_800_000_000_123, place, messageKey });
+    encodeLogLine(writer, { line, timeMs: 1_800_000_000_123, place, messageKey }, limits);
     return (decodeRequest("logs", logsRequest(EMPTY, EMPTY, writer.finished())) as Decoded).resourceLogs[0]
       .scopeLogs[0].logRecords[0];
   };
@@ -243,6 +244,18 @@ describe("log lines", () => {
     const record = decode(`{"level":"warning","message":"careful"}`, "message");
     expect(record).toMatchObject({ severityNumber: 13, severityText: "warning" });
     expect(plain(record.body)).toBe("careful");
+  });
+
+  test("attributes past the limits are cut and counted", () => {
+    const line = `{"level":30,"msg":"whole","a":"long text","b":["long text",1],"err":{"message":"m","stack":"s"}}`;
+    const record = decode(line, "msg", { attributeCount: 3, attributeValueLength: 4 });
+    expect(plain(record.body)).toBe("whole");
+    expect(attributesOf(record.attributes)).toEqual({
+      a: "long",
+      b: ["long", 1],
+      "exception.message": "m",
+    });
+    expect(record.droppedAttributesCount).toBe(1);
   });
 
   test("a line that is no JSON is the body as it stands", () => {

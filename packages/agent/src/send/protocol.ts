@@ -17,6 +17,12 @@ export interface Destination {
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
+/** How many attributes a record may have, and how long their text may be. */
+export interface AttributeLimits {
+  readonly attributeCount: number;
+  readonly attributeValueLength: number;
+}
+
 /** What the worker is started with. */
 export interface SenderInit {
   readonly kind: "tocsin-sender";
@@ -25,6 +31,7 @@ export interface SenderInit {
   readonly resource: Uint8Array;
   /** `InstrumentationScope` message of the agent's own log records, encoded. */
   readonly logScope: Uint8Array;
+  readonly logLimits: AttributeLimits;
   readonly shared: SharedArrayBuffer;
   readonly notes: MessagePort;
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import {
+  type AttributeLimits,
   type Destination,
   type LogLines,
   type Note,
@@ -14,6 +15,7 @@ export interface SenderDeps {
   readonly destinations: Readonly<Record<Signal, Destination | undefined>>;
   readonly resource: Uint8Array;
   readonly logScope: Uint8Array;
+  readonly logLimits: AttributeLimits;
   /** Bytes that may wait for the collector in all; what comes on top is dropped and counted. */
   readonly limitBytes: number;
   readonly note: (note: Note) => void;
@@ -118,7 +120,7 @@ export class Sender {
     if (this.worker !== undefined) return this.worker;
     if (this.restarts > RESTARTS_MAX) return undefined;
     const { port1, port2 } = new MessageChannel();
-    const { destinations, resource, logScope, workerUrl } = this.deps;
+    const { destinations, resource, logScope, logLimits, workerUrl } = this.deps;
     const worker = new Worker(workerUrl ?? new URL("./worker.cjs", import.meta.url), {
       name: "tocsin",
       // The process's own flags would load the agent, and whatever else, into this thread too.
@@ -129,6 +131,7 @@ export class Sender {
         destinations,
         resource,
         logScope,
+        logLimits,
         shared: this.shared.buffer,
         notes: port2,
       },

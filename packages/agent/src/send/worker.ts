@@ -4,7 +4,15 @@ import { encodeLogLine } from "../logs/encode-log-line.js";
 import { ByteWriter } from "../otlp/byte-writer.js";
 import { Outbox } from "./outbox.js";
 import { Poster } from "./post.js";
-import { type LogLines, type SenderInit, Shared, SIGNALS, type Signal, type ToWorker } from "./protocol.js";
+import {
+  type AttributeLimits,
+  type LogLines,
+  type SenderInit,
+  Shared,
+  SIGNALS,
+  type Signal,
+  type ToWorker,
+} from "./protocol.js";
 import { logsRequest, tracesRequest } from "./requests.js";
 
 if (!isMainThread && isInit(workerData) && parentPort !== null) {
@@ -56,19 +64,26 @@ function encode(
     case "logRecords":
       return { signal: "logs", body: message.body };
     case "logs":
-      return { signal: "logs", body: logsRequest(init.resource, init.logScope, encodeLines(message.logs)) };
+      return {
+        signal: "logs",
+        body: logsRequest(init.resource, init.logScope, encodeLines(message.logs, init.logLimits)),
+      };
   }
 }
 
-function encodeLines({ lines, timesMs, places, messageKeys }: LogLines): Uint8Array {
+function encodeLines({ lines, timesMs, places, messageKeys }: LogLines, limits: AttributeLimits): Uint8Array {
   const writer = new ByteWriter(lines.length * 256);
   lines.forEach((line, index) => {
-    encodeLogLine(writer, {
-      line,
-      timeMs: timesMs[index] ?? 0,
-      place: places[index] ?? "",
-      messageKey: messageKeys[index] ?? "msg",
-    });
+    encodeLogLine(
+      writer,
+      {
+        line,
+        timeMs: timesMs[index] ?? 0,
+        place: places[index] ?? "",
+        messageKey: messageKeys[index] ?? "msg",
+      },
+      limits,
+    );
   });
   return writer.bytes.subarray(0, writer.at);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { readConfigFile } from "./config-file.js";
+import { parseWithReferences } from "./file-references.js";
 import { readSettings } from "./settings.js";
 
 const FILE = `
@@ -69,7 +70,82 @@ test("says the same as the environment variables would", () => {
 
 test("names what it does not know, with its place", () => {
   expect(from(FILE).faults).toEqual([
-    "OTEL_CONFIG_FILE: meter_provider.views is not supported; known here are readers.",
+    "OTEL_CONFIG_FILE: meter_provider.views is not supported; known here are readers, exemplar_filter.",
+  ]);
+});
+
+test("limits, headers, pulled metrics and what is not text reach the settings", () => {
+  const file = `
+file_format: "1.0"
+log_level: warn
+resource:
+  attributes:
+    - { name: team, value: blue }
+    - { name: shards, value: 3, type: int }
+    - { name: zones, value: [a, b], type: string_array }
+attribute_limits: { attribute_value_length_limit: 100, attribute_count_limit: 50 }
+tracer_provider:
+  processors: []
+  limits:
+    attribute_count_limit: 20
+    event_count_limit: 5
+    link_count_limit: 6
+    event_attribute_count_limit: 7
+    link_attribute_count_limit: 8
+logger_provider:
+  processors: []
+  limits: { attribute_value_length_limit: 30 }
+meter_provider:
+  readers:
+    - pull: { exporter: { prometheus/development: { host: 0.0.0.0, port: 9999 } } }
+  exemplar_filter: always_off
+instrumentation/development:
+  general:
+    http:
+      server: { request_captured_headers: [X-Tenant], response_captured_headers: [x-cache] }
+`;
+  const { env, attributes, faults } = from(file);
+  expect(faults).toEqual([]);
+  expect(attributes).toEqual({ shards: 3, zones: ["a", "b"] });
+  expect(readSettings({ env })).toMatchObject({
+    logLevel: "warn",
+    spanLimits: {
+      attributeCount: 20,
+      attributeValueLength: 100,
+      eventCount: 5,
+      linkCount: 6,
+      eventAttributeCount: 7,
+      linkAttributeCount: 8,
+    },
+    logLimits: { attributeCount: 50, attributeValueLength: 30 },
+    exporters: { metrics: { own: undefined, others: [{ kind: "prometheus", host: "0.0.0.0", port: 9999 }] } },
+    hasExemplars: false,
+    captured: { server: { request: ["x-tenant"], response: ["x-cache"] } },
+  });
+});
+
+test.each([
+  { written: "${N}", env: { N: "3" }, is: 3 },
+  { written: '"${N}"', env: { N: "3" }, is: "3" },
+  { written: "${N}", env: {}, is: null },
+  { written: "${N:-1.5}", env: {}, is: 1.5 },
+  { written: "${env:N:-x}", env: { N: "" }, is: "x" },
+  { written: "a ${N} b $${N}", env: { N: "x" }, is: "a x b ${N}" },
+  { written: "${N}", env: { N: "{a: b}\nc: d" }, is: "{a: b}\nc: d" },
+  { written: "${N}", env: { N: "true" }, is: true },
+])("$written with $env is $is", ({ written, env, is }) => {
+  expect(parseWithReferences(`key: ${written}`, env)).toEqual({ key: is });
+});
+
+test("what is no reference is named with its place", () => {
+  expect(from('file_format: "1.0"\ndisabled: ${1X}\n').faults).toEqual([
+    "OTEL_CONFIG_FILE cannot be used: 2:11 has ${1X}, which is no reference; ${NAME} and ${NAME:-default} are. Going on with environment variables.",
+  ]);
+});
+
+test("a file without a known format is read, and said to be", () => {
+  expect(from("disabled: true").faults).toEqual([
+    'OTEL_CONFIG_FILE: file_format should be "1.0"; reading it as that.',
   ]);
 });
 

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import type { Attributes, AttributeValue } from "@opentelemetry/api";
 import type { Env } from "./env.js";
+import { parseWithReferences } from "./file-references.js";
 
 /** What a configuration file comes to, and what in it was not understood. */
 export interface FileSettings {
   readonly env: Env;
+  /** Resource attributes that are not text, which an environment variable cannot say. */
+  readonly attributes: Attributes;
   readonly faults: readonly string[];
 }
 
@@ -17,19 +20,24 @@ export interface FileSettings {
  */
 export function readConfigFile(env: Env, read: (path: string) => string = readText): FileSettings {
   const path = env.OTEL_CONFIG_FILE?.trim() || env.OTEL_EXPERIMENTAL_CONFIG_FILE?.trim();
-  if (path === undefined || path === "") return { env, faults: [] };
+  if (path === undefined || path === "") return { env, attributes: {}, faults: [] };
   try {
-    const document: unknown = parseYaml(substitute(read(path), env));
+    const document = parseWithReferences(read(path), env);
     if (!isMap(document)) throw new Error("it holds no mapping");
     const mapper = new Mapper();
     mapper.document(document);
     const others = Object.entries(env).filter(
       ([name]) => !name.startsWith("OTEL_") || name.startsWith("OTEL_NODE_"),
     );
-    return { env: { ...Object.fromEntries(others), ...mapper.env }, faults: mapper.faults };
+    return {
+      env: { ...Object.fromEntries(others), ...mapper.env },
+      attributes: mapper.attributes,
+      faults: mapper.faults,
+    };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { env, faults: [`OTEL_CONFIG_FILE cannot be used: ${why}. Going on with environment variables.`] };
+    const fault = `OTEL_CONFIG_FILE cannot be used: ${why}. Going on with environment variables.`;
+    return { env, attributes: {}, faults: [fault] };
   }
 }
 
@@ -38,28 +46,56 @@ type Mapping = Record<string, unknown>;
 /** Walks the document; every key is either mapped or named as a fault. */
 class Mapper {
   readonly env: Record<string, string> = {};
+  readonly attributes: Record<string, AttributeValue> = {};
   readonly faults: string[] = [];
 
   document(root: Mapping): void {
+    if (!FORMATS.test(String(root.file_format)))
+      this.faults.push('OTEL_CONFIG_FILE: file_format should be "1.0"; reading it as that.');
     this.each("", root, {
       file_format: () => {},
       disabled: (value) => this.set("OTEL_SDK_DISABLED", value),
+      log_level: (value) => this.set("OTEL_LOG_LEVEL", String(value).replace(/\d$/, "")),
       resource: (value) => this.resource(value),
       propagator: (value) => this.propagator(value),
       attribute_limits: (value) => this.limits("attribute_limits", "OTEL", value),
       tracer_provider: (value) => this.tracer(value),
       meter_provider: (value) => this.meter(value),
       logger_provider: (value) => this.logger(value),
+      "instrumentation/development": (value) => this.instrumentation(value),
+    });
+  }
+
+  private instrumentation(value: unknown): void {
+    const path = "instrumentation/development";
+    const side = (name: string) => (options: unknown) => {
+      const capture = (part: string) => (list: unknown) =>
+        this.append(
+          `OTEL_INSTRUMENTATION_HTTP_${name.toUpperCase()}_CAPTURE_${part}_HEADERS`,
+          Array.isArray(list) ? list.map(String) : [],
+        );
+      this.each(`${path}.general.http.${name}`, options, {
+        request_captured_headers: capture("REQUEST"),
+        response_captured_headers: capture("RESPONSE"),
+      });
+    };
+    this.each(path, value, {
+      general: (general) =>
+        this.each(`${path}.general`, general, {
+          http: (http) =>
+            this.each(`${path}.general.http`, http, { client: side("client"), server: side("server") }),
+        }),
     });
   }
 
   private resource(value: unknown): void {
     this.each("resource", value, {
       attributes: (list) => {
-        const pairs = (Array.isArray(list) ? list : [])
-          .filter(isMap)
-          .map(({ name, value: own }) => `${String(name)}=${encodeURIComponent(String(own))}`);
-        this.append("OTEL_RESOURCE_ATTRIBUTES", pairs);
+        const pairs = (Array.isArray(list) ? list : []).filter(isMap);
+        for (const { name, value: own } of pairs)
+          if (typeof own === "string")
+            this.append("OTEL_RESOURCE_ATTRIBUTES", [`${String(name)}=${encodeURIComponent(own)}`]);
+          else if (own !== null && own !== undefined) this.attributes[String(name)] = own as AttributeValue;
       },
       attributes_list: (list) => this.append("OTEL_RESOURCE_ATTRIBUTES", [String(list)]),
       schema_url: () => {},
@@ -101,12 +137,17 @@ class Mapper {
             periodic: (periodic) =>
               this.each("meter_provider.readers.periodic", periodic, {
                 interval: (interval) => this.set("OTEL_METRIC_EXPORT_INTERVAL", interval),
-                timeout: () => {},
+                timeout: (timeout) => this.set("OTEL_METRIC_EXPORT_TIMEOUT", timeout),
                 exporter: (exporter) =>
                   this.exporter("meter_provider.readers.periodic.exporter", "METRICS", exporter),
               }),
+            pull: (pull) =>
+              this.each("meter_provider.readers.pull", pull, {
+                exporter: (exporter) => this.pulled("meter_provider.readers.pull.exporter", exporter),
+              }),
           });
       },
+      exemplar_filter: (filter) => this.set("OTEL_METRICS_EXEMPLAR_FILTER", filter),
     });
   }
 
@@ -128,6 +169,17 @@ class Mapper {
       });
   }
 
+  private pulled(path: string, value: unknown): void {
+    const prometheus = (options: unknown): void => {
+      this.append("OTEL_METRICS_EXPORTER", ["prometheus"]);
+      this.each(`${path}.prometheus`, options ?? {}, {
+        host: (host) => this.set("OTEL_EXPORTER_PROMETHEUS_HOST", host),
+        port: (port) => this.set("OTEL_EXPORTER_PROMETHEUS_PORT", port),
+      });
+    };
+    this.each(path, value, { "prometheus/development": prometheus, prometheus });
+  }
+
   private exporter(path: string, signal: string, value: unknown): void {
     const otlp = (protocol: string) => (options: unknown) => {
       this.append(`OTEL_${signal}_EXPORTER`, ["otlp"]);
@@ -142,7 +194,7 @@ class Mapper {
           this.append(
             `${own}_HEADERS`,
             (Array.isArray(list) ? list : [])
-              .filter(isMap)
+              .filter((item) => isMap(item) && item.value !== null)
               .map(({ name, value: header }) => `${String(name)}=${encodeURIComponent(String(header))}`),
           ),
         headers_list: (list) => this.append(`${own}_HEADERS`, [String(list)]),
@@ -154,6 +206,11 @@ class Mapper {
             ca_file: (file) => this.set(`${own}_CERTIFICATE`, file),
             cert_file: (file) => this.set(`${own}_CLIENT_CERTIFICATE`, file),
             key_file: (file) => this.set(`${own}_CLIENT_KEY`, file),
+            insecure: (flag) => this.set(`${own}_INSECURE`, flag),
+            // The same by the names of earlier formats.
+            certificate_file: (file) => this.set(`${own}_CERTIFICATE`, file),
+            client_certificate_file: (file) => this.set(`${own}_CLIENT_CERTIFICATE`, file),
+            client_key_file: (file) => this.set(`${own}_CLIENT_KEY`, file),
           }),
       });
     };
@@ -166,15 +223,17 @@ class Mapper {
 
   private sampler(value: unknown, prefix = ""): void {
     const path = "tracer_provider.sampler";
+    const ratioBased = (options: unknown): void => {
+      this.set("OTEL_TRACES_SAMPLER", `${prefix}traceidratio`);
+      this.each(`${path}.ratio`, options ?? {}, {
+        ratio: (ratio) => this.set("OTEL_TRACES_SAMPLER_ARG", ratio),
+      });
+    };
     this.each(path, value, {
       always_on: () => this.set("OTEL_TRACES_SAMPLER", `${prefix}always_on`),
       always_off: () => this.set("OTEL_TRACES_SAMPLER", `${prefix}always_off`),
-      trace_id_ratio_based: (options) => {
-        this.set("OTEL_TRACES_SAMPLER", `${prefix}traceidratio`);
-        this.each(`${path}.trace_id_ratio_based`, options ?? {}, {
-          ratio: (ratio) => this.set("OTEL_TRACES_SAMPLER_ARG", ratio),
-        });
-      },
+      trace_id_ratio_based: ratioBased,
+      "probability/development": ratioBased,
       parent_based: (options) =>
         this.each(`${path}.parent_based`, options ?? {}, {
           root: (root) => this.sampler(root, "parentbased_"),
@@ -186,10 +245,16 @@ class Mapper {
     this.each(path, value, {
       attribute_value_length_limit: (limit) => this.set(`${prefix}_ATTRIBUTE_VALUE_LENGTH_LIMIT`, limit),
       attribute_count_limit: (limit) => this.set(`${prefix}_ATTRIBUTE_COUNT_LIMIT`, limit),
-      event_count_limit: (limit) => this.set("OTEL_SPAN_EVENT_COUNT_LIMIT", limit),
-      link_count_limit: (limit) => this.set("OTEL_SPAN_LINK_COUNT_LIMIT", limit),
-      event_attribute_count_limit: () => {},
-      link_attribute_count_limit: () => {},
+      ...(prefix !== "OTEL_SPAN"
+        ? {}
+        : {
+            event_count_limit: (limit: unknown) => this.set("OTEL_SPAN_EVENT_COUNT_LIMIT", limit),
+            link_count_limit: (limit: unknown) => this.set("OTEL_SPAN_LINK_COUNT_LIMIT", limit),
+            event_attribute_count_limit: (limit: unknown) =>
+              this.set("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", limit),
+            link_attribute_count_limit: (limit: unknown) =>
+              this.set("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", limit),
+          }),
     });
   }
 
@@ -222,13 +287,8 @@ class Mapper {
   }
 }
 
-/** `${NAME}`, `${env:NAME}` and `${NAME:-default}`; `$$` is a dollar sign. */
-function substitute(text: string, env: Env): string {
-  return text.replaceAll(
-    /\$\$|\$\{(?:env:)?([A-Za-z_]\w*)(?::-([^}\n]*))?\}/g,
-    (match, name: string, fallback) => (match === "$$" ? "$" : (env[name] ?? fallback ?? "")),
-  );
-}
+/** Formats whose keys are read as they stand. */
+const FORMATS = /^(0\.[34]|1\.\d)/;
 
 function isMap(value: unknown): value is Mapping {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -236,11 +296,4 @@ function isMap(value: unknown): value is Mapping {
 
 function readText(path: string): string {
   return readFileSync(path, "utf8");
-}
-
-/** Loaded when there is a file. */
-function parseYaml(text: string): unknown {
-  const require = createRequire(import.meta.url);
-  const yaml = require("yaml") as typeof import("yaml");
-  return yaml.parse(text);
 }

@@ -36,7 +36,10 @@ export function readDestination(
       ...lowerKeys(env.pairs(`${COMMON}_HEADERS`)),
       ...lowerKeys(env.pairs(`${own}_HEADERS`)),
     },
-    timeoutMs: env.number(either("TIMEOUT"), 10_000, 1),
+    timeoutMs: Math.min(
+      env.timeoutMs(either("TIMEOUT"), 10_000),
+      env.timeoutMs(EXPORT_TIMEOUTS[signal], Number.POSITIVE_INFINITY),
+    ),
     isGzip: env.choice(either("COMPRESSION"), ["none", "gzip"], "none") === "gzip",
     tls: {
       ...file(env, "ca", either("CERTIFICATE")),
@@ -47,6 +50,13 @@ export function readDestination(
 }
 
 const COMMON = "OTEL_EXPORTER_OTLP";
+
+/** What OpenTelemetry's batching bounds an export by. */
+const EXPORT_TIMEOUTS: Readonly<Record<Signal, string>> = {
+  traces: "OTEL_BSP_EXPORT_TIMEOUT",
+  metrics: "OTEL_METRIC_EXPORT_TIMEOUT",
+  logs: "OTEL_BLRP_EXPORT_TIMEOUT",
+};
 
 /** A signal's own endpoint is taken as it is; a common one is a base that `/v1/…` is put behind. */
 function readUrl(env: EnvReader, signal: Signal, own: string, url: string | undefined): string {
@@ -62,12 +72,13 @@ function readUrl(env: EnvReader, signal: Signal, own: string, url: string | unde
   return `${DEFAULT_URL}/v1/${signal}`;
 }
 
-/** gRPC has no paths: endpoints are taken as they are, also without a scheme. */
+/** gRPC has no paths: endpoints are taken as they are; one without a scheme is secure unless it is said not to be. */
 function readGrpcUrl(env: EnvReader, own: string, url: string | undefined): string {
   const name = env.text(`${own}_ENDPOINT`) === undefined ? `${COMMON}_ENDPOINT` : `${own}_ENDPOINT`;
   const given = url ?? env.text(name);
   if (given === undefined) return DEFAULT_GRPC_URL;
-  const whole = given.includes("://") ? given : `http://${given}`;
+  const insecure = `${env.text(`${own}_INSECURE`) === undefined ? COMMON : own}_INSECURE`;
+  const whole = given.includes("://") ? given : `${env.flag(insecure, false) ? "http" : "https"}://${given}`;
   return isUrl(env, url === undefined ? name : "url", whole) ? whole : DEFAULT_GRPC_URL;
 }
 

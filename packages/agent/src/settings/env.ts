@@ -28,6 +28,11 @@ export class EnvReader {
     return value === "" ? undefined : value;
   }
 
+  /** Names of the variables that are set. */
+  names(): string[] {
+    return Object.keys(this.env).filter((name) => this.text(name) !== undefined);
+  }
+
   /** `true` or `false`, in any case. */
   flag(name: string, fallback: boolean): boolean {
     const value = this.text(name)?.toLowerCase();
@@ -44,6 +49,12 @@ export class EnvReader {
     if (Number.isFinite(number) && number >= minimum) return number;
     this.wrong(name, `a number of at least ${minimum}`, String(fallback));
     return fallback;
+  }
+
+  /** Milliseconds; 0 is "no limit", as OpenTelemetry has it. */
+  timeoutMs(name: string, fallbackMs: number): number {
+    const ms = this.number(name, fallbackMs);
+    return ms === 0 ? MAX_TIMER_MS : Math.min(ms, MAX_TIMER_MS);
   }
 
   /** One of a few words, in any case. */
@@ -82,6 +93,9 @@ export class EnvReader {
     this.fault(`${name} must be ${expected}; using ${used}.`);
   }
 }
+
+/** The longest that a timer of Node's can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function decoded(value: string): string {
   try {

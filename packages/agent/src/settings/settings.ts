@@ -1,11 +1,13 @@
+import type { Attributes } from "@opentelemetry/api";
 import { type ExporterChoice, readExporters } from "../exporters.js";
-import type { Destination, Signal } from "../send/protocol.js";
+import type { AttributeLimits, Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
 import { PROPAGATORS } from "../trace/propagators.js";
 import { readSampler, type SamplerChoice } from "../trace/sampler.js";
 import { readConfigFile } from "./config-file.js";
 import { EnvReader } from "./env.js";
 import type { AgentOptions, LogSource, SpanProcessor } from "./options.js";
+import { BUFFER_BYTES, faultOf } from "./variables.js";
 
 /** Everything that the agent goes by, decided once at start. */
 export interface Settings {
@@ -24,9 +26,18 @@ export interface Settings {
   readonly spanProcessors: readonly SpanProcessor[];
   /** How often metrics go out. */
   readonly metricIntervalMs: number;
-  /** How often spans and log lines go out. */
+  /** How often spans go out. */
   readonly batchDelayMs: number;
+  /** How often log lines go out. */
+  readonly logDelayMs: number;
   readonly spanLimits: SpanLimits;
+  readonly logLimits: AttributeLimits;
+  /** Whether prom-client's exemplars go along. */
+  readonly hasExemplars: boolean;
+  /** Headers whose values become attributes of HTTP spans, in lower case. */
+  readonly captured: CapturedHeaders;
+  /** Resource attributes of a configuration file that are not text. */
+  readonly resourceAttributes: Attributes;
   /** Bytes of telemetry that may wait for the collector. */
   readonly bufferBytes: number;
   readonly metricsPort: number | undefined;
@@ -37,6 +48,18 @@ export interface Settings {
 const TEMPORALITIES = ["cumulative", "delta", "lowmemory"] as const;
 /** OpenTelemetry's preferences for what a point counts since. */
 export type Temporality = (typeof TEMPORALITIES)[number];
+
+/** Names of headers, by whose and of what they are. */
+export interface CapturedHeaders {
+  readonly server: HeaderNames;
+  readonly client: HeaderNames;
+}
+
+/** Names of headers in lower case. */
+export interface HeaderNames {
+  readonly request: readonly string[];
+  readonly response: readonly string[];
+}
 
 /** How much the agent says on standard error. */
 export type LogLevel = "silent" | "warn" | "info" | "debug";
@@ -54,9 +77,13 @@ export function readSettings(options: AgentOptions = {}): Settings {
   for (const name of env.list("OTEL_PROPAGATORS") ?? [])
     if (!PROPAGATORS.some((known) => known === name))
       env.fault(`OTEL_PROPAGATORS names "${name}"; known are ${PROPAGATORS.join(", ")}. It is left out.`);
-  for (const name of MEANINGLESS)
-    if (env.text(name) !== undefined)
-      env.fault(`${name} has no effect: buffers are bounded by size, ${BUFFER_BYTES >> 20} MB in all.`);
+  for (const name of env.names()) {
+    const fault = faultOf(name);
+    // What asks for the conventions that are sent anyway gets what it asks for.
+    const isMet = name === "OTEL_SEMCONV_STABILITY_OPT_IN" && !env.text(name)?.includes("/dup");
+    if (fault !== undefined && !isMet) env.fault(fault);
+  }
+  const batchDelayMs = env.number("OTEL_BSP_SCHEDULE_DELAY", 500, 10);
   return {
     isDisabled: env.flag("OTEL_SDK_DISABLED", false),
     serviceName: options.serviceName,
@@ -78,22 +105,27 @@ export function readSettings(options: AgentOptions = {}): Settings {
     logSources: readLogSources(env, options.logSources),
     spanProcessors: options.spanProcessors ?? [],
     metricIntervalMs: env.number("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
-    batchDelayMs: env.number("OTEL_BSP_SCHEDULE_DELAY", 500, 10),
+    batchDelayMs,
+    logDelayMs: env.number("OTEL_BLRP_SCHEDULE_DELAY", batchDelayMs, 10),
     spanLimits: {
-      attributeCount: env.number(
-        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-        env.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 128),
-      ),
-      attributeValueLength: env.number(
-        "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-        env.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", Number.POSITIVE_INFINITY),
-      ),
+      ...readLimits(env, "OTEL_SPAN"),
       eventCount: env.number("OTEL_SPAN_EVENT_COUNT_LIMIT", 128),
       linkCount: env.number("OTEL_SPAN_LINK_COUNT_LIMIT", 128),
+      eventAttributeCount: env.number("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", 128),
+      linkAttributeCount: env.number("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", 128),
     },
+    logLimits: readLimits(env, "OTEL_LOGRECORD"),
+    hasExemplars:
+      env.choice(
+        "OTEL_METRICS_EXEMPLAR_FILTER",
+        ["trace_based", "always_on", "always_off"],
+        "trace_based",
+      ) !== "always_off",
+    captured: { server: readHeaders(env, "SERVER"), client: readHeaders(env, "CLIENT") },
+    resourceAttributes: file.attributes,
     bufferBytes: BUFFER_BYTES,
     metricsPort: options.metricsPort ?? portOf(env),
-    logLevel: env.choice("TOCSIN_LOG", ["silent", "warn", "info", "debug"], "info"),
+    logLevel: env.choice("TOCSIN_LOG", ["silent", "warn", "info", "debug"], readLogLevel(env)),
     env,
   };
 }
@@ -102,16 +134,51 @@ function portOf(env: EnvReader): number | undefined {
   return env.text("TOCSIN_METRICS_PORT") === undefined ? undefined : env.number("TOCSIN_METRICS_PORT", 9464);
 }
 
-const BUFFER_BYTES = 32 << 20;
-/** Settings of OpenTelemetry's batching that bound queues by the number of items. */
-const MEANINGLESS = [
-  "OTEL_BSP_MAX_QUEUE_SIZE",
-  "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-  "OTEL_BSP_EXPORT_TIMEOUT",
-  "OTEL_BLRP_MAX_QUEUE_SIZE",
-  "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE",
-  "OTEL_BLRP_EXPORT_TIMEOUT",
-];
+/** Limits of one kind of record, which fall back to the common ones. */
+function readLimits(env: EnvReader, prefix: string): AttributeLimits {
+  const count = env.number("OTEL_ATTRIBUTE_COUNT_LIMIT", 128);
+  const length = env.number("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", Number.POSITIVE_INFINITY);
+  return {
+    attributeCount: env.number(`${prefix}_ATTRIBUTE_COUNT_LIMIT`, count),
+    attributeValueLength: env.number(`${prefix}_ATTRIBUTE_VALUE_LENGTH_LIMIT`, length),
+  };
+}
+
+function readHeaders(env: EnvReader, side: string): HeaderNames {
+  const read = (part: string): readonly string[] =>
+    (env.list(`OTEL_INSTRUMENTATION_HTTP_${side}_CAPTURE_${part}_HEADERS`) ?? []).map((name) =>
+      name.toLowerCase(),
+    );
+  return { request: read("REQUEST"), response: read("RESPONSE") };
+}
+
+/** OpenTelemetry's words for how much is said, in the agent's. */
+function readLogLevel(env: EnvReader): LogLevel {
+  return LOG_LEVELS[env.choice("OTEL_LOG_LEVEL", OTEL_LOG_LEVELS, "info")];
+}
+
+const OTEL_LOG_LEVELS = [
+  "none",
+  "fatal",
+  "error",
+  "warn",
+  "info",
+  "debug",
+  "verbose",
+  "trace",
+  "all",
+] as const;
+const LOG_LEVELS: Readonly<Record<(typeof OTEL_LOG_LEVELS)[number], LogLevel>> = {
+  none: "silent",
+  fatal: "silent",
+  error: "warn",
+  warn: "warn",
+  info: "info",
+  debug: "debug",
+  verbose: "debug",
+  trace: "debug",
+  all: "debug",
+};
 
 const LOG_SOURCES: readonly LogSource[] = ["pino", "winston", "console"];
 

@@ -13,7 +13,9 @@ import {
   type TraceState,
 } from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import { truncated } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
+import type { AttributeLimits } from "../send/protocol.js";
 import type { SpanClock } from "./clock.js";
 
 type SpanEvent = ReadableSpan["events"][number];
@@ -34,11 +36,11 @@ export interface SpanSink {
 }
 
 /** OpenTelemetry's limits on what one span may carry. */
-export interface SpanLimits {
-  readonly attributeCount: number;
-  readonly attributeValueLength: number;
+export interface SpanLimits extends AttributeLimits {
   readonly eventCount: number;
   readonly linkCount: number;
+  readonly eventAttributeCount: number;
+  readonly linkAttributeCount: number;
 }
 
 /** Where a span belongs: ids, flags, state, and its parent if there is one. */
@@ -142,9 +144,9 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.eventList.shift();
       this.drops.events++;
     }
-    const attributes = isTime ? {} : (attributesOrTime ?? {});
     const at = isTime ? attributesOrTime : time;
-    this.eventList.push({ name, attributes, time: this.timeOf(at), droppedAttributesCount: 0 });
+    const kept = firstOf(isTime ? {} : (attributesOrTime ?? {}), this.runtime.limits.eventAttributeCount);
+    this.eventList.push({ name, ...kept, time: this.timeOf(at) });
     return this;
   }
 
@@ -155,7 +157,8 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.linkList.shift();
       this.drops.links++;
     }
-    this.linkList.push(link);
+    const kept = firstOf(link.attributes ?? {}, this.runtime.limits.linkAttributeCount);
+    this.linkList.push({ context: link.context, ...kept });
     return this;
   }
 
@@ -214,7 +217,9 @@ export abstract class LeanSpan implements Span, ReadableSpan {
     const keys = Object.keys(all);
     if (keys.length <= attributeCount && attributeValueLength === Number.POSITIVE_INFINITY) return all;
     return Object.fromEntries(
-      keys.slice(0, attributeCount).map((key) => [key, truncate(all[key], attributeValueLength)]),
+      keys
+        .slice(0, attributeCount)
+        .map((key) => [key, truncated(all[key], attributeValueLength) as AttributeValue]),
     );
   }
 
@@ -235,7 +240,13 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   }
 
   get droppedAttributesCount(): number {
-    return this.dropped?.attributes ?? 0;
+    const { attributeCount } = this.runtime.limits;
+    const refused = this.dropped?.attributes ?? 0;
+    const custom = this.custom === undefined ? 0 : Object.keys(this.custom).length;
+    // In the common case everything fits, and need not be put together to be counted.
+    if (custom + OWN_ATTRIBUTES_MAX <= attributeCount) return refused;
+    const all = Object.values({ ...this.describe(), ...this.custom });
+    return refused + Math.max(0, all.filter((value) => value !== undefined).length - attributeCount);
   }
 
   get droppedEventsCount(): number {
@@ -284,8 +295,15 @@ function isTimeInput(value: Attributes | TimeInput | undefined): value is TimeIn
   return typeof value === "number" || value instanceof Date || Array.isArray(value);
 }
 
-function truncate(value: AttributeValue | undefined, length: number): AttributeValue | undefined {
-  if (typeof value === "string") return value.length > length ? value.slice(0, length) : value;
-  if (!Array.isArray(value)) return value;
-  return value.map((item) => (typeof item === "string" ? item.slice(0, length) : item)) as AttributeValue;
+/** As many of the attributes as fit, and how many do not. */
+function firstOf(
+  attributes: Attributes,
+  limit: number,
+): { attributes: Attributes; droppedAttributesCount: number } {
+  const entries = Object.entries(attributes);
+  if (entries.length <= limit) return { attributes, droppedAttributesCount: 0 };
+  return {
+    attributes: Object.fromEntries(entries.slice(0, limit)),
+    droppedAttributesCount: entries.length - limit,
+  };
 }
