@@ -52,6 +52,7 @@ function sender(url: string, limitBytes = 1 << 20): { sender: Sender; notes: Not
     destinations: { traces: undefined, logs: undefined, metrics: destination },
     resource: new Uint8Array(),
     logScope: new Uint8Array(),
+    logLimits: { attributeCount: 128, attributeValueLength: Number.POSITIVE_INFINITY },
     limitBytes,
     note: (note) => notes.push(note),
     // Threads run built files only.
