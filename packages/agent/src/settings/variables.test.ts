@@ -125,18 +125,24 @@ test("a variable that nobody knows is named, others' are not", () => {
 });
 
 test("VARIABLES.md is the table", async () => {
-  const rows = VARIABLES.map(
-    ({ name, isHonoured, note }) => `| \`${name}\` | ${isHonoured ? "yes" : "no"} | ${note} |`,
-  );
+  const rows = VARIABLES.map(({ name, isHonoured, note }) => [
+    `\`${name}\``,
+    isHonoured ? "yes" : "no",
+    note,
+  ]);
+  const head = ["variable", "honoured", "what it sets, or why not"];
+  const widths = head.map((_, n) => Math.max(...[head, ...rows].map((row) => row[n]?.length ?? 0)));
+  const line = (cells: string[], fill: string): string =>
+    `| ${cells.map((cell, n) => cell.padEnd(widths[n] ?? 0, fill)).join(" | ")} |`;
   const page = [
     "# Environment variables of OpenTelemetry, and what the agent makes of them",
     "",
     "Written by a test from `src/settings/variables.ts` (`npx vitest run packages/agent/src/settings -u`). A wrong value, a",
     "variable without effect and one that the specification does not have are named at start. `0` as a timeout is no limit.",
     "",
-    "| variable | honoured | what it sets, or why not |",
-    "| --- | --- | --- |",
-    ...rows,
+    line(head, " "),
+    line(["", "", ""], "-"),
+    ...rows.map((row) => line(row, " ")),
     "",
   ];
   await expect(page.join("\n")).toMatchFileSnapshot("../../VARIABLES.md");
