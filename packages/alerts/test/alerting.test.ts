@@ -4,6 +4,7 @@ import {
   type AlertChange,
   type Alerting,
   AlertingConfig,
+  type AlertRuleSource,
   createAlerting,
   type EvidenceCollector,
   fingerprint,
@@ -20,7 +21,7 @@ afterEach(async () => {
 });
 
 async function setUp(options: {
-  source: SettableSource;
+  source: AlertRuleSource;
   route?: object;
   receiver?: object;
   extra?: object;
@@ -301,6 +302,46 @@ test("a clock that jumps two hours neither fires a pending alert nor holds one b
     expect(alerting.alerts()).toMatchObject([{ state: "firing" }]);
   }
 });
+
+test.each([0, -7_200_000])(
+  "a restart with the clock set by %d ms: `for` goes on, and what ends ends",
+  async (byMs) => {
+    const rules = [
+      new SettableSource(),
+      new SettableSource({ id: "Slow", name: "Slow", forMs: 60_000 }),
+    ] as const;
+    const source = new SettableSource();
+    const both: AlertRuleSource = {
+      ...source,
+      name: "both",
+      intervalMs: 1_000,
+      rules: () => rules.map(({ rule }) => rule),
+      evaluate: async (nowMs) => (await Promise.all(rules.map((each) => each.evaluate(nowMs)))).flat(),
+    };
+    for (const each of rules) each.set(sample());
+    const { alerting, hook, journal, clock } = await setUp({ source: both });
+    await clock.advance(31_000);
+    await delivered(alerting, 1);
+    await alerting.close();
+    const later = new ManualClock(clock.now() + byMs);
+    const next = await setUp({ source: both, journal, hook, clock: later });
+    const slow = () => next.alerting.alerts().find(({ rule }) => rule === "Slow");
+    // What was last written of it is that it began; how long it had lasted since is known to the running process alone.
+    await later.advance(byMs === 0 ? 27_000 : 57_000);
+    expect(slow()).toMatchObject({ state: "pending" });
+    await later.advance(5_000);
+    expect(slow()).toMatchObject({ state: "firing" });
+    for (const each of rules) each.set();
+    await later.advance(15_000);
+    await delivered(next.alerting, 3);
+    expect(hook.received.map(({ body }) => `${body.groupLabels.alertname} ${body.status}`).sort()).toEqual([
+      "HighErrors firing",
+      "HighErrors resolved",
+      "Slow firing",
+      "Slow resolved",
+    ]);
+  },
+);
 
 test("a reload keeps the state of alerts: no end, no second start", async () => {
   const source = new SettableSource();

@@ -30,8 +30,8 @@ test("the circuit opens after failures in a row, longer each time, and closes wi
   expect(gate.waitMs(1_000)).toBe(2_000);
   for (let count = 0; count < 20; count++) gate.failed(2_000, undefined);
   expect(gate.waitMs(2_000)).toBe(16_000);
-  // Set back by a day and more: nobody may wait that long for a circuit.
-  expect(gate.waitMs(2_000 - 2 * 86_400_000)).toBe(0);
+  // A clock that is set back by hours does not make it hours.
+  expect(gate.waitMs(2_000 - 7_200_000)).toBe(16_000);
   gate.succeeded();
   expect(gate.waitMs(2_000)).toBe(0);
 });

@@ -32,6 +32,7 @@ export class DestinationGate {
   #filledAtMs: UnixMs | undefined;
   #failures = 0;
   #inFlight = 0;
+  #openedAtMs: UnixMs = 0;
   #openUntilMs: UnixMs = 0;
 
   constructor(options: GateOptions = DEFAULT_GATE) {
@@ -79,13 +80,12 @@ export class DestinationGate {
     this.#failures++;
     const over = this.#failures - this.#options.failureLimit;
     const openMs = over < 0 ? 0 : this.#options.openForMs * 2 ** Math.min(over, 4);
+    this.#openedAtMs = nowMs;
     this.#openUntilMs = nowMs + Math.max(openMs, retryAfterMs ?? 0);
   }
 
-  /** A clock that was set back must not keep the circuit open for hours. */
   #waitForCircuit(nowMs: UnixMs): number {
-    const waitMs = this.#openUntilMs - nowMs;
-    return waitMs > 86_400_000 ? 0 : Math.max(0, waitMs);
+    return waitLeft(this.#openUntilMs, this.#openedAtMs, nowMs);
   }
 
   #fill(nowMs: UnixMs): void {
@@ -96,4 +96,12 @@ export class DestinationGate {
       this.#tokens + (sinceMs / 1_000) * this.#options.ratePerSecond,
     );
   }
+}
+
+/**
+ * What is left of a wait, in ms, never negative. A clock that was set back meanwhile must not lengthen it: it is at most
+ * what it was when it began.
+ */
+export function waitLeft(untilMs: UnixMs, fromMs: UnixMs, nowMs: UnixMs): number {
+  return Math.max(0, Math.min(untilMs - nowMs, untilMs - fromMs));
 }

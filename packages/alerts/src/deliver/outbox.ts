@@ -7,7 +7,7 @@ import type { JournalRecord } from "../journal.js";
 import type { Notification, Notifier, NotifierMemory } from "../notify/notifier.js";
 import { backoffMs } from "./backoff.js";
 import { type DeliveryFault, DeliveryTotals, faultOf } from "./delivery-totals.js";
-import { DestinationGate } from "./destination-gate.js";
+import { DestinationGate, waitLeft } from "./destination-gate.js";
 import type { Remote } from "./remote.js";
 
 /** What is stored of a notification until it is delivered; `previous` and `attempt` are added at each try. */
@@ -21,6 +21,8 @@ export interface OutboxItem {
   readonly entry: LogEntry;
   readonly attempts: number;
   readonly nextTryAtMs: UnixMs;
+  /** When the wait for the next try began; undefined before the first one. */
+  readonly triedAtMs?: UnixMs | undefined;
   readonly lastError: string | undefined;
   /** True while it is a copy for the fallback receiver, which has no fallback of its own. */
   readonly isFallback?: boolean | undefined;
@@ -146,6 +148,7 @@ export class Outbox {
             ...item,
             attempts: waiting.attempts,
             nextTryAtMs: waiting.nextTryAtMs,
+            triedAtMs: waiting.triedAtMs,
             lastError: waiting.lastError,
           }
         : item,
@@ -214,8 +217,7 @@ export class Outbox {
       }
       const gate = this.#gateOf(remote);
       if (this.#busy.has(item.key) || !gate.hasRoom) continue;
-      // Never longer than a day, so that a clock that was set back does not hold anything up.
-      const itemWaitMs = item.nextTryAtMs - nowMs > 86_400_000 ? 0 : item.nextTryAtMs - nowMs;
+      const itemWaitMs = waitLeft(item.nextTryAtMs, item.triedAtMs ?? item.nextTryAtMs, nowMs);
       const waitMs = Math.max(itemWaitMs, gate.waitMs(nowMs));
       if (waitMs > 0) {
         nextAtMs = Math.min(nextAtMs, nowMs + waitMs);
@@ -292,6 +294,7 @@ export class Outbox {
           ...current,
           attempts: attempt,
           nextTryAtMs: nowMs + waitMs,
+          triedAtMs: nowMs,
           lastError: message,
         });
     } finally {

@@ -2,7 +2,7 @@ import type { UnixMs } from "@tocsin/model";
 import { isOn } from "../alert.js";
 import type { JournalRecord } from "../journal.js";
 import type { AlertRuleSource } from "./source.js";
-import { NO_ALERTS, RESOLVED_RETENTION_MS, type RuleAlerts, type TrackedAlert } from "./state.js";
+import { NO_ALERTS, RESOLVED_RETENTION_MS, type RuleAlerts, shiftAlert, type TrackedAlert } from "./state.js";
 
 /** A pending alert whose condition was last seen longer ago than this starts anew, as in Prometheus. */
 const OUTAGE_TOLERANCE_MS = 3_600_000;
@@ -69,7 +69,10 @@ export class AlertStore {
       for (const [ruleId, alerts] of [...rules]) {
         const isKnown = known.get(source)?.has(ruleId) ?? false;
         const kept = new Map<string, TrackedAlert>();
-        for (const [key, tracked] of alerts) {
+        for (const [key, written] of alerts) {
+          // Written down by a clock that was ahead of today's, not just a tick of a timer.
+          const aheadMs = written.alert.updatedAtMs - nowMs;
+          const tracked = aheadMs > 1_000 ? shiftAlert(written, -aheadMs) : written;
           const { alert } = tracked;
           const isStale = alert.state === "pending" && nowMs - alert.updatedAtMs > OUTAGE_TOLERANCE_MS;
           const isOver = alert.state === "resolved" && nowMs - (alert.endsAtMs ?? 0) > RESOLVED_RETENTION_MS;

@@ -8,7 +8,7 @@ import { alertSeries } from "./alert-series.js";
 import { type AlertStore, PENDING_REFRESH_MS, stateRecord } from "./alert-store.js";
 import type { SampleSink } from "./sample-sink.js";
 import type { AlertRule, AlertRuleSource, RuleResult } from "./source.js";
-import { shiftPending, stepRule, type TrackedAlert } from "./state.js";
+import { shiftAlerts, stepRule, type TrackedAlert } from "./state.js";
 
 export interface EvaluatorDeps {
   readonly store: AlertStore;
@@ -161,9 +161,9 @@ export class SourceEvaluator {
     if (Math.abs(jumpMs) > Math.max(10_000, 2 * this.source.intervalMs)) {
       this.#deps.logger.warn(
         { source: this.source.name, jumpMs, scheduledAtMs },
-        "the clock jumped, pending alerts are moved with it",
+        "the clock jumped, alerts are moved with it",
       );
-      this.#deps.store.update(this.source.name, (alerts) => shiftPending(alerts, jumpMs));
+      this.#deps.store.update(this.source.name, (alerts) => shiftAlerts(alerts, jumpMs));
       this.#lastSlotMs = undefined;
       await this.evaluate(nowMs);
       return;

@@ -235,17 +235,32 @@ function duplicateOf(rule: AlertRule, samples: readonly ActiveSample[]): Error |
 }
 
 /**
- * Moves the times of pending alerts by a jump of the clock, so that neither a jump forward lets `for` pass at
- * once nor a jump back makes it last for hours. Pure.
+ * Moves times by a jump of the clock, so that neither a jump forward lets `for` pass at once nor a jump back makes it
+ * last for hours. A jump back moves all alerts: a start or an end that lies ahead would be no start and no end. Pure.
  */
-export function shiftPending(alerts: RuleAlerts, byMs: number): RuleAlerts {
+export function shiftAlerts(alerts: RuleAlerts, byMs: number): RuleAlerts {
   if (alerts.size === 0) return alerts;
   return new Map(
     [...alerts].map(([key, tracked]) => {
-      const { alert, keepFiringSinceMs } = tracked;
-      const kept = keepFiringSinceMs === undefined ? {} : { keepFiringSinceMs: keepFiringSinceMs + byMs };
-      if (alert.state !== "pending") return [key, { ...tracked, ...kept }];
-      return [key, { ...kept, alert: { ...alert, activeAtMs: alert.activeAtMs + byMs } }];
+      const isMoved = byMs < 0 || tracked.alert.state === "pending";
+      const moved = isMoved ? shiftAlert(tracked, byMs) : tracked;
+      if (tracked.keepFiringSinceMs === undefined) return [key, moved];
+      return [key, { ...moved, keepFiringSinceMs: tracked.keepFiringSinceMs + byMs }];
     }),
   );
+}
+
+/** One alert with all its times moved; how long it has lasted stays the same. */
+export function shiftAlert({ alert, keepFiringSinceMs }: TrackedAlert, byMs: number): TrackedAlert {
+  const moved = (ms: UnixMs | undefined): UnixMs | undefined => (ms === undefined ? undefined : ms + byMs);
+  return {
+    alert: {
+      ...alert,
+      activeAtMs: alert.activeAtMs + byMs,
+      startsAtMs: moved(alert.startsAtMs),
+      endsAtMs: moved(alert.endsAtMs),
+      updatedAtMs: alert.updatedAtMs + byMs,
+    },
+    ...(keepFiringSinceMs === undefined ? {} : { keepFiringSinceMs: keepFiringSinceMs + byMs }),
+  };
 }

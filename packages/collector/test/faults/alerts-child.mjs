@@ -1,73 +1,40 @@
-// A whole alerting over a journal on disk, with one rule that fires. It is killed at any moment by the rounds in
-// alerts-run.mjs; a crash point ends it with SIGKILL right before (odd) or after (even) a write to the journal.
-
+// A whole alerting over a journal on disk, in a process that the drills kill, hang up on and set the clock of.
+// Takes one argument, JSON: { journal, receivers: {name: url}, script, crashAt?, offsetMs?, count? }.
 import { AlertingConfig, createAlerting } from "@tocsin/alerts";
-import { systemClock } from "@tocsin/model";
+import { silentLogger, systemClock } from "@tocsin/model";
 import { FileJournal } from "../../dist/journal/index.js";
 
-const [journalPath, hookUrl, otherUrl, crashAt] = process.argv.slice(2);
-const journal = await FileJournal.open({ path: journalPath, clock: systemClock, logger: silent() });
+const options = JSON.parse(process.argv[2]);
+let { offsetMs = 0 } = options;
+let active = ["steady", "slow"];
+const clock = { now: () => Date.now() + offsetMs, after: (ms, callback) => systemClock.after(ms, callback) };
 
-let writes = 0;
-const crashing = {
-  read: () => journal.read(),
-  addCompaction: (compaction) => journal.addCompaction(compaction),
-  async append(record) {
-    writes += 1;
-    if (writes === Number(crashAt) * 2 - 1) process.kill(process.pid, "SIGKILL");
-    await journal.append(record);
-    if (writes * 2 === Number(crashAt)) process.kill(process.pid, "SIGKILL");
-  },
-};
+process.on("message", (message) => {
+  if (message.offsetMs !== undefined) offsetMs = message.offsetMs;
+  if (message.active) active = message.active;
+});
 
-const rule = {
-  name: "Fires",
-  id: "Fires",
-  forMs: 0,
-  keepFiringForMs: 0,
-  onNoData: "ok",
-  onError: "keep",
-  labels: {},
-  annotations: {},
-  actions: [],
-  condition: "always",
-};
+const journal = await FileJournal.open({ path: options.journal, clock, logger: silentLogger });
+const names = Object.keys(options.receivers);
 const alerting = createAlerting({
   config: AlertingConfig.parse({
     route: {
-      receiver: "hook",
-      group_by: ["alertname"],
+      receiver: names[0],
+      group_by: ["..."],
       group_wait: "0",
       group_interval: "1s",
-      repeat_interval: "1h",
-      routes: [{ receiver: "other", matchers: ["to=other"] }],
+      routes: names.map((name) => ({ receiver: name, matchers: [`to=${name}`] })),
     },
-    receivers: [
-      { name: "hook", webhook_configs: [{ url: hookUrl }] },
-      { name: "other", webhook_configs: [{ url: otherUrl }] },
-    ],
+    receivers: names.map((name) => ({
+      name,
+      // A receiver that hangs or drips is given up on soon, so that a round does not last forever.
+      webhook_configs: [{ url: options.receivers[name], timeout: "500ms" }],
+    })),
   }),
-  ruleSources: [
-    {
-      name: "faults",
-      intervalMs: 50,
-      rules: () => [rule],
-      evaluate: async () => [
-        {
-          rule,
-          outcome: {
-            kind: "samples",
-            samples: [
-              { labels: { to: "hook" }, annotations: {}, value: 1 },
-              { labels: { to: "other" }, annotations: {}, value: 1 },
-            ],
-          },
-        },
-      ],
-    },
-  ],
-  journal: crashing,
+  ruleSources: [{ kill: always, stream, clock: named }[options.script]()],
+  journal: crashing(journal, options.crashAt ?? 0),
   externalUrl: "http://localhost:4319",
+  clock,
 });
 await alerting.start();
 process.send?.("started");
@@ -78,6 +45,66 @@ process.on("SIGTERM", async () => {
 });
 setInterval(() => {}, 1_000);
 
-function silent() {
-  return { debug() {}, info() {}, warn() {}, error() {} };
+/** Ends the process right before (odd) or right after (even) a write to the journal. */
+function crashing(inner, crashAt) {
+  let writes = 0;
+  return {
+    read: () => inner.read(),
+    addCompaction: (compaction) => inner.addCompaction(compaction),
+    async append(record) {
+      writes += 1;
+      if (writes === crashAt * 2 - 1) process.kill(process.pid, "SIGKILL");
+      await inner.append(record);
+      if (writes * 2 === crashAt) process.kill(process.pid, "SIGKILL");
+    },
+  };
+}
+
+/** One alert for every receiver, from the first evaluation on. */
+function always() {
+  return source(50, [rule("Fires")], () => [names.map((to) => sample({ to }))]);
+}
+
+/** One more alert for every receiver at each evaluation, up to `count`; its labels say when it began. */
+function stream() {
+  const begun = [];
+  return source(50, [rule("Streams")], () => {
+    if (begun.length < options.count) begun.push(String(Date.now()));
+    return [begun.flatMap((at) => names.map((to) => sample({ to, at })))];
+  });
+}
+
+/** Two rules that are told from outside whether their conditions hold; one of them must hold for three seconds. */
+function named() {
+  const rules = [rule("steady"), rule("slow", 3_000)];
+  return source(200, rules, () => rules.map(({ name }) => (active.includes(name) ? [sample({})] : [])));
+}
+
+function source(intervalMs, rules, evaluate) {
+  return {
+    name: "faults",
+    intervalMs,
+    rules: () => rules,
+    evaluate: async () =>
+      evaluate().map((samples, index) => ({ rule: rules[index], outcome: { kind: "samples", samples } })),
+  };
+}
+
+function rule(name, forMs = 0) {
+  return {
+    name,
+    id: name,
+    forMs,
+    keepFiringForMs: 0,
+    onNoData: "ok",
+    onError: "keep",
+    labels: {},
+    annotations: {},
+    actions: [],
+    condition: "as it is told",
+  };
+}
+
+function sample(labels) {
+  return { labels, annotations: {}, value: 1 };
 }
