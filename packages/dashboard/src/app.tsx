@@ -6,6 +6,7 @@ import { Overview } from "./pages/overview.js";
 import { ServicePage } from "./pages/service-page.js";
 import { ServicesPage } from "./pages/services-page.js";
 import { SilencesPage } from "./pages/silences-page.js";
+import { SloPage } from "./pages/slo-page.js";
 import { SlosPage } from "./pages/slos-page.js";
 import { KeyHelp } from "./parts/key-help.js";
 import { Link } from "./parts/link.js";
@@ -21,7 +22,7 @@ import { theme, toggleTheme } from "./state/theme.js";
 const PLACES = [
   { to: "/", icon: "◎", word: "Overview", pages: ["overview"] },
   { to: "/services", icon: "▤", word: "Services", pages: ["services", "service"] },
-  { to: "/slos", icon: "◔", word: "SLOs", pages: ["slos"] },
+  { to: "/slos", icon: "◔", word: "SLOs", pages: ["slos", "slo"] },
   { to: "/alerts", icon: "◆", word: "Alerts", pages: ["alerts", "alert"] },
   { to: "/silences", icon: "◌", word: "Silences", pages: ["silences"] },
   { to: "/actions", icon: "⟳", word: "Actions", pages: ["actions", "action"] },
@@ -82,6 +83,8 @@ function Page() {
       return <ServicePage name={at.name} />;
     case "slos":
       return <SlosPage />;
+    case "slo":
+      return <SloPage name={at.name} />;
     case "alerts":
       return <AlertsPage />;
     case "silences":

@@ -98,6 +98,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     "/services",
     "/services/checkout",
     "/slos",
+    "/slos/checkout-availability",
     "/alerts",
     "/alerts/a1-k0",
     "/silences",
@@ -121,6 +122,23 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
       expect(overflow, `${path} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
       expect(faults).toEqual([]);
     }
+  });
+
+  test("an SLO tells what spent its budget, and a service what its deployments changed", async () => {
+    const { page, faults } = await open("/slos");
+    await page.getByRole("link", { name: "checkout-availability" }).click();
+    const spent = page.getByRole("region", { name: "Spent by" });
+    await spent.getByText("POST /pay").waitFor();
+    const text = await spent.textContent();
+    for (const each of ["1,100 / 2,400", "59 %", "1.42.0", "TypeError"]) expect(text).toContain(each);
+    expect(await page.getByRole("region", { name: "Burn rates" }).textContent()).toContain("1h and 5m");
+    await page.getByRole("link", { name: "checkout", exact: true }).click();
+    const deployments = page.getByRole("region", { name: "Deployments" });
+    await deployments.getByText("1.41.3 → 1.42.0").waitFor();
+    const figures = await deployments.textContent();
+    for (const each of ["marked by ci", "0 % of 2,400", "46 % of 1,230", "worse"])
+      expect(figures).toContain(each);
+    expect(faults).toEqual([]);
   });
 
   test("it keeps itself up to date without blanking, and says in the title that all is well again", async () => {

@@ -13,6 +13,7 @@ import type {
   SilencePreview,
   Slo,
 } from "../src/state/api-types.js";
+import { DEPLOYMENT, detailOf } from "./story-details.js";
 
 /** What the collector's API answers; tests change it while the page is open. */
 export interface ApiState {
@@ -73,6 +74,13 @@ export async function startStoryApi(state: ApiState) {
         : json(response, 200, services);
     }
     if (path === "/api/v1/slos") return json(response, 200, state.slos);
+    if (path.startsWith("/api/v1/slos/")) {
+      const slo = state.slos.find(({ name }) => path === `/api/v1/slos/${name}`);
+      return slo
+        ? json(response, 200, detailOf(slo))
+        : json(response, 404, { error: `There is no SLO at ${path}.` });
+    }
+    if (path === "/api/v1/deployments") return json(response, 200, [DEPLOYMENT]);
     if (path === "/api/v1/alerts") return json(response, 200, state.alerts);
     if (path.startsWith("/api/v1/alerts/")) {
       const alert = state.alerts.find(({ id }) => path === `/api/v1/alerts/${id}/explain`);

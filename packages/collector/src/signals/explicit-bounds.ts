@@ -40,6 +40,25 @@ export class ExplicitBounds {
     if (other.#isLost) this.#isLost = true;
   }
 
+  /** Undefined without any. */
+  toJSON(): ExplicitBoundsState | undefined {
+    if (this.isEmpty) return undefined;
+    const sets = this.#sets.map(({ bounds, counts }): [number[], number[]] => [
+      Array.from(bounds),
+      Array.from(counts),
+    ]);
+    return { sets, isLost: this.#isLost };
+  }
+
+  /** Replaces the state with what `toJSON` gave. */
+  load(state: ExplicitBoundsState | undefined): void {
+    this.#sets = (state?.sets ?? []).map(([bounds, counts]) => ({
+      bounds,
+      counts: Float64Array.from(counts),
+    }));
+    this.#isLost = state?.isLost ?? false;
+  }
+
   get isEmpty(): boolean {
     return this.#sets.length === 0 && !this.#isLost;
   }
@@ -60,6 +79,11 @@ export class ExplicitBounds {
     }
     return [lowest, highest];
   }
+}
+
+export interface ExplicitBoundsState {
+  readonly sets: readonly (readonly [bounds: number[], counts: number[]])[];
+  readonly isLost: boolean;
 }
 
 /** Values over the last bound are counted at that bound, whose fine bucket ends there. */

@@ -175,3 +175,25 @@ test("what was folded into the lowest bucket is told as less exact", () => {
   expect(Math.abs(told - 1e-9) / told).toBeLessThanOrEqual(histogram.quantileError(0.5)! + 1e-9);
   expect(histogram.quantileError(0.99)).toBeLessThan(0.05);
 });
+
+test("a histogram that was written as JSON answers the same, and goes on the same", () => {
+  const own = new ExponentialHistogram();
+  own.record(0, 2);
+  for (let index = 1; index < 300; index++) own.record(index ** 3 / 1_000, 0.5);
+  own.recordExplicit([0.1, 1], [3, 4, 5]);
+  const back = new ExponentialHistogram();
+  back.load(JSON.parse(JSON.stringify(own)));
+  const both = [own, back];
+  for (const each of both) each.record(7);
+  const [a, b] = both.map((each) => [
+    [0, 0.1, 0.5, 0.95, 1].map((q) => [each.quantile(q), each.quantileError(q)]),
+    each.count,
+    each.sum,
+    each.countAbove(1),
+  ]);
+  expect(b).toEqual(a);
+  const empty = new ExponentialHistogram();
+  empty.load(JSON.parse(JSON.stringify(new ExponentialHistogram())));
+  empty.record(3);
+  expect(empty.quantile(0.5)).toBeCloseTo(3, 6);
+});

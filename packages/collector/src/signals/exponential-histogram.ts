@@ -1,4 +1,4 @@
-import { ExplicitBounds } from "./explicit-bounds.js";
+import { ExplicitBounds, type ExplicitBoundsState } from "./explicit-bounds.js";
 
 /** Buckets at most; the scale follows from the range of the values. */
 export const MAX_BUCKETS = 160;
@@ -182,21 +182,33 @@ export class ExponentialHistogram {
   }
 
   toJSON(): ExponentialHistogramState {
-    // Empty buckets are many where the range is wide, and a zero is the shortest number.
-    return [this.#scale, this.#start, this.#sum, this.#zeroCount, this.#min, this.#max, [...this.#counts]];
+    return {
+      scale: this.#scale,
+      start: this.#start,
+      counts: Array.from(this.#counts),
+      count: this.#count,
+      sum: this.#sum,
+      zeroCount: this.#zeroCount,
+      // JSON has no infinity.
+      range: this.#count > 0 ? [this.#min, this.#max] : undefined,
+      blur: this.#blur,
+      isFolded: this.#isFolded,
+      explicit: this.#explicit.toJSON(),
+    };
   }
 
   /** Replaces the state with what `toJSON` gave. */
-  load([scale, start, sum, zeroCount, min, max, counts]: ExponentialHistogramState): void {
-    this.#scale = scale;
-    this.#start = start;
-    this.#sum = sum;
-    this.#zeroCount = zeroCount;
-    // JSON has no infinity; an empty histogram has neither.
-    this.#min = min ?? Number.POSITIVE_INFINITY;
-    this.#max = max ?? Number.NEGATIVE_INFINITY;
-    this.#counts = Float64Array.from(counts);
-    this.#count = zeroCount + counts.reduce((all, each) => all + each, 0);
+  load(state: ExponentialHistogramState): void {
+    this.#scale = state.scale;
+    this.#start = state.start;
+    this.#counts = Float64Array.from(state.counts);
+    this.#sum = state.sum;
+    this.#zeroCount = state.zeroCount;
+    this.#count = state.count;
+    [this.#min, this.#max] = state.range ?? [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    this.#blur = state.blur;
+    this.#isFolded = state.isFolded;
+    this.#explicit.load(state.explicit);
   }
 
   #spread(low: number, high: number, weight: number): void {
@@ -265,15 +277,18 @@ export class ExponentialHistogram {
   }
 }
 
-export type ExponentialHistogramState = [
-  scale: number,
-  start: number,
-  sum: number,
-  zeroCount: number,
-  min: number | null,
-  max: number | null,
-  counts: number[],
-];
+export interface ExponentialHistogramState {
+  readonly scale: number;
+  readonly start: number;
+  readonly counts: readonly number[];
+  readonly count: number;
+  readonly sum: number;
+  readonly zeroCount: number;
+  readonly range?: readonly [min: number, max: number] | undefined;
+  readonly blur: number;
+  readonly isFolded: boolean;
+  readonly explicit?: ExplicitBoundsState | undefined;
+}
 
 /** Index of the bucket that a positive value falls into; upper bounds belong to their bucket. */
 export function bucketIndex(value: number, scale: number): number {

@@ -1,4 +1,5 @@
 import { Chart } from "../parts/chart.js";
+import { DeploymentTable } from "../parts/deployment-table.js";
 import { Link } from "../parts/link.js";
 import { Mark } from "../parts/mark.js";
 import { Panel } from "../parts/panel.js";
@@ -7,7 +8,9 @@ import { SloTable } from "../parts/slo-table.js";
 import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Service } from "../state/api-types.js";
 import { latency, percent, perSecond, time } from "../state/format.js";
-import { history, services, slos } from "../state/live.js";
+import { deployments, history, services, slos } from "../state/live.js";
+
+const DEPLOYMENTS_SHOWN = 10;
 
 /** One service: the four signals as numbers and, since the page was opened, as charts. */
 export function ServicePage({ name }: { name: string }) {
@@ -28,6 +31,11 @@ export function ServicePage({ name }: { name: string }) {
         }}
       </Panel>
       <Charts name={name} />
+      {(deployments.value.data?.length ?? 0) > 0 && (
+        <Panel title="Deployments" from={deployments.value}>
+          {(data) => <DeploymentTable deployments={data.slice(0, DEPLOYMENTS_SHOWN)} />}
+        </Panel>
+      )}
       {own.length > 0 && (
         <Panel title="SLOs" from={slos.value}>
           {() => <SloTable slos={own} />}

@@ -1,14 +1,22 @@
 import type { Slo } from "../state/api-types.js";
 import { burn, number, objective, percent } from "../state/format.js";
+import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
 import { TableHead, WideTable } from "./wide-table.js";
 
-const STATES: Readonly<Record<Slo["state"], { tone: Tone; word: string }>> = {
+/** What an SLO's states look like. */
+export const SLO_STATES: Readonly<Record<Slo["state"], { tone: Tone; word: string }>> = {
   page: { tone: "page", word: "burning" },
   ticket: { tone: "warn", word: "slow burn" },
   "no-data": { tone: "none", word: "no data" },
   ok: { tone: "ok", word: "ok" },
 };
+
+/** The page of one SLO, or of one group of it. */
+function addressOf({ name, group }: Slo): string {
+  const query = new URLSearchParams(group).toString();
+  return `/slos/${encodeURIComponent(name)}${query === "" ? "" : `?${query}`}`;
+}
 
 /** Objectives with what is left of their budgets and how fast it is spent, the emptiest first. */
 export function SloTable({ slos }: { slos: readonly Slo[] }) {
@@ -33,10 +41,10 @@ export function SloTable({ slos }: { slos: readonly Slo[] }) {
           .map((slo) => (
             <tr key={slo.name + JSON.stringify(slo.group)}>
               <td>
-                <Mark {...STATES[slo.state]} />
+                <Mark {...SLO_STATES[slo.state]} />
               </td>
               <th scope="row">
-                {slo.name} {groupText(slo)}
+                <Link to={addressOf(slo)}>{slo.name}</Link> {groupText(slo)}
               </th>
               <td>{slo.service}</td>
               <td class="n">
@@ -61,11 +69,12 @@ export function SloTable({ slos }: { slos: readonly Slo[] }) {
   );
 }
 
-function Budget({ slo: { budgetRemainingRatio: left, state } }: { slo: Slo }) {
+/** What is left of an SLO's budget, as a meter and in words. */
+export function Budget({ slo: { budgetRemainingRatio: left, state } }: { slo: Slo }) {
   const width = `${Math.round(Math.min(1, Math.max(0, left)) * 100)}%`;
   return (
     <span>
-      <span class={`meter ${STATES[state].tone}`} aria-hidden="true">
+      <span class={`meter ${SLO_STATES[state].tone}`} aria-hidden="true">
         <i style={{ width }} />
       </span>
       {left < 0 ? `overspent by ${number(-left * 100)} %` : percent(left)}
@@ -73,7 +82,8 @@ function Budget({ slo: { budgetRemainingRatio: left, state } }: { slo: Slo }) {
   );
 }
 
-function groupText({ group }: Slo): string {
+/** The labels of a group, in brackets. */
+export function groupText({ group }: Slo): string {
   const pairs = Object.entries(group).map(([label, value]) => `${label}=${value}`);
   return pairs.length === 0 ? "" : `(${pairs.join(", ")})`;
 }

@@ -26,6 +26,14 @@ export interface SloPair {
   readonly longWindow: string;
   readonly limit: number;
   readonly state: "firing" | "gated" | "no-data" | "ok";
+  readonly short: WindowCounts;
+  readonly long: WindowCounts;
+}
+
+interface WindowCounts {
+  readonly bad: number;
+  readonly total: number;
+  readonly burnRate: number;
 }
 
 export interface Slo {
@@ -43,6 +51,40 @@ export interface Slo {
   readonly burnRates: Readonly<Record<string, number | null>>;
   readonly exhaustion: string;
   readonly alerts: readonly SloPair[];
+}
+
+/** One SLO with where its budget went. */
+export interface SloDetail extends Slo {
+  readonly spentBy: readonly {
+    readonly by: string;
+    readonly value: string;
+    readonly bad: number;
+    readonly total: number;
+    readonly share: number;
+    readonly budgetRatio: number;
+  }[];
+  readonly burnDown: readonly { readonly at: string; readonly budgetRemainingRatio: number }[];
+  readonly corrections: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly reason: string;
+    readonly by: string;
+  }[];
+}
+
+/** A release that began to serve, with what it changed. */
+export interface Deployment {
+  readonly id: string;
+  readonly environment: string;
+  readonly version: string;
+  readonly previousVersion: string;
+  readonly changed: readonly string[];
+  readonly at: string;
+  readonly source: "detected" | "marked";
+  readonly by: string;
+  readonly before: (Figures & { readonly requests: number }) | null;
+  readonly after: (Figures & { readonly requests: number }) | null;
+  readonly verdict: "better" | "same" | "worse" | "too little data";
 }
 
 export interface Alert {

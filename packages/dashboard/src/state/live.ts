@@ -1,5 +1,16 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ActionRun, Alert, Catalogue, Explanation, Service, Silence, Slo, Status } from "./api-types.js";
+import type {
+  ActionRun,
+  Alert,
+  Catalogue,
+  Deployment,
+  Explanation,
+  Service,
+  Silence,
+  Slo,
+  SloDetail,
+  Status,
+} from "./api-types.js";
 import { ask } from "./collector.js";
 import { route } from "./route.js";
 
@@ -24,6 +35,10 @@ export const actions = signal<Shown<readonly ActionRun[]>>(nothing);
 export const catalogue = signal<Shown<Catalogue>>(nothing);
 /** The alert that is looked at, with its evidence. */
 export const explanation = signal<Shown<Explanation>>(nothing);
+/** The SLO that is looked at, with where its budget went. */
+export const sloDetail = signal<Shown<SloDetail>>(nothing);
+/** Deployments of the service that is looked at. */
+export const deployments = signal<Shown<readonly Deployment[]>>(nothing);
 export const status = signal<Shown<Status>>(nothing);
 
 /** Whether the page keeps itself up to date. */
@@ -86,21 +101,31 @@ export async function refresh(): Promise<void> {
     load(silences, "/api/v1/silences", isList),
     load(actions, "/api/v1/actions?limit=100", isList),
     load(catalogue, "/api/v1/actions/catalogue", isObject),
-    loadExplanation(),
+    loadDetail(),
     load(status, "/api/v1/status", isObject),
   ]);
   nowMs.value = Date.now();
 }
 
-/** The id or fingerprint that `explanation` is of. */
-let explained: string | undefined;
+/** What the signal of the page's detail was loaded from. */
+let detailPath: string | undefined;
 
-async function loadExplanation(): Promise<void> {
+/** What only one page shows, of the one thing that it is about. */
+async function loadDetail(): Promise<void> {
   const at = route.value;
-  if (at.page !== "alert") return;
-  if (explained !== at.name) explanation.value = nothing;
-  explained = at.name;
-  await load(explanation, `/api/v1/alerts/${encodeURIComponent(at.name)}/explain`, isObject);
+  if (at.page === "alert")
+    await loadOne(explanation, `/api/v1/alerts/${encodeURIComponent(at.name)}/explain`, isObject);
+  if (at.page === "slo")
+    await loadOne(sloDetail, `/api/v1/slos/${encodeURIComponent(at.name)}?${at.query}`, isObject);
+  if (at.page === "service")
+    await loadOne(deployments, `/api/v1/deployments?service=${encodeURIComponent(at.name)}`, isList);
+}
+
+/** Another thing than before is not shown with the figures of the one before. */
+async function loadOne<T>(into: Signal<Shown<T>>, path: string, isValid: (value: unknown) => boolean) {
+  if (detailPath !== path) into.value = nothing;
+  detailPath = path;
+  await load(into, path, isValid);
 }
 
 async function load<T>(

@@ -4,12 +4,15 @@ import { signal } from "@preact/signals";
 export type Route =
   | { readonly page: "overview" | "services" | "slos" | "alerts" | "silences" | "actions" }
   | { readonly page: "service" | "alert" | "action"; readonly name: string }
+  /** The query chooses a group, where an SLO has several. */
+  | { readonly page: "slo"; readonly name: string; readonly query: string }
   | { readonly page: "unknown"; readonly path: string };
 
 const PAGES = ["services", "slos", "alerts", "silences", "actions"] as const;
 
 /** Reads an address. Pure; unknown ones are said to be so, never an error. */
-export function parseRoute(path: string): Route {
+export function parseRoute(address: string): Route {
+  const [path = "", query = ""] = address.split("?");
   const [first = "", second, ...rest] = path.split("/").filter((part) => part !== "");
   if (rest.length > 0) return { page: "unknown", path };
   if (second === undefined) {
@@ -19,6 +22,7 @@ export function parseRoute(path: string): Route {
     return { page: "unknown", path };
   }
   if (first === "services") return { page: "service", name: decode(second) };
+  if (first === "slos") return { page: "slo", name: decode(second), query };
   if (first === "alerts") return { page: "alert", name: decode(second) };
   if (first === "actions") return { page: "action", name: decode(second) };
   return { page: "unknown", path };
@@ -28,7 +32,7 @@ export const route = signal<Route>({ page: "overview" });
 
 export function startRouter(): void {
   const read = (): void => {
-    route.value = parseRoute(location.pathname);
+    route.value = parseRoute(location.pathname + location.search);
   };
   addEventListener("popstate", read);
   read();

@@ -96,9 +96,9 @@ export const OPERATIONS: readonly Operation[] = [
   {
     method: "get",
     path: "/slos/{name}",
-    summary: "One SLO with its burn-down",
+    summary: "One SLO with what spent its budget, its burn-down, months and corrections",
     query: { "{label}": "chooses a group of an SLO with `by`" },
-    answer: shapes.Slo,
+    answer: shapes.SloDetail,
   },
   {
     method: "get",

@@ -87,6 +87,28 @@ export const Service = Figures.extend({
   lastSeenAt: Instant,
 });
 
+export const Deployment = z.looseObject({
+  id: z.string(),
+  service: z.string(),
+  environment: z.string(),
+  version: z.string(),
+  previousVersion: z
+    .string()
+    .describe("Empty when not known; equal to version when something else of the release changed."),
+  image: z.string().describe("Empty where the service does not tell, as the next two."),
+  revision: z.string(),
+  rollout: z.string(),
+  changed: z.array(z.enum(["version", "image", "revision", "rollout"])),
+  at: Instant,
+  source: z.enum(["detected", "marked"]),
+  by: z.string().describe("Who marked it, or empty."),
+  before: Figures.nullable().describe(
+    "Of what served before, over the ten minutes before; requests is the sample size. Null when it was not seen.",
+  ),
+  after: Figures.nullable().describe("Of this release since then, for an hour at most."),
+  verdict: z.enum(["better", "same", "worse", "too little data"]),
+});
+
 export const ServiceDetail = Service.extend({
   routes: z.array(Figures.extend({ route: z.string() })),
   groups: z
@@ -109,8 +131,10 @@ export const ServiceDetail = Service.extend({
     )
     .describe("Internal spans without a parent, by name; figures of the last hour."),
   dependencies: z.looseObject({ outgoing: z.array(z.unknown()), incoming: z.array(z.unknown()) }),
-  deployments: z.array(z.unknown()),
+  deployments: z.array(Deployment),
 });
+
+const BadEvents = z.looseObject({ bad: z.number(), total: z.number() });
 
 const PairState = z.enum(["ok", "firing", "gated", "no-data"]);
 
@@ -127,7 +151,50 @@ export const Slo = z.looseObject({
     .record(z.string(), z.number().nullable())
     .describe("By window; 1 spends the budget exactly in the period, null without events."),
   exhaustionAt: Instant.nullable(),
-  alerts: z.array(z.looseObject({ severity: z.enum(["page", "ticket"]), state: PairState })),
+  alerts: z.array(
+    z.looseObject({
+      severity: z.enum(["page", "ticket"]),
+      shortWindow: z.string(),
+      longWindow: z.string(),
+      limit: z.number().describe("The burn rate that both windows must be over."),
+      state: PairState.describe(
+        "gated: both windows are over the limit, but so few events prove nothing yet. no-data: the long one is over it, and nothing happened in the short one.",
+      ),
+      short: BadEvents.extend({ burnRate: z.number() }),
+      long: BadEvents.extend({ burnRate: z.number() }),
+    }),
+  ),
+});
+
+export const SloDetail = Slo.extend({
+  place: z.string().nullable().describe("File and line where it is written."),
+  groups: z.array(z.record(z.string(), z.string())).describe("Of an SLO with `by`: what may be chosen."),
+  actions: z.looseObject({ page: z.array(z.string()), ticket: z.array(z.string()) }),
+  spentBy: z
+    .array(
+      BadEvents.extend({
+        by: z.enum(["route", "version", "error", "slo"]),
+        value: z.string(),
+        share: Ratio.describe("Of all bad events of the period."),
+        budgetRatio: z
+          .number()
+          .describe("Of the period's whole budget; over 1 when that alone overspends it."),
+      }),
+    )
+    .describe(
+      "What spent the period's budget: routes, versions and error types with the most bad events; of a composite its parts. Empty where nothing was spent, and for SLOs read by PromQL.",
+    ),
+  burnDown: z.array(
+    z.looseObject({
+      at: Instant,
+      budgetRemainingRatio: z.number(),
+      evenPaceRatio: z.number().describe("What an even pace would have left."),
+    }),
+  ),
+  months: z.array(BadEvents.extend({ month: z.string() })),
+  corrections: z.array(
+    z.looseObject({ at: Instant, from: Instant, to: Instant, reason: z.string(), by: z.string() }),
+  ),
 });
 
 export const Alert = z.looseObject({
@@ -146,13 +213,6 @@ export const Action = z.looseObject({
   plan: z.unknown(),
   decidedAt: Instant,
   verdict: z.string().nullable().describe("helped, no effect or worse; null until it was measured."),
-});
-
-export const Deployment = z.looseObject({
-  service: z.string(),
-  version: z.string(),
-  previousVersion: z.string(),
-  at: Instant,
 });
 
 export const TracePage = z.looseObject({
