@@ -63,8 +63,8 @@ export async function load(url, args, pid) {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-/** An OTLP/HTTP endpoint that takes everything and counts the bytes. */
-export async function startSink() {
+/** An OTLP/HTTP endpoint that takes everything and counts the bytes; one far away answers `delayMs` after a request has come. */
+export async function startSink({ delayMs = 0 } = {}) {
   const sink = { url: "", bytes: 0, requests: 0, close: () => server.close() };
   const server = createServer((request, response) => {
     request.on("data", (chunk) => {
@@ -72,7 +72,9 @@ export async function startSink() {
     });
     request.on("end", () => {
       sink.requests++;
-      response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
+      const answer = () => response.writeHead(200, { "content-type": "application/x-protobuf" }).end();
+      if (delayMs > 0) setTimeout(answer, delayMs);
+      else answer();
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

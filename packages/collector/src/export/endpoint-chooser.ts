@@ -44,14 +44,24 @@ export class EndpointChooser {
 
   failed(endpoint: Endpoint, nowMs: UnixMs, retryAfterMs: number | undefined): void {
     const state = this.#stateOf(endpoint);
+    // Of several requests under way the first that fails tells of the endpoint; the others only may ask for a longer wait.
+    if (state.notBeforeMs > nowMs) {
+      state.notBeforeMs = Math.max(
+        state.notBeforeMs,
+        nowMs + Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS),
+      );
+      return;
+    }
     const bound = Math.min(this.#maxBackoffMs, BASE_BACKOFF_MS * 2 ** Math.min(state.failures, 30));
     state.failures++;
     const asked = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     state.notBeforeMs = nowMs + asked + Math.ceil(this.#random() * bound);
   }
 
-  worked(endpoint: Endpoint): void {
+  /** What was answered while a wait was asked for does not end the wait. */
+  worked(endpoint: Endpoint, nowMs: UnixMs): void {
     const state = this.#stateOf(endpoint);
+    if (state.notBeforeMs > nowMs) return;
     state.failures = 0;
     state.notBeforeMs = 0;
   }

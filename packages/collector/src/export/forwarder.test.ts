@@ -248,6 +248,95 @@ describe("forwarding", () => {
   });
 });
 
+describe("a distant endpoint", () => {
+  /** Answers when told; `underWay` has the names and the answer of each request that waits. */
+  function distant() {
+    const underWay: { readonly name: string; answer(): void }[] = [];
+    const endpoint: Endpoint = {
+      name: "distant",
+      send: (signal, body) =>
+        new Promise((resolve) => {
+          const request = {
+            name: signal === "traces" ? nameIn(body) : signal,
+            answer() {
+              underWay.splice(underWay.indexOf(request), 1);
+              resolve({ kind: "sent", rejectedItems: 0, message: "" });
+            },
+          };
+          underWay.push(request);
+        }),
+      close: () => {},
+    };
+    return { endpoint, underWay, names: () => underWay.map(({ name }) => name) };
+  }
+
+  const nameIn = (body: Buffer) => {
+    const { bytes, nameStart, nameEnd } = decodeTraces(body);
+    return textAt(bytes, nameStart[0], nameEnd[0]);
+  };
+  const lag = () => spool.status().consumers[0].lagBytes;
+  /** Real files are at work, so what is to come is waited for; what is not to come gets some turns to come all the same. */
+  const until = async (isDone: () => boolean) => {
+    while (!isDone()) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("has several requests under way while there is a backlog; the place moves on in order", async () => {
+    for (const name of ["a", "b", "c", "d", "e", "f"]) await append(name);
+    const whole = lag();
+    const { endpoint, underWay, names } = distant();
+    forward([endpoint], { maxRequestBytes: 1 });
+    await until(() => underWay.length === 4);
+    expect(names()).toEqual(["a", "b", "c", "d"]);
+    underWay[1].answer();
+    await until(() => underWay.length === 3);
+    expect(lag()).toBe(whole);
+    underWay[0].answer();
+    await until(() => underWay.length === 4 && lag() < whole);
+    expect(lag()).toBe((whole * 4) / 6);
+    expect(names()).toEqual(["c", "d", "e", "f"]);
+    while (underWay.length > 0) underWay[0].answer();
+    await untilSent();
+  });
+
+  test("without a backlog gets one request after the other", async () => {
+    await append("a");
+    const { endpoint, underWay, names } = distant();
+    forward([endpoint]);
+    await until(() => underWay.length === 1);
+    await append("b");
+    await append("c");
+    await until(() => true);
+    expect(names()).toEqual(["a"]);
+    underWay[0].answer();
+    await until(() => underWay.length === 1);
+    // One request with both, of which the first names it.
+    expect(names()).toEqual(["b"]);
+    underWay[0].answer();
+    await untilSent();
+    expect(underWay).toEqual([]);
+  });
+
+  test("gets metrics one after the other", async () => {
+    for (const signal of ["metrics", "traces", "metrics", "logs"] as const) {
+      await spool.append({
+        signal,
+        body: signal === "traces" ? trace("a") : Buffer.alloc(1),
+        receivedAtMs: 0,
+      });
+    }
+    const { endpoint, underWay, names } = distant();
+    forward([endpoint], { maxRequestBytes: 1 });
+    await until(() => underWay.length === 3);
+    expect(names().toSorted()).toEqual(["a", "logs", "metrics"]);
+    underWay.find(({ name }) => name === "metrics")?.answer();
+    await until(() => underWay.length === 3);
+    expect(names().toSorted()).toEqual(["a", "logs", "metrics"]);
+    while (underWay.length > 0) underWay[0].answer();
+    await untilSent();
+  });
+});
+
 describe("outcomes", () => {
   test.each([
     { status: 200, retryAfter: undefined, want: { kind: "sent" } },
@@ -275,13 +364,29 @@ test("waits double, have full jitter, and never undercut Retry-After", () => {
   const endpoint = { name: "a" } as Endpoint;
   const waits = (random: number, retryAfterMs?: number): number[] => {
     const chooser = new EndpointChooser([endpoint], { maxBackoffMs: 8_000, random: () => random });
+    let nowMs = 0;
     return Array.from({ length: 6 }, () => {
-      chooser.failed(endpoint, 0, retryAfterMs);
-      const choice = chooser.choose(0);
-      return choice.kind === "wait" ? choice.untilMs : 0;
+      const failedAtMs = nowMs;
+      chooser.failed(endpoint, failedAtMs, retryAfterMs);
+      const choice = chooser.choose(failedAtMs);
+      if (choice.kind === "wait") nowMs = choice.untilMs;
+      return nowMs - failedAtMs;
     });
   };
   expect(waits(1)).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
   expect(waits(0.5)).toEqual([500, 1_000, 2_000, 4_000, 4_000, 4_000]);
   expect(waits(0, 3_600_000)[0]).toBe(3_600_000);
+});
+
+test("of requests that fail at once the first counts, and an answer to another does not end the wait", () => {
+  const endpoint = { name: "a" } as Endpoint;
+  const chooser = new EndpointChooser([endpoint], { maxBackoffMs: 8_000, random: () => 1 });
+  chooser.failed(endpoint, 0, undefined);
+  chooser.failed(endpoint, 0, undefined);
+  chooser.worked(endpoint, 1);
+  expect(chooser.choose(1)).toEqual({ kind: "wait", untilMs: 1_000 });
+  chooser.failed(endpoint, 1, 5_000);
+  expect(chooser.choose(1)).toEqual({ kind: "wait", untilMs: 5_001 });
+  chooser.failed(endpoint, 5_001, undefined);
+  expect(chooser.choose(5_001)).toEqual({ kind: "wait", untilMs: 7_001 });
 });

@@ -1,14 +1,11 @@
 import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
-import { countItems } from "../otlp/count-items.js";
-import type { SpoolConsumer, SpoolRecord, SpoolSignal } from "../spool/record.js";
+import type { SpoolBatch, SpoolConsumer, SpoolSignal } from "../spool/record.js";
 import type { Endpoint } from "./endpoint.js";
 import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
 import { ExportMetrics } from "./metrics.js";
-
-/** Changes a request on its way out, once; undefined when nothing of it is left. */
-export type Transform = (signal: OtlpSignal, body: Buffer) => Buffer | undefined;
+import { type Piece, Pieces, type Transform } from "./pieces.js";
 
 export interface ForwarderOptions {
   /** For metrics and logs. */
@@ -22,6 +19,8 @@ export interface ForwarderOptions {
   readonly transform?: Transform;
   /** Requests are joined up to this size. Default 2 MiB. */
   readonly maxRequestBytes?: number;
+  /** Batches of that size under way at once while there is a backlog, so that a distant endpoint keeps up. Default 4. */
+  readonly maxUnderWay?: number;
   /** Longest wait of our own between tries. Default 60 s. */
   readonly maxBackoffMs?: number;
   readonly clock?: Clock;
@@ -30,12 +29,6 @@ export interface ForwarderOptions {
   readonly logger?: Logger;
   /** Where `tocsin_export_*` are registered. */
   readonly registry?: Registry;
-}
-
-/** What is to be sent of one record. */
-interface Piece {
-  readonly body: Buffer;
-  readonly items: number;
 }
 
 /** State of a forwarder for status pages. */
@@ -48,7 +41,8 @@ export interface ForwarderStatus {
 }
 
 /**
- * Sends what the spool holds to an OTLP endpoint, in order, each record at least once.
+ * Sends what the spool holds to an OTLP endpoint, each record at least once; the place in the spool moves on in order.
+ * Metrics also arrive in order; traces and logs may overtake one another while there is a backlog.
  *
  * OTLP requests of one signal are joined by putting their bytes behind one another, which is what the protobuf encoding
  * makes of it; nothing is decoded. An endpoint that cannot take them is tried again for as long as it needs.
@@ -57,9 +51,9 @@ export class Forwarder {
   readonly name: string;
   #consumer: SpoolConsumer;
   #chooser: EndpointChooser;
-  #signals: readonly SpoolSignal[];
-  #transform: Transform | undefined;
+  readonly #pieces: Pieces;
   #maxRequestBytes: number;
+  #maxUnderWay: number;
   #clock: Clock;
   #logger: Logger;
   #metrics: ExportMetrics;
@@ -67,6 +61,8 @@ export class Forwarder {
   #isDraining = false;
   #endpoint: string | undefined;
   #fault: string | undefined;
+  /** The last request whose turn it is after the one before it. */
+  #inOrder: Promise<boolean> = Promise.resolve(true);
   #running: Promise<void>;
   #closing: Promise<void> | undefined;
   /** Ends the read that waits for records. */
@@ -75,13 +71,20 @@ export class Forwarder {
   constructor(options: ForwarderOptions) {
     this.name = options.name;
     this.#consumer = options.consumer;
-    // Prometheus samples have an exporter of their own; where all is sent, it is told that they were not.
-    this.#signals = options.signals ?? ["traces", "metrics", "logs", "samples"];
-    this.#transform = options.transform;
     this.#maxRequestBytes = options.maxRequestBytes ?? 2 * 1024 * 1024;
+    this.#maxUnderWay = options.maxUnderWay ?? 4;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
     this.#metrics = new ExportMetrics(options.registry ?? new Registry());
+    this.#pieces = new Pieces({
+      name: this.name,
+      consumer: this.#consumer,
+      // Prometheus samples have an exporter of their own; where all is sent, it is told that they were not.
+      signals: options.signals ?? ["traces", "metrics", "logs", "samples"],
+      transform: options.transform,
+      metrics: this.#metrics,
+      logger: this.#logger,
+    });
     this.#chooser = new EndpointChooser(options.endpoints, {
       maxBackoffMs: options.maxBackoffMs ?? 60_000,
       random: options.random ?? Math.random,
@@ -108,7 +111,14 @@ export class Forwarder {
   }
 
   async #run(): Promise<void> {
+    // The batches under way, oldest first; each is done when it and all before it are committed.
+    const underWay: Promise<boolean>[] = [];
+    let previous: Promise<boolean> = Promise.resolve(true);
+    let isBehind = false;
     while (!this.#ending.signal.aborted) {
+      // While there is no more than what one request takes, what comes during that request joins the next one.
+      const most = isBehind ? this.#maxUnderWay : 1;
+      while (underWay.length >= most) await underWay.shift();
       const isLast = this.#isDraining;
       const maxBytes = this.#maxRequestBytes;
       const batch = await this.#consumer.read(
@@ -116,70 +126,33 @@ export class Forwarder {
       );
       if (!batch) {
         // A wait that was ended by closing is followed by looks that do not wait.
-        if (isLast || !this.#isDraining) return;
+        if (isLast || !this.#isDraining) break;
         continue;
       }
-      for (const [signal, pieces] of this.#bySignal(batch.records)) {
-        if (!(await this.#sendJoined(signal, pieces))) return;
-      }
-      await this.#consumer.commit(batch.position).catch(() => {
-        // The place is not durable: after a crash this batch goes out again. Sending on matters more.
-      });
+      isBehind = batch.records.reduce((sum, { body }) => sum + body.length, 0) > maxBytes / 2;
+      previous = this.#passOn(batch, previous);
+      underWay.push(previous);
     }
+    await previous;
   }
 
-  /** What is to be sent of each signal. */
-  #bySignal(records: readonly SpoolRecord[]): Map<OtlpSignal, Piece[]> {
-    const groups = new Map<OtlpSignal, Piece[]>();
-    for (const { signal, body } of records) {
-      if (!this.#signals.includes(signal)) {
-        this.#consumer.settle(1, "passed_over");
-        continue;
-      }
-      this.#metrics.readRecords.inc({ exporter: this.name });
-      if (signal === "samples") {
-        this.#drop(1, "not_otlp");
-        continue;
-      }
-      const piece = this.#pieceOf(signal, body);
-      if (piece === undefined) continue;
-      const group = groups.get(signal);
-      if (group) group.push(piece);
-      else groups.set(signal, [piece]);
-    }
-    return groups;
+  /** @returns false when it, or a batch before it, was given up because of closing */
+  async #passOn(batch: SpoolBatch, before: Promise<boolean>): Promise<boolean> {
+    const sending = [...this.#pieces.bySignal(batch.records)].map(([signal, pieces]) =>
+      signal === "metrics" ? this.#sendInOrder(signal, pieces) : this.#sendJoined(signal, pieces),
+    );
+    const isSent = (await Promise.all(sending)).every(Boolean);
+    if (!(await before) || !isSent) return false;
+    await this.#consumer.commit(batch.position).catch(() => {
+      // The place is not durable: after a crash this batch goes out again. Sending on matters more.
+    });
+    return true;
   }
 
-  #pieceOf(signal: OtlpSignal, body: Buffer): Piece | undefined {
-    // One that cannot be counted is sent all the same: who takes it may understand it.
-    const items = itemsOf(signal, body) ?? 0;
-    this.#metrics.readItems.inc({ exporter: this.name, signal }, items);
-    if (!this.#transform) return { body, items };
-    try {
-      const changed = this.#transform(signal, body);
-      const left = changed === undefined ? 0 : changed === body ? items : countItems(signal, changed);
-      this.#dropItems(signal, items - left, "sampled");
-      if (changed !== undefined) return { body: changed, items: left };
-      this.#drop(1, "sampled");
-    } catch (error) {
-      // The receiver checks what it takes, so this is a fault of ours. Unredacted it must not go out.
-      this.#drop(1, "unreadable");
-      this.#dropItems(signal, items, "unreadable");
-      this.#logger.error(
-        { exporter: this.name, signal, err: error },
-        "a request could not be rewritten, dropped it",
-      );
-    }
-    return undefined;
-  }
-
-  #drop(records: number, reason: string): void {
-    this.#metrics.droppedRecords.inc({ exporter: this.name, reason }, records);
-    this.#consumer.settle(records, { dropped: reason });
-  }
-
-  #dropItems(signal: OtlpSignal, items: number, reason: string): void {
-    if (items > 0) this.#metrics.droppedItems.inc({ exporter: this.name, signal, reason }, items);
+  /** Points of one series must not overtake one another: many backends refuse what is older than what they have. */
+  #sendInOrder(signal: OtlpSignal, pieces: readonly Piece[]): Promise<boolean> {
+    this.#inOrder = this.#inOrder.then((isGoing) => isGoing && this.#sendJoined(signal, pieces));
+    return this.#inOrder;
   }
 
   /** @returns false when it was given up because of closing */
@@ -198,8 +171,8 @@ export class Forwarder {
           (await this.#sendJoined(signal, pieces.slice(middle)))
         );
       }
-      this.#drop(1, "refused");
-      this.#dropItems(signal, pieces[0].items, "refused");
+      this.#pieces.drop(1, "refused");
+      this.#pieces.dropItems(signal, pieces[0].items, "refused");
       return true;
     }
   }
@@ -222,7 +195,7 @@ export class Forwarder {
       this.#noteFault(choice.endpoint, outcome.message);
       return "again";
     }
-    this.#chooser.worked(choice.endpoint);
+    this.#chooser.worked(choice.endpoint, this.#clock.now());
     if (outcome.kind === "refused") {
       if (pieces.length === 1) {
         this.#logger.warn(
@@ -237,7 +210,7 @@ export class Forwarder {
     // What an endpoint says is not to be trusted with our sums.
     const rejected = Math.min(outcome.rejectedItems, items);
     this.#metrics.sentItems.inc({ exporter: this.name, signal }, items - rejected);
-    this.#dropItems(signal, rejected, "rejected");
+    this.#pieces.dropItems(signal, rejected, "rejected");
     if (outcome.rejectedItems > 0) {
       this.#logger.warn(
         { exporter: this.name, rejected: outcome.rejectedItems, answer: outcome.message },
@@ -283,14 +256,5 @@ export class Forwarder {
       this.#ending.signal.addEventListener("abort", end, { once: true });
       if (this.#ending.signal.aborted) end();
     });
-  }
-}
-
-/** Undefined for bytes that are not OTLP, which the receiver lets nobody send. */
-function itemsOf(signal: OtlpSignal, body: Buffer): number | undefined {
-  try {
-    return countItems(signal, body);
-  } catch {
-    return undefined;
   }
 }

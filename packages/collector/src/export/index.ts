@@ -1,4 +1,4 @@
 export { createForwarder } from "./create.js";
 export type { Endpoint, EndpointOptions } from "./endpoint.js";
-export type { Forwarder, ForwarderOptions, ForwarderStatus, Transform } from "./forwarder.js";
+export type { Forwarder, ForwarderOptions, ForwarderStatus } from "./forwarder.js";
 export { createTransform, type TransformOptions } from "./transform.js";

@@ -2,8 +2,8 @@ import { ratio } from "@tocsin/model/config";
 import { z } from "zod";
 import { encodeTextAttribute } from "../otlp/parts.js";
 import { type RewriteRules, rewriteRequest } from "../otlp/rewrite.js";
-import type { Transform } from "./forwarder.js";
 import { sampleTraces } from "./head-sampling.js";
+import type { Transform } from "./pieces.js";
 import { type RedactConfig, redactAttributes } from "./redact.js";
 import { TailConfig } from "./tail/config.js";
 
