@@ -33,6 +33,7 @@ const UNANNOUNCED_BYTES = 64 * 1024;
  * there is room for it.
  *
  * @param onWireBytes told how many bytes came over the wire
+ * @param ownEncoding left as it is: the format's own reader undoes it
  * @throws {Refusal} too_large, media_type, malformed, overload, sender_overload, spool_full, behind, aborted
  */
 export async function readBody(
@@ -40,8 +41,10 @@ export async function readBody(
   maxBytes: number,
   reservation: Reservation,
   onWireBytes: (bytes: number) => void,
+  ownEncoding = "identity",
 ): Promise<Buffer> {
-  const encoding = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+  const named = (request.headers["content-encoding"] ?? "identity").trim().toLowerCase();
+  const encoding = named === ownEncoding ? "identity" : named;
   const decompress = DECOMPRESSORS.get(encoding);
   if (decompress === undefined && encoding !== "identity" && encoding !== "") {
     throw new Refusal(

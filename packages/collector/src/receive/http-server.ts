@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from "@tocsin/model";
 import express, { type Router } from "express";
 import type { Address } from "../api/listen.js";
 import type { Intake } from "./intake.js";
-import { otlpHttpRoutes, sendRefusal } from "./otlp-http.js";
+import { encodingOf, otlpHttpRoutes, sendRefusal } from "./otlp-http.js";
 import { createPort, type ServerTls } from "./port.js";
 import { Refusal } from "./refusal.js";
 import { anyoneMayWrite, senderOf, type WriteAuthorizer } from "./sender.js";
@@ -54,7 +54,7 @@ export function createOtlpHttpReceiver(options: HttpReceiverOptions): HttpReceiv
       `There is nothing at ${request.method} ${request.path}. OTLP goes to /v1/traces, /v1/metrics and /v1/logs; the page is on another port (4319).`,
     );
     intake.refuse("otlp-http", "", name, refusal);
-    sendRefusal(request, response, refusal, "json", intake);
+    sendRefusal(request, response, refusal, encodingOf(request) ?? "json", intake);
   });
   const server = createServer(app);
   server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -53,11 +53,20 @@ const SEVERITIES: readonly [RegExp, number][] = [
 export function lokiRoutes(intake: Intake, authorizer: WriteAuthorizer): Router {
   const router = express.Router();
   const handler = foreignHandler(
-    { transport: "loki", signal: "logs", acceptedStatus: 204, toOtlp: lokiToOtlp },
+    {
+      name: "Loki's push",
+      transport: "loki",
+      signal: "logs",
+      // Senders of protobuf may leave the type out, and may or may not name snappy as its encoding.
+      mediaTypes: ["application/json", "application/x-protobuf", "application/protobuf", ""],
+      ownEncoding: "snappy",
+      acceptedStatus: 204,
+      toOtlp: lokiToOtlp,
+    },
     intake,
     authorizer,
   );
-  router.post("/loki/api/v1/push", handler);
+  router.all("/loki/api/v1/push", handler);
   return router;
 }
 

@@ -67,15 +67,25 @@ export function sendRefusal(
   intake: Intake,
 ): void {
   if (response.destroyed || response.headersSent) return;
-  holdBack(request, response, refusal, intake.clock);
-  if (refusal.retryable) response.setHeader("Retry-After", String(intake.limits.retryAfterSeconds));
+  prepareRefusal(request, response, refusal, intake);
+  send(response, refusal.httpStatus, encoding, statusBody(encoding, refusal.rpcCode, refusal.message));
+}
+
+/** Headers of the answer to a request that was not taken, and what becomes of the rest of its body. */
+export function prepareRefusal(
+  request: Request,
+  response: Response,
+  refusal: Refusal,
+  { clock, limits }: Pick<Intake, "clock" | "limits">,
+): void {
+  holdBack(request, response, refusal, clock);
+  if (refusal.retryable) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
   if (refusal.httpStatus === 401) response.setHeader("WWW-Authenticate", 'Bearer realm="tocsin"');
   if (refusal.httpStatus === 405) response.setHeader("Allow", "POST");
   if (refusal.httpStatus === 415) response.setHeader("Accept-Encoding", ACCEPTED_ENCODINGS);
   // What is left of the body is thrown away, so that the connection can be used again; a huge one is cut off instead.
   if (refusal.httpStatus === 413) response.setHeader("Connection", "close");
   else request.resume();
-  send(response, refusal.httpStatus, encoding, statusBody(encoding, refusal.rpcCode, refusal.message));
 }
 
 function send(response: Response, status: number, encoding: Encoding, body: Buffer): void {
@@ -84,7 +94,8 @@ function send(response: Response, status: number, encoding: Encoding, body: Buff
   response.end(body);
 }
 
-function encodingOf(request: Request): Encoding | undefined {
+/** The encoding of a request; undefined when its media type is neither. */
+export function encodingOf(request: Request): Encoding | undefined {
   const mediaType = (request.headers["content-type"] ?? "").split(";", 1)[0].trim().toLowerCase();
   if (mediaType === "application/x-protobuf" || mediaType === "application/protobuf") return "protobuf";
   return mediaType === "application/json" ? "json" : undefined;

@@ -44,15 +44,17 @@ export function zipkinRoutes(intake: Intake, authorizer: WriteAuthorizer): Route
   const router = express.Router();
   const handler = foreignHandler(
     {
+      name: "Zipkin",
       transport: "zipkin",
       signal: "traces",
+      mediaTypes: ["application/json", ""],
       acceptedStatus: 202,
       toOtlp: (body) => zipkinToOtlp(parseJson(body)),
     },
     intake,
     authorizer,
   );
-  router.post("/api/v2/spans", handler);
+  router.all("/api/v2/spans", handler);
   return router;
 }
 
