@@ -69,6 +69,16 @@ test.each([
     want: 'am.yml:1:59 no alert reaches this route: the route {s=~"x|y"} before it takes them all. Move it up, or set continue: true there.',
   },
   {
+    name: "a route that asks for two things at once",
+    text: 'route: {receiver: a, routes: [{matchers: ["s=x"], routes: [{matchers: ["s=~"y|z""]}]}]}\nreceivers: [{name: a}]\n',
+    want: 'am.yml:1:60 no alert reaches this route: on the way to it s="x" and s=~"y|z" are both asked for.',
+  },
+  {
+    name: "an unused time interval",
+    text: "route: {receiver: a}\nreceivers: [{name: a}]\ntime_intervals: [{name: night, time_intervals: [{}]}]\n",
+    want: 'am.yml:3:25 no route uses the time interval "night".',
+  },
+  {
     name: "an unused receiver",
     text: "route: {receiver: a}\nreceivers: [{name: a}, {name: b}]\n",
     want: 'am.yml:2:31 no route leads to the receiver "b".',

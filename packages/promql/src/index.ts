@@ -35,7 +35,7 @@ export { formatExponent, formatFloat, type HistogramJson, histogramToJson } from
 export { SampleBuffer } from "./sample-buffer.js";
 export { bitsOf, isStaleAt, STALE_MARKER, setStaleAt } from "./stale.js";
 export type { Querier, SelectHints, Series, Storage } from "./storage.js";
-export { type Expression, type ValueType, type VectorSelector, walk } from "./syntax/ast.js";
+export { childrenOf, type Expression, type ValueType, type VectorSelector, walk } from "./syntax/ast.js";
 export { valueType } from "./syntax/check.js";
 export { format } from "./syntax/format.js";
 export { FUNCTION_NAMES, type FunctionSignature, functionSignature } from "./syntax/function-signatures.js";

@@ -10,12 +10,24 @@ export function alertingWarnings(config: AlertingConfig, document: ConfigDocumen
     config.fallback_receiver === undefined ? [] : [config.fallback_receiver],
   );
   const usedIntervals = new Set<string>();
-  walk(config.route, [...base, "route"], (route, path) => {
+  walk(config.route, [...base, "route"], [], (route, path, above) => {
     if (route.receiver) usedReceivers.add(route.receiver);
     if (route.escalation) usedReceivers.add(route.escalation.receiver);
     for (const name of [...(route.mute_time_intervals ?? []), ...(route.active_time_intervals ?? [])])
       usedIntervals.add(name);
     for (const [index, child] of route.routes.entries()) {
+      const contradiction = contradictionOf([...above, ...routeMatchers(child)]);
+      if (contradiction && !contradictionOf(above)) {
+        const [one, other] = contradiction;
+        problems.push(
+          document.problemAt([...path, "routes", index], {
+            code: "alerting/unreachable-route",
+            severity: "warning",
+            message: `no alert reaches this route: on the way to it ${textOf(one)} and ${textOf(other)} are both asked for.`,
+          }),
+        );
+        continue;
+      }
       const earlier = route.routes
         .slice(0, index)
         .findIndex((sibling) => !sibling.continue && covers(sibling, child));
@@ -41,12 +53,38 @@ export function alertingWarnings(config: AlertingConfig, document: ConfigDocumen
       }),
     );
   }
+  for (const [index, { name }] of config.time_intervals.entries()) {
+    if (usedIntervals.has(name)) continue;
+    problems.push(
+      document.problemAt([...base, "time_intervals", index, "name"], {
+        code: "alerting/unused-time-interval",
+        severity: "warning",
+        message: `no route uses the time interval "${name}".`,
+      }),
+    );
+  }
   return problems;
 }
 
-function walk(route: RouteConfig, path: Path, visit: (route: RouteConfig, path: Path) => void): void {
-  visit(route, path);
-  for (const [index, child] of route.routes.entries()) walk(child, [...path, "routes", index], visit);
+type Visit = (route: RouteConfig, path: Path, matchers: readonly Matcher[]) => void;
+
+/** @param above the matchers on the way to the route */
+function walk(route: RouteConfig, path: Path, above: readonly Matcher[], visit: Visit): void {
+  const matchers = [...above, ...routeMatchers(route)];
+  visit(route, path, matchers);
+  for (const [index, child] of route.routes.entries())
+    walk(child, [...path, "routes", index], matchers, visit);
+}
+
+/** Two conditions that no alert fulfils at once. */
+function contradictionOf(matchers: readonly Matcher[]): readonly [Matcher, Matcher] | undefined {
+  for (const wanted of matchers.filter(({ operator }) => operator === "=")) {
+    const other = matchers.find(
+      (each) => each.name === wanted.name && !each.matches({ [wanted.name]: wanted.value }),
+    );
+    if (other) return [wanted, other];
+  }
+  return undefined;
 }
 
 /** Whether every alert that `later` takes is taken by `earlier`: each of its conditions stands in `later` too. */
@@ -65,5 +103,5 @@ function isImplied(matcher: Matcher, others: readonly Matcher[]): boolean {
 }
 
 function textOf({ name, operator, value }: Matcher): string {
-  return `${name}${operator}${value}`;
+  return `${name}${operator}${JSON.stringify(value)}`;
 }

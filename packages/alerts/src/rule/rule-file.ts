@@ -12,6 +12,7 @@ import {
 import { PromQLError, parse, print, valueType } from "@tocsin/promql";
 import { z } from "zod";
 import { ruleTemplateFault } from "../template/rule-data.js";
+import { lintRule } from "./lint/rule-lint.js";
 import { SignalRule, signalExpression, signalSummary } from "./signal-rule.js";
 
 /** YAML reads `priority: 1` as a number; labels are texts. */
@@ -92,12 +93,17 @@ export interface LoadedGroup {
   readonly rules: readonly LoadedRule[];
 }
 
-/**
- * Reads one rule file. Every fault is a problem with its place; groups are only there when there is none.
- *
- * @param at where the groups stand, for files that hold more than rules
- */
-export function readRuleFile(source: ConfigSource): { groups: LoadedGroup[]; problems: Problem[] } {
+/** What is known around a rule file. */
+export interface RuleFileOptions {
+  /** How long samples are kept: ranges that reach further back are warned of. */
+  readonly retentionMs?: number | undefined;
+}
+
+/** Reads one rule file. Every fault is a problem with its place; groups are only there when no error is among them. */
+export function readRuleFile(
+  source: ConfigSource,
+  options: RuleFileOptions = {},
+): { groups: LoadedGroup[]; problems: Problem[] } {
   const { documents, problems } = readYaml(source);
   const found = [...problems];
   const groups: LoadedGroup[] = [];
@@ -118,7 +124,7 @@ export function readRuleFile(source: ConfigSource): { groups: LoadedGroup[]; pro
           }),
         );
       names.add(group.name);
-      groups.push(loadGroup(group, ["groups", index], document, found));
+      groups.push(loadGroup(group, ["groups", index], document, found, options));
     }
   }
   return { groups: found.some(({ severity }) => severity === "error") ? [] : groups, problems: found };
@@ -129,12 +135,13 @@ function loadGroup(
   path: Path,
   document: ConfigDocument,
   found: Problem[],
+  options: RuleFileOptions,
 ): LoadedGroup {
   checkLabels(group.labels ?? {}, [...path, "labels"], document, found);
   const seen = new Set<string>();
   const rules = (group.rules ?? []).flatMap((rule, index) => {
     const at = [...path, "rules", index];
-    const loaded = loadRule(rule, group.labels ?? {}, at, document, found);
+    const loaded = loadRule(rule, group.labels ?? {}, at, document, found, options);
     if (!loaded) return [];
     const key = JSON.stringify([loaded.kind, loaded.name, loaded.expr, Object.entries(loaded.labels).sort()]);
     if (seen.has(key)) {
@@ -160,6 +167,7 @@ function loadRule(
   path: Path,
   document: ConfigDocument,
   found: Problem[],
+  options: RuleFileOptions,
 ): LoadedRule | undefined {
   const report = (at: Path, problem: ProblemText): void => {
     found.push(document.problemAt([...path, ...at], problem));
@@ -183,6 +191,8 @@ function loadRule(
   if (rule.expr !== undefined) checkExpression(rule.expr, [...path, "expr"], document, found);
   if (typeof expr !== "string" || found.slice(before).some(({ severity }) => severity === "error"))
     return undefined;
+  const labels = { ...groupLabels, ...rule.labels };
+  lint(rule, expr, labels, options, path, document, found);
   const { line } = document.problemAt(path, { code: "", message: "" });
   return {
     kind: record === undefined ? "alert" : "record",
@@ -191,7 +201,7 @@ function loadRule(
     printed: print(parse(expr)),
     forMs: rule.for ?? 0,
     keepFiringForMs: rule.keep_firing_for ?? 0,
-    labels: { ...groupLabels, ...rule.labels },
+    labels,
     annotations: rule.signal
       ? { summary: signalSummary(rule), ...rule.annotations }
       : (rule.annotations ?? {}),
@@ -240,6 +250,36 @@ function checkTemplates(rule: Rule, path: Path, document: ConfigDocument, found:
       const { at, message } = fault;
       found.push(document.problemWithin([...path, key, name], at, 2, { code: "template/syntax", message }));
     }
+  }
+}
+
+/** Warnings of what is valid and cannot be meant. */
+function lint(
+  rule: Rule,
+  expr: string,
+  labels: Labels,
+  { retentionMs }: RuleFileOptions,
+  path: Path,
+  document: ConfigDocument,
+  found: Problem[],
+): void {
+  const warnings = lintRule({
+    kind: rule.record === undefined ? "alert" : "record",
+    expression: parse(expr),
+    forMs: rule.for ?? 0,
+    labels,
+    templates: { labels: rule.labels ?? {}, annotations: rule.annotations ?? {} },
+    retentionMs,
+  });
+  for (const warning of warnings) {
+    const at = [...path, ...warning.path];
+    // A short rule has no expression of its own to point at.
+    const isWritten = warning.path[0] !== "expr" || rule.expr !== undefined;
+    found.push(
+      isWritten
+        ? document.problemWithin(at, warning.at, warning.length, warning.problem)
+        : document.problemAt(path, warning.problem),
+    );
   }
 }
 

@@ -9,7 +9,7 @@ import { humanizeDuration, numberOf, TEXT_FUNCTIONS } from "./text-functions.js"
 import { SafeHtml, textOf } from "./value.js";
 
 /** Variables that Prometheus sets before every template of a rule. */
-const VARIABLES = ["$labels", "$externalLabels", "$externalURL", "$value"];
+export const RULE_VARIABLES = ["$labels", "$externalLabels", "$externalURL", "$value"];
 
 /** What templates of a rule see. */
 export interface RuleTemplateData {
@@ -99,7 +99,7 @@ function expandOnce(
 export function ruleTemplateFault(text: string): { at: number; message: string } | undefined {
   if (!text.includes("{{")) return undefined;
   try {
-    parseTemplate(text, VARIABLES);
+    parseTemplate(text, RULE_VARIABLES);
     return undefined;
   } catch (error) {
     const [, line = "1", column = "1", message = ""] =

@@ -94,7 +94,9 @@ function filesOf(config: WholeConfig, { templates }: AlertingConfig): string[] {
 }
 
 async function readRules(config: WholeConfig, reading: Reading): Promise<LoadedGroup[]> {
-  const read = (await reading.texts(config.rule_files, ["rule_files"])).map(readRuleFile);
+  const read = (await reading.texts(config.rule_files, ["rule_files"])).map((source) =>
+    readRuleFile(source, { retentionMs: config.store === "none" ? undefined : config.retention.metrics }),
+  );
   reading.problems.push(...read.flatMap(({ problems }) => problems));
   return read.flatMap(({ groups }) => groups);
 }
@@ -119,7 +121,7 @@ async function readAlerting(config: WholeConfig, reading: Reading): Promise<Aler
   reading.problems.push(...read.problems);
   // What only Tocsin knows cannot stand in Alertmanager's file, so it is taken from here.
   const { allow_private_targets, fallback_receiver, expire_after } = config.alerting;
-  const { heartbeat, watchdog, warn_before_silence_ends } = config.alerting;
+  const { heartbeat, watchdog, warn_before_silence_ends, group_incidents } = config.alerting;
   const own = {
     allow_private_targets,
     fallback_receiver,
@@ -127,6 +129,7 @@ async function readAlerting(config: WholeConfig, reading: Reading): Promise<Aler
     heartbeat,
     watchdog,
     warn_before_silence_ends,
+    group_incidents,
   };
   if (read.config) checkWatchdog({ ...read.config, ...own }, reading);
   return read.config && { ...read.config, ...own };
