@@ -70,7 +70,7 @@ test.each([
   },
   {
     name: "a route that asks for two things at once",
-    text: 'route: {receiver: a, routes: [{matchers: ["s=x"], routes: [{matchers: ["s=~"y|z""]}]}]}\nreceivers: [{name: a}]\n',
+    text: 'route: {receiver: a, routes: [{matchers: ["s=x"], routes: [{matchers: ["s=~y|z"]}]}]}\nreceivers: [{name: a}]\n',
     want: 'am.yml:1:60 no alert reaches this route: on the way to it s="x" and s=~"y|z" are both asked for.',
   },
   {
