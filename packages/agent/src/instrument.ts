@@ -1,7 +1,9 @@
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
+import { headerCapture } from "./http/capture-headers.js";
 import { watchRequests } from "./http/client.js";
+import { watchHttp2Servers } from "./http/http2-server.js";
 import { InFlight } from "./http/in-flight.js";
 import { OpenConnections } from "./http/open-connections.js";
 import { queryRedactor } from "./http/redact-query.js";
@@ -80,8 +82,18 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
   const noteMissed = (name: string, why: string): void => {
     if (!patched.has(name)) missed.set(name, why);
   };
+  const server = {
+    runtime,
+    cells: cells.server,
+    redactQuery,
+    captureHeaders: headerCapture(settings.captured.server),
+    contexts,
+    placer,
+    inFlight: cells.inFlight,
+  };
   const client = {
     runtime,
+    captureHeaders: headerCapture(settings.captured.client),
     cells: cells.client,
     redactQuery,
     contexts,
@@ -90,12 +102,8 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     connections: cells.connections,
     isIgnored: () => false,
   };
-  const undo = [
-    watchServers({ runtime, cells: cells.server, redactQuery, contexts, placer, inFlight: cells.inFlight }),
-    watchRequests(client),
-    watchUndici(client),
-  ];
-  if (undo[1] === undefined) missed.set("http requests", "this version of Node writes them in another way");
+  const undo = [watchServers(server), watchHttp2Servers(server), watchRequests(client), watchUndici(client)];
+  if (undo[2] === undefined) missed.set("http requests", "this version of Node writes them in another way");
   const hook = new ModuleHook((name, why) => void missed.set(name, why));
   const registries = new PromRegistries();
   watchExpress(hook, note);

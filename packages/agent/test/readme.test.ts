@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "./support/debian.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
@@ -31,22 +32,22 @@ afterAll(async () => {
 });
 
 /** Starts a snippet as it stands, but on a free port that it tells. */
-function run(name: string, options: { registered: boolean; suffix?: string }): Service {
+function run(name: string, options: { registered: boolean; env?: Record<string, string> }): Service {
   const code = snippets.get(name);
   if (code === undefined) throw new Error(`the README has no ${name}`);
   const file = join(dir, "src", name);
   const listen = `listen(0, "127.0.0.1", function () { process.send(this.address().port); });
     process.on("disconnect", () => process.exit());`;
-  writeFileSync(file, code.replace("listen(3000);", listen) + (options.suffix ?? ""));
+  writeFileSync(file, code.replace("listen(3000);", listen));
   return new Service(file, sink.url, {
-    env: { OTEL_SERVICE_NAME: name },
+    env: { OTEL_SERVICE_NAME: name, ...options.env },
     ...(options.registered ? {} : { nodeArgs: [] }),
   });
 }
 
 const spansOf = (name: string) => sink.spans.filter(({ resource }) => resource["service.name"] === name);
 
-test("started.mjs", async () => {
+test.concurrent("started.mjs", async () => {
   const service = run("started.mjs", { registered: false });
   expect((await service.ended).code).toBe(0);
   const log = sink.logs.find(({ body }) => body === "ready");
@@ -56,7 +57,7 @@ test("started.mjs", async () => {
   });
 });
 
-test("own-spans.mjs", async () => {
+test.concurrent("own-spans.mjs", async () => {
   const service = run("own-spans.mjs", { registered: true });
   const answer = await fetch(`${await service.listening()}/orders/7`);
   const server = await sink.span("GET /orders/:id");
@@ -67,7 +68,7 @@ test("own-spans.mjs", async () => {
   await service.stop();
 });
 
-test("health.mjs", async () => {
+test.concurrent("health.mjs", async () => {
   const service = run("health.mjs", { registered: true });
   const url = await service.listening();
   expect(await (await fetch(`${url}/livez`)).json()).toEqual({ status: "alive" });
@@ -80,14 +81,14 @@ test("health.mjs", async () => {
   await service.stop();
 });
 
-test("loggers.mjs", async () => {
+test.concurrent("loggers.mjs", async () => {
   const service = run("loggers.mjs", { registered: false });
   expect((await service.ended).code).toBe(0);
   const log = sink.logs.find(({ body }) => body === "stock is low: 3");
   expect(log).toMatchObject({ severityText: "warn" });
 });
 
-test("sampling.mjs", async () => {
+test.concurrent("sampling.mjs", async () => {
   const service = run("sampling.mjs", { registered: false });
   const url = await service.listening();
   await fetch(`${url}/search?q=x`);
@@ -102,7 +103,7 @@ test("sampling.mjs", async () => {
   await service.stop();
 });
 
-test("lambda.mjs", async () => {
+test.concurrent("lambda.mjs", async () => {
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   run("lambda.mjs", { registered: false }).child.kill();
   const driver = join(dir, "src", "driver.mjs");
@@ -124,8 +125,67 @@ test("lambda.mjs", async () => {
   await service.stop();
 });
 
+test.concurrent("errors.mjs", async () => {
+  const service = run("errors.mjs", { registered: true });
+  expect((await fetch(`${await service.listening()}/fail`)).status).toBe(500);
+  const span = await sink.span("GET /fail");
+  expect(span.events).toMatchObject([{ attributes: { "exception.type": "RangeError" } }]);
+  await service.stop();
+});
+
+test.concurrent("processors.mjs", async () => {
+  const service = run("processors.mjs", { registered: false });
+  expect((await service.ended).code).toBe(0);
+  expect(await sink.span("restock")).toMatchObject({
+    attributes: { team: "blue" },
+    resource: { "service.name": "stock" },
+  });
+  expect(sink.metrics.get("baskets")?.points).toMatchObject([{ value: 2 }]);
+});
+
+test.concurrent("otel.yaml", async () => {
+  const [, yaml] = /```yaml\n# otel\.yaml\n([\s\S]*?)```/.exec(README) ?? [];
+  const file = join(dir, "otel.yaml");
+  writeFileSync(file, yaml ?? "");
+  const service = run("own-spans.mjs", {
+    registered: true,
+    env: { OTEL_CONFIG_FILE: file, SERVICE: "by-file", OTEL_SERVICE_NAME: "out-of-account" },
+  });
+  const headers = { "x-tenant": "a".repeat(300) };
+  await fetch(`${await service.listening()}/orders/${"7".repeat(300)}`, { headers });
+  const spans = await sink.until(() => {
+    const seen = spansOf("by-file");
+    return seen.length >= 2 && seen;
+  });
+  expect(spans.find(({ kind }) => kind === 2)?.attributes).toMatchObject({
+    "http.request.header.x-tenant": ["a".repeat(100)],
+    "customer.tier": "gold",
+  });
+  // The limit holds for spans of the SDK as well.
+  expect(spans.find(({ name }) => name === "price")?.attributes["order.id"]).toBe("7".repeat(100));
+  expect(service.stderr).not.toContain("OTEL_CONFIG_FILE");
+  await service.stop();
+});
+
+test.concurrent("TOCSIN_METRICS_PORT serves /metrics", async () => {
+  const port = await freePort();
+  const service = run("health.mjs", { registered: true, env: { TOCSIN_METRICS_PORT: String(port) } });
+  await service.listening();
+  expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain("orders_total 0");
+  await service.stop();
+});
+
 test("every block of the README is run", () => {
   expect([...snippets.keys()].sort()).toEqual(
-    ["started.mjs", "own-spans.mjs", "health.mjs", "loggers.mjs", "sampling.mjs", "lambda.mjs"].sort(),
+    [
+      "started.mjs",
+      "own-spans.mjs",
+      "health.mjs",
+      "loggers.mjs",
+      "errors.mjs",
+      "processors.mjs",
+      "sampling.mjs",
+      "lambda.mjs",
+    ].sort(),
   );
 });

@@ -3,6 +3,7 @@ import { writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
 import { exceptionAttributes, LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
+import type { CaptureHeaders } from "./capture-headers.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
 
@@ -22,6 +23,8 @@ export interface ClientSpanDeps {
   readonly runtime: SpanRuntime;
   readonly cells: RequestCells;
   readonly redactQuery: (query: string) => string;
+  /** Adds the headers that the user asked for. */
+  readonly captureHeaders: CaptureHeaders | undefined;
 }
 
 /** How a request ended. */
@@ -31,6 +34,9 @@ export interface ClientOutcome {
   readonly peerAddress: string | undefined;
   readonly peerPort: number | undefined;
   readonly error: Error | undefined;
+  /** Readers of the headers of both messages; asked only where headers are captured. */
+  readonly requestHeader?: (name: string) => string | number | readonly string[] | undefined;
+  readonly responseHeader?: (name: string) => string | number | readonly string[] | undefined;
 }
 
 /** The span of one request that this process sends, and the key of its metrics. */
@@ -40,6 +46,7 @@ export class ClientSpan extends LeanSpan {
   private readonly target: ClientTarget;
   private outcome: ClientOutcome | undefined;
   private cell: RequestCell | undefined;
+  private captured: Attributes | undefined;
 
   constructor(deps: ClientSpanDeps, place: SpanPlace, target: ClientTarget) {
     super(deps.runtime, place);
@@ -52,6 +59,10 @@ export class ClientSpan extends LeanSpan {
     if (this.ended) return;
     this.outcome = outcome;
     const { error, status } = outcome;
+    if (this.deps.captureHeaders !== undefined) {
+      this.captured = {};
+      this.deps.captureHeaders(this.captured, outcome.requestHeader ?? none, outcome.responseHeader ?? none);
+    }
     if (error !== undefined) {
       this.setStatus({ code: 2, message: error.message });
       this.addEvent("exception", exceptionAttributes(error));
@@ -76,6 +87,7 @@ export class ClientSpan extends LeanSpan {
       "user_agent.original": target.userAgent,
       "network.peer.address": outcome?.peerAddress,
       "network.peer.port": outcome?.peerPort,
+      ...this.captured,
     };
   }
 
@@ -89,6 +101,7 @@ export class ClientSpan extends LeanSpan {
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "user_agent.original", target.userAgent);
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "network.peer.address", outcome?.peerAddress);
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "network.peer.port", outcome?.peerPort);
+    for (const key in this.captured) writeAttribute(writer, SPAN_ATTRIBUTE_TAG, key, this.captured[key]);
   }
 
   private url(): string {
@@ -120,6 +133,8 @@ export class ClientSpan extends LeanSpan {
     return cell;
   }
 }
+
+function none(): undefined {}
 
 function errorTypeOf({ error, status }: ClientOutcome): string | undefined {
   if (error !== undefined) return (error as { code?: string }).code ?? error.name;

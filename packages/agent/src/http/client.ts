@@ -136,6 +136,8 @@ function closed(this: WatchedRequest): void {
     peerAddress: socket?.remoteAddress,
     peerPort: socket?.remotePort,
     error,
+    requestHeader: (name) => this.getHeader(name),
+    responseHeader: (name) => response?.headers[name],
   });
 }
 

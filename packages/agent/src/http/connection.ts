@@ -1,7 +1,12 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Socket } from "node:net";
 import type { Attributes } from "@opentelemetry/api";
 import { attributeBytes } from "./request-cells.js";
+
+/** The other end of a connection, as far as it is known. */
+export interface Peer {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
 
 /**
  * What semantic conventions ask of a server span about its connection and client: addresses, ports, user agent.
@@ -10,20 +15,20 @@ import { attributeBytes } from "./request-cells.js";
  * anew only when one of the headers they come from has changed.
  */
 export class Connection {
-  private readonly socket: Socket;
+  private readonly socket: Peer;
   private readonly scheme: string;
   private host: string | undefined;
   private userAgent: string | undefined;
   private forwarded: string | undefined;
   private known: { attributes: Attributes; bytes: Uint8Array } | undefined;
 
-  private constructor(socket: Socket, scheme: string) {
+  private constructor(socket: Peer, scheme: string) {
     this.socket = socket;
     this.scheme = scheme;
   }
 
-  static of(socket: Socket, scheme: string): Connection {
-    const holder = socket as Socket & { [CONNECTION]?: Connection };
+  static of(socket: Peer, scheme: string): Connection {
+    const holder = socket as Peer & { [CONNECTION]?: Connection };
     holder[CONNECTION] ??= new Connection(socket, scheme);
     return holder[CONNECTION];
   }

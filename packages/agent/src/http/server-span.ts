@@ -1,28 +1,47 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { type Attributes, SpanKind } from "@opentelemetry/api";
 import { writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
 import { LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
-import { Connection } from "./connection.js";
+import type { CaptureHeaders } from "./capture-headers.js";
+import { Connection, type Peer } from "./connection.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
+
+/** What a span needs of a request: Node's own for HTTP/1, the headers of a stream for HTTP/2. */
+export interface Served {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly socket: Peer;
+}
+
+/** What it needs of the answer. */
+export interface Answer {
+  readonly statusCode: number;
+  readonly headersSent: boolean;
+  readonly writableFinished: boolean;
+  getHeader(name: string): string | number | readonly string[] | undefined;
+  on(event: "close", listener: () => void): unknown;
+}
 
 /** What server spans of one agent share beyond other spans. */
 export interface ServerSpanDeps {
   readonly runtime: SpanRuntime;
   readonly cells: RequestCells;
   readonly redactQuery: (query: string) => string;
-  /** Extra attributes from headers that the user asked for. */
-  readonly captureHeaders?: (request: IncomingMessage, response: ServerResponse) => Attributes;
+  /** Adds the headers that the user asked for. */
+  readonly captureHeaders: CaptureHeaders | undefined;
 }
 
 /** The span of one request that this process serves, and the key of its metrics. */
 export class ServerSpan extends LeanSpan {
   override readonly kind = SpanKind.SERVER;
   private readonly deps: ServerSpanDeps;
-  private readonly request: IncomingMessage;
-  private readonly response: ServerResponse;
+  private readonly request: Served;
+  private readonly response: Answer;
   private readonly scheme: string;
   private readonly url: string;
   private routeBase = "";
@@ -34,13 +53,7 @@ export class ServerSpan extends LeanSpan {
   private errorType: string | undefined;
   private failure: unknown;
 
-  constructor(
-    deps: ServerSpanDeps,
-    place: SpanPlace,
-    request: IncomingMessage,
-    response: ServerResponse,
-    scheme: string,
-  ) {
+  constructor(deps: ServerSpanDeps, place: SpanPlace, request: Served, response: Answer, scheme: string) {
     super(deps.runtime, place);
     this.deps = deps;
     this.request = request;
@@ -99,7 +112,7 @@ export class ServerSpan extends LeanSpan {
     const cell = this.cell ?? this.settle(this.response.headersSent ? this.response.statusCode : undefined);
     const connection = Connection.of(this.request.socket, this.scheme).describe(this.request.headers);
     const question = this.url.indexOf("?");
-    return {
+    const attributes: Attributes = {
       ...cell.attributes,
       ...connection.attributes,
       "url.path": question < 0 ? this.url : this.url.slice(0, question),
@@ -107,8 +120,18 @@ export class ServerSpan extends LeanSpan {
       ...(cell.attributes["http.request.method"] === OTHER_METHOD
         ? { "http.request.method_original": this.request.method }
         : {}),
-      ...this.deps.captureHeaders?.(this.request, this.response),
     };
+    this.capture(attributes);
+    return attributes;
+  }
+
+  private capture(attributes: Attributes): void {
+    const { request, response } = this;
+    this.deps.captureHeaders?.(
+      attributes,
+      (name) => request.headers[name],
+      (name) => response.getHeader(name),
+    );
   }
 
   override writeOwnAttributes(writer: ByteWriter): void {
@@ -123,7 +146,8 @@ export class ServerSpan extends LeanSpan {
     if (cell.attributes["http.request.method"] === OTHER_METHOD)
       writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", this.request.method);
     if (this.deps.captureHeaders !== undefined) {
-      const captured = this.deps.captureHeaders(this.request, this.response);
+      const captured: Attributes = {};
+      this.capture(captured);
       for (const key in captured) writeAttribute(writer, SPAN_ATTRIBUTE_TAG, key, captured[key]);
     }
   }
@@ -150,7 +174,7 @@ export class ServerSpan extends LeanSpan {
 }
 
 /** What express leaves on the request: the way to learn of routes where its files could not be watched, as in bundles. */
-function routeLeftBehind(request: IncomingMessage): string | undefined {
+function routeLeftBehind(request: Served): string | undefined {
   const { route, baseUrl } = request as { route?: { path?: unknown }; baseUrl?: unknown };
   const path = route?.path;
   if (typeof path !== "string") return undefined;

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { Server } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { Context } from "@opentelemetry/api";
@@ -6,7 +5,7 @@ import { type AgentContextManager, SpanScope } from "../trace/context-manager.js
 import type { SpanPlacer } from "../trace/placer.js";
 import type { InFlight } from "./in-flight.js";
 import { knownMethod } from "./methods.js";
-import { ServerSpan, type ServerSpanDeps } from "./server-span.js";
+import { type Answer, type Served, ServerSpan, type ServerSpanDeps } from "./server-span.js";
 
 /** What watching incoming requests needs. */
 export interface ServerDeps extends ServerSpanDeps {
@@ -45,12 +44,12 @@ function wrapEmit(prototype: object, scheme: string, deps: ServerDeps): () => vo
   const isOwn = Object.hasOwn(prototype, "emit");
   holder.emit = function emit(event, ...args) {
     if (event !== "request") return Reflect.apply(original, this, [event, ...args]);
-    const request = args[0] as IncomingMessage;
+    const request = args[0] as Served;
     // A proxy in front (a second `emit` of the same request by user code) is no second request.
     if (serverSpanOf(request) !== undefined) return Reflect.apply(original, this, [event, ...args]);
     let scope: Context;
     try {
-      scope = begin(deps, request, args[1] as ServerResponse, scheme);
+      scope = beginRequest(deps, request, args[1] as Answer, scheme);
     } catch {
       return Reflect.apply(original, this, [event, ...args]);
     }
@@ -62,22 +61,32 @@ function wrapEmit(prototype: object, scheme: string, deps: ServerDeps): () => vo
   };
 }
 
-function begin(
+/** Begins the span of a request; `also` is what else it may be found by. Returns the context to serve it in. */
+export function beginRequest(
   deps: ServerDeps,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Served,
+  response: Answer,
   scheme: string,
+  also?: object,
 ): Context {
   const { base, place } = deps.placer.incoming(request, scheme);
   const span = new ServerSpan(deps, place, request, response, scheme);
-  (request as { [SPAN]?: ServerSpan })[SPAN] = span;
-  (response as { [SPAN]?: ServerSpan })[SPAN] = span;
+  markSpan(span, request, response);
+  if (also !== undefined) markSpan(span, also, also);
   deps.runtime.sink.started?.(span);
   const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
   gauge.value++;
-  response.on("close", function closed(this: ServerResponse) {
+  // The listener belongs to the answer, so that it does not keep the request alive.
+  response.on("close", also === undefined ? closed : () => closed.call(response));
+  function closed(this: Answer): void {
     gauge.value--;
     serverSpanOf(this)?.finish(this.writableFinished);
-  });
+  }
   return new SpanScope(base, span);
+}
+
+/** Lets the span be found by its request and its answer. */
+export function markSpan(span: ServerSpan, request: object, response: object): void {
+  (request as { [SPAN]?: ServerSpan })[SPAN] = span;
+  (response as { [SPAN]?: ServerSpan })[SPAN] = span;
 }

@@ -32,7 +32,14 @@ interface ConnectParams {
   readonly protocol?: string;
 }
 
+/** Headers as a flat list of names and values. */
+interface UndiciResponse {
+  readonly statusCode: number;
+  readonly headers?: readonly (string | Uint8Array)[];
+}
+
 interface Exchange {
+  response: UndiciResponse | undefined;
   readonly span: ClientSpan;
   status: number | undefined;
   peerAddress: string | undefined;
@@ -69,19 +76,21 @@ export function watchUndici(deps: UndiciDeps): () => void {
     ],
     [
       "undici:request:headers",
-      ({ request, response }: { request: UndiciRequest; response: { statusCode: number } }) => {
+      ({ request, response }: { request: UndiciRequest; response: UndiciResponse }) => {
         const exchange = exchanges.get(request);
-        if (exchange !== undefined) exchange.status = response.statusCode;
+        if (exchange === undefined) return;
+        exchange.status = response.statusCode;
+        exchange.response = response;
       },
     ],
     [
       "undici:request:trailers",
-      ({ request }: { request: UndiciRequest }) => end(deps, exchanges.get(request), undefined),
+      ({ request }: { request: UndiciRequest }) => end(deps, request, exchanges.get(request), undefined),
     ],
     [
       "undici:request:error",
       ({ request, error }: { request: UndiciRequest; error: Error }) =>
-        end(deps, exchanges.get(request), error),
+        end(deps, request, exchanges.get(request), error),
     ],
   ];
   for (const [channel, listener] of listeners) subscribe(channel, listener as (message: unknown) => void);
@@ -107,6 +116,7 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
   deps.runtime.sink.started?.(span);
   exchanges.set(request, {
     span,
+    response: undefined,
     status: undefined,
     peerAddress: undefined,
     peerPort: undefined,
@@ -119,7 +129,12 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
   });
 }
 
-function end(deps: UndiciDeps, exchange: Exchange | undefined, error: Error | undefined): void {
+function end(
+  deps: UndiciDeps,
+  request: UndiciRequest,
+  exchange: Exchange | undefined,
+  error: Error | undefined,
+): void {
   if (exchange === undefined) return;
   if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
   exchange.socket = undefined;
@@ -130,7 +145,23 @@ function end(deps: UndiciDeps, exchange: Exchange | undefined, error: Error | un
     peerAddress: exchange.peerAddress,
     peerPort: exchange.peerPort,
     error,
+    requestHeader: (name) => headerOf(request.headers, name),
+    responseHeader: (name) => answeredHeader(exchange.response?.headers, name),
   });
+}
+
+/** All values of a header of an answer. */
+function answeredHeader(headers: UndiciResponse["headers"], name: string): string[] | undefined {
+  const values: string[] = [];
+  for (let i = 0; headers !== undefined && i + 1 < headers.length; i += 2)
+    if (textOf(headers[i]).toLowerCase() === name) values.push(textOf(headers[i + 1]));
+  return values.length === 0 ? undefined : values;
+}
+
+function textOf(value: string | Uint8Array | undefined): string {
+  return typeof value === "string" || value === undefined
+    ? (value ?? "")
+    : Buffer.from(value).toString("latin1");
 }
 
 /** Headers come as one string (older undici) or as a flat list of names and values. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import {
   type Attributes,
   type Context,
@@ -25,6 +25,13 @@ export interface SpanPlacerOptions {
   readonly isW3c: boolean;
 }
 
+/** What a request says of where it comes from. */
+interface Incoming {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
 /** Places incoming requests under their remote parent and outgoing ones under the active span. */
 export class SpanPlacer {
   private readonly options: SpanPlacerOptions;
@@ -34,7 +41,7 @@ export class SpanPlacer {
   }
 
   /** The context that a request brings along (baggage, remote parent), and the place of its server span. */
-  incoming(request: IncomingMessage, scheme: string): { base: Context; place: SpanPlace } {
+  incoming(request: Incoming, scheme: string): { base: Context; place: SpanPlace } {
     const { headers } = request;
     if (this.options.isW3c && this.options.sampler.custom === undefined && headers.baggage === undefined) {
       const header = headers.traceparent;
@@ -125,7 +132,7 @@ export class SpanPlacer {
   }
 }
 
-const HEADERS: TextMapGetter<IncomingMessage["headers"]> = {
+const HEADERS: TextMapGetter<IncomingHttpHeaders> = {
   get: (headers, key) => headers[key.toLowerCase()],
   keys: (headers) => Object.keys(headers),
 };
