@@ -1,5 +1,6 @@
 import { type ConfigSource, type Problem, readYaml, validate } from "@tocsin/model/config";
 import { AlertingConfig } from "./alerting-config.js";
+import { asGoReadsIt } from "./go-yaml.js";
 import { alertingWarnings } from "./unused.js";
 
 /** A checked configuration with everything worth saying about it. */
@@ -14,7 +15,8 @@ export interface ReadAlerting {
  */
 export function readAlertmanagerFile(source: ConfigSource): ReadAlerting {
   const { documents, problems } = readYaml(source);
-  const document = documents[0];
+  const written = documents[0];
+  const document = written && { ...written, value: asGoReadsIt(written.value) };
   if (!document) {
     if (problems.length === 0)
       problems.push({

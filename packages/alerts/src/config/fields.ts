@@ -32,6 +32,12 @@ export function template(fallback?: string): z.ZodOptional<z.ZodString> | z.ZodD
   return fallback === undefined ? checked.optional() : checked.default(fallback);
 }
 
+/** A Go template that must be there. */
+export function requiredTemplate(message: string) {
+  // A check on something optional is not made where it is missing, so what is missing counts as empty.
+  return template("").refine((text) => text !== "", message);
+}
+
 /** An http(s) URL that is no secret. */
 export function httpUrl() {
   return z.string().superRefine((text, context) => {

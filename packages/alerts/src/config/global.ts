@@ -6,7 +6,11 @@ import { HttpConfig, TlsConfig } from "./http-config.js";
 /** `host:port`, as SMTP servers are named. */
 export const hostPort = z
   .string()
-  .regex(/^(?:[^:]+|\[[0-9a-fA-F:]+\])?:\d+$/, "Write host:port, such as mail.example.org:587.");
+  .regex(
+    /^$|^(?:[^:]+|\[[0-9a-fA-F:]+\])?:(?:\d+|smtp|smtps|submission|submissions)$/,
+    "Write host:port, such as mail.example.org:587.",
+  )
+  .transform((text) => (text === "" ? undefined : text));
 
 const fields = z.strictObject({
   resolve_timeout: duration()

@@ -1,22 +1,28 @@
 import { z } from "zod";
 import { atMostOne, httpUrl, optionalSecret, secretFile } from "./fields.js";
 
+const TLS_VERSIONS = ["TLS10", "TLS11", "TLS12", "TLS13"] as const;
+
 /** Prometheus's `tls_config`. */
-export const TlsConfig = z.strictObject({
-  ca: z.string().optional().describe("CA certificate, PEM."),
-  ca_file: z.string().optional(),
-  cert: z.string().optional().describe("Client certificate, PEM."),
-  cert_file: z.string().optional(),
-  key: optionalSecret(),
-  key_file: z.string().optional(),
-  server_name: z.string().optional().describe("Name to check the server's certificate against."),
-  insecure_skip_verify: z
-    .boolean()
-    .optional()
-    .describe("Accept any certificate. Only for trying things out."),
-  min_version: z.string().optional(),
-  max_version: z.string().optional(),
-});
+export const TlsConfig = z
+  .strictObject({
+    ca: z.string().optional().describe("CA certificate, PEM."),
+    ca_file: z.string().optional(),
+    cert: z.string().optional().describe("Client certificate, PEM."),
+    cert_file: z.string().optional(),
+    key: optionalSecret(),
+    key_file: z.string().optional(),
+    server_name: z.string().optional().describe("Name to check the server's certificate against."),
+    insecure_skip_verify: z
+      .boolean()
+      .optional()
+      .describe("Accept any certificate. Only for trying things out."),
+    min_version: z.enum(TLS_VERSIONS).optional(),
+    max_version: z.enum(TLS_VERSIONS).optional(),
+  })
+  .superRefine(atMostOne("ca", "ca_file"))
+  .superRefine(atMostOne("cert", "cert_file"))
+  .superRefine(atMostOne("key", "key_file"));
 export type TlsConfig = z.output<typeof TlsConfig>;
 
 const proxyFields = {
@@ -80,13 +86,19 @@ export const HttpConfig = z
         password: optionalSecret(),
         password_file: secretFile(),
       })
+      .superRefine(atMostOne("username", "username_file"))
+      .superRefine(atMostOne("password", "password_file"))
       .optional(),
     authorization: z
       .strictObject({
-        type: z.string().default("Bearer"),
+        type: z
+          .string()
+          .default("Bearer")
+          .refine((type) => type.trim().toLowerCase() !== "basic", "for Basic, write basic_auth instead."),
         credentials: optionalSecret(),
         credentials_file: secretFile(),
       })
+      .superRefine(atMostOne("credentials", "credentials_file"))
       .optional(),
     bearer_token: optionalSecret().describe("Older form of authorization.credentials."),
     bearer_token_file: secretFile(),
@@ -123,5 +135,6 @@ export const HttpConfig = z
       });
     }
   })
+  .superRefine(atMostOne("bearer_token", "bearer_token_file"))
   .superRefine(checkProxy);
 export type HttpConfig = z.output<typeof HttpConfig>;

@@ -31,6 +31,8 @@ export type EscalationConfig = z.output<typeof EscalationConfig>;
 export function matchMap(operator: "=" | "=~") {
   return z.record(z.string(), z.unknown()).transform((map, context): Matcher[] =>
     Object.entries(map).flatMap(([name, value]) => {
+      // YAML's nothing is Go's empty text; as a regular expression it would match everything, and is refused.
+      if (value === null && operator === "=") return [createMatcher(name, operator, "")];
       if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
         context.addIssue({
           code: "custom",

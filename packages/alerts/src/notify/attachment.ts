@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { template } from "../config/fields.js";
+import { requiredTemplate } from "../config/fields.js";
 
 /** A small table inside a message, as Slack, Rocket.Chat and Mattermost have it. */
 export const AttachmentField = z.strictObject({
-  title: template(""),
-  value: template(""),
+  title: requiredTemplate("a field needs a title."),
+  value: requiredTemplate("a field needs a value."),
   short: z.boolean().optional(),
 });
 

@@ -22,7 +22,17 @@ const Config = z.strictObject({
   auth_secret: optionalSecret().describe("For CRAM-MD5; used like the password."),
   auth_secret_file: secretFile(),
   auth_identity: z.string().optional(),
-  headers: z.record(z.string(), z.string()).default({}),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .superRefine((headers, context) => {
+      const names = Object.keys(headers);
+      const twice = names.find((name, index) =>
+        names.slice(0, index).some((other) => other.toLowerCase() === name.toLowerCase()),
+      );
+      if (twice !== undefined)
+        context.addIssue({ code: "custom", message: `the header "${twice}" is there twice.`, path: [twice] });
+    }),
   html: template(),
   text: template(),
   require_tls: z.boolean().optional().describe("Refuse servers without STARTTLS. Default true."),
@@ -92,12 +102,12 @@ export const email = defineNotifier({
 });
 
 function transportOptions(config: Config, password: string, tls: TlsOptions | undefined) {
-  const [, host = "", port = "25"] = /^(.*):(\d+)$/.exec(config.smarthost ?? "") ?? [];
-  const isImplicit = config.implicit_tls ?? config.force_implicit_tls ?? port === "465";
+  const [, host = "", port = "25"] = /^(.*):([^:]+)$/.exec(config.smarthost ?? "") ?? [];
+  const isImplicit = config.implicit_tls ?? config.force_implicit_tls ?? portOf(port) === 465;
   const name = config.auth_username ?? "";
   return {
     host: (host === "" ? "localhost" : host).replace(/^\[|\]$/g, ""),
-    port: Number(port),
+    port: portOf(port),
     secure: isImplicit,
     requireTLS: !isImplicit && config.require_tls !== false,
     ignoreTLS: false,
@@ -117,6 +127,13 @@ function transportOptions(config: Config, password: string, tls: TlsOptions | un
     disableFileAccess: true,
     disableUrlAccess: true,
   };
+}
+
+/** Names of ports that mail servers are known by. */
+const PORTS: Readonly<Record<string, number>> = { smtp: 25, smtps: 465, submissions: 465, submission: 587 };
+
+function portOf(written: string): number {
+  return PORTS[written] ?? Number(written);
 }
 
 function mailOf(config: Config, deps: NotifierDeps, notification: Notification) {

@@ -1,6 +1,6 @@
 import { duration } from "@tocsin/model/config";
 import { z } from "zod";
-import { httpUrl, template } from "../config/fields.js";
+import { httpUrl, requiredTemplate, template } from "../config/fields.js";
 import { AlertsError } from "../errors.js";
 import type { HttpRequest } from "../http/client.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
@@ -23,8 +23,8 @@ const Config = z.strictObject({
     .optional()
     .describe("With the path of the API, such as https://example.atlassian.net/rest/api/2/."),
   api_type: z.enum(["auto", "cloud", "datacenter"]).default("auto"),
-  project: template().refine((project) => project !== undefined && project !== "", "missing project."),
-  issue_type: template().refine((type) => type !== undefined && type !== "", "missing issue_type."),
+  project: requiredTemplate("missing project."),
+  issue_type: requiredTemplate("missing issue_type."),
   summary: updatableText(),
   description: updatableText(),
   labels: z.array(template("")).default([]),

@@ -1,10 +1,19 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
+import {
+  atMostOne,
+  httpUrl,
+  optionalSecret,
+  requiredTemplate,
+  secretFile,
+  template,
+} from "../config/fields.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
 import { hasWorsened, severityOf } from "./urgency.js";
 import { cut, fullTextUrl, incidentKey, jsonBody, plainText, worded } from "./wording.js";
+
+const RESPONDER_TYPES: ReadonlySet<string> = new Set(["team", "teams", "user", "escalation", "schedule"]);
 
 const Config = z
   .strictObject({
@@ -22,7 +31,17 @@ const Config = z
     responders: z
       .array(
         z
-          .strictObject({ id: template(), name: template(), username: template(), type: template("team") })
+          .strictObject({
+            id: template(),
+            name: template(),
+            username: template(),
+            type: requiredTemplate(
+              "a responder needs a type: team, teams, user, escalation or schedule.",
+            ).refine(
+              (type) => type === "" || type.includes("{{") || RESPONDER_TYPES.has(type.toLowerCase()),
+              "a responder's type is one of team, teams, user, escalation and schedule.",
+            ),
+          })
           .refine((responder) => responder.id ?? responder.name ?? responder.username, {
             message: "a responder needs one of id, name and username.",
           }),

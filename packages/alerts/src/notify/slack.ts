@@ -1,6 +1,13 @@
 import { duration } from "@tocsin/model/config";
 import { z } from "zod";
-import { httpUrl, optionalSecret, secretFile, secretUrl, template } from "../config/fields.js";
+import {
+  httpUrl,
+  optionalSecret,
+  requiredTemplate,
+  secretFile,
+  secretUrl,
+  template,
+} from "../config/fields.js";
 import { parseRetryAfter } from "../deliver/backoff.js";
 import { AlertsError } from "../errors.js";
 import type { HttpClient } from "../http/client.js";
@@ -10,17 +17,26 @@ import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./noti
 import { hasWorsened, severityOf } from "./urgency.js";
 import { colorOf, cut, fullTextUrl, jsonBody, worded } from "./wording.js";
 
-const Action = z.strictObject({
-  type: z.string().min(1),
-  text: template(""),
-  url: template(),
-  style: template(),
-  name: template(),
-  value: template(),
-  confirm: z
-    .strictObject({ text: template(""), title: template(), ok_text: template(), dismiss_text: template() })
-    .optional(),
-});
+const Action = z
+  .strictObject({
+    type: z.string().min(1, "an action needs a type."),
+    text: requiredTemplate("an action needs a text."),
+    url: template(),
+    style: template(),
+    name: template(),
+    value: template(),
+    confirm: z
+      .strictObject({
+        text: requiredTemplate("a confirmation needs a text."),
+        title: template(),
+        ok_text: template(),
+        dismiss_text: template(),
+      })
+      .optional(),
+  })
+  .refine(({ url, name }) => (url ?? "") !== "" || (name ?? "") !== "", {
+    message: "an action needs a name or a url.",
+  });
 
 const Config = z
   .strictObject({

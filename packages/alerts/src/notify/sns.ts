@@ -42,8 +42,6 @@ const Config = z
     const { access_key, secret_key } = config.sigv4;
     if ((access_key === undefined) !== (secret_key === undefined))
       fail("access_key and secret_key belong together.", ["sigv4"]);
-    if (!config.api_url && !config.sigv4.region && !arnRegion(config))
-      fail("the region is not known: set sigv4.region.", ["sigv4"]);
   });
 type Config = z.output<typeof Config>;
 

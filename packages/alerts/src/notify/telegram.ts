@@ -15,7 +15,12 @@ export const telegram = defineNotifier({
       api_url: httpUrl().optional(),
       bot_token: optionalSecret(),
       bot_token_file: secretFile(),
-      chat_id: z.union([z.number().int(), z.string()]).optional(),
+      chat_id: z
+        .union([
+          z.number().int(),
+          z.string().regex(/^(?:-?\d+|@.+)$/, "Write a number, or @ and a channel's name."),
+        ])
+        .optional(),
       chat_id_file: z.string().optional(),
       message_thread_id: z.number().int().optional(),
       message: template(),

@@ -1,5 +1,12 @@
 import { z } from "zod";
-import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
+import {
+  atMostOne,
+  httpUrl,
+  optionalSecret,
+  requiredTemplate,
+  secretFile,
+  template,
+} from "../config/fields.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
 import { cut, fullTextUrl, incidentKey, jsonBody, plainText, worded } from "./wording.js";
@@ -26,7 +33,7 @@ export const victorops = defineNotifier({
       api_key: optionalSecret(),
       api_key_file: secretFile(),
       api_url: httpUrl().optional(),
-      routing_key: template().refine((key) => key !== undefined && key !== "", "missing routing_key."),
+      routing_key: requiredTemplate("missing routing_key."),
       message_type: template("CRITICAL").describe("CRITICAL, WARNING or INFO; the end is always RECOVERY."),
       state_message: template(),
       entity_display_name: template(),

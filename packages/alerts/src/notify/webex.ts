@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { httpUrl, template } from "../config/fields.js";
+import { httpUrl, requiredTemplate, template } from "../config/fields.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields } from "./notifier-config.js";
 import { cut, fullTextUrl, jsonBody, worded } from "./wording.js";
@@ -15,7 +15,7 @@ export const webex = defineNotifier({
     ...httpFields,
     api_url: httpUrl().optional(),
     message: template(),
-    room_id: template().refine((room) => room !== undefined && room !== "", "missing room_id."),
+    room_id: requiredTemplate("missing room_id."),
   }),
   resolve(config, global) {
     if (config.http_config?.authorization)

@@ -80,7 +80,7 @@ function spans(
     .transform((texts, context): Span[] =>
       texts.flatMap((written, index) => {
         const [first = "", second = first, ...more] = String(written).toLowerCase().split(":");
-        const [from, to] = [read(first.trim()), read(second.trim())];
+        const [from, to] = [read(first), read(second)];
         const isOrdered = from !== undefined && to !== undefined && (from <= to || (from > 0 && to < 0));
         if (
           from !== undefined &&
@@ -117,6 +117,10 @@ function integer(min: number, max: number) {
   };
 }
 
+function inShortest(day: number): number {
+  return day < 0 ? 28 + day : day;
+}
+
 const clockTime = z.string().transform((text, context) => {
   const match = /^((?:[01]\d|2[0-3])):([0-5]\d)$|^24:00$/.exec(text);
   if (match) return match[1] === undefined ? 1_440 : Number(match[1]) * 60 + Number(match[2]);
@@ -142,7 +146,8 @@ export const TimeInterval = z.strictObject({
     "days of the month",
     '1:7 or "-3:-1"',
     integer(-31, 31),
-    ({ from, to }) => !(from < 0 && to > 0),
+    // In the shortest month the end may not lie before the start.
+    ({ from, to }) => !(from < 0 && to > 0) && inShortest(from) <= inShortest(to),
   ),
   months: spans("months", "january:march or 1:3", named(MONTHS, 1, true)),
   years: spans("years", "2026:2027", integer(1, 9_999)),
@@ -151,6 +156,7 @@ export const TimeInterval = z.strictObject({
     .default("UTC")
     .transform((zone, context) => {
       // Alertmanager calls the machine's own zone "Local".
+      if (zone === "") return "UTC";
       const name = zone === "Local" ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
       try {
         new Intl.DateTimeFormat("en-US", { timeZone: name });
