@@ -7,6 +7,7 @@ import type { AlertRegistry, RoutedAlert } from "./dispatch/alert-registry.js";
 import { Dispatcher, outboxKey } from "./dispatch/dispatcher.js";
 import { Inhibitor } from "./dispatch/inhibitor.js";
 import type { HttpClient } from "./http/client.js";
+import { maskedHttp } from "./http/masked.js";
 import type { NotifierDeps } from "./notify/notifier.js";
 import { buildRouteTree, matchRoutes, type Route } from "./route/route-tree.js";
 import type { Silences } from "./silence/silences.js";
@@ -45,7 +46,10 @@ export class Routing {
     };
     for (const receiver of config.receivers) {
       for (const entry of receiver.entries) {
-        const notifier = entry.definition.create(entry.config, notifierDeps);
+        const notifier = entry.definition.create(entry.config, {
+          ...notifierDeps,
+          http: maskedHttp(deps.http, entry.config),
+        });
         const remote = remoteOf(notifier, entry.config, entry.definition.limits);
         this.#remotes.set(outboxKey("", receiver.name, entry), remote);
       }

@@ -60,13 +60,13 @@ export const deps: NotifierDeps = {
   externalUrl: "http://localhost:4319",
 };
 
-export function notifier(type: string, entry: object): Notifier {
+export function notifier(type: string, entry: object, own: NotifierDeps = deps): Notifier {
   const config = AlertingConfig.parse({
     route: { receiver: "r" },
     receivers: [{ name: "r", [`${type}_configs`]: [entry] }],
   });
-  const { definition, config: own } = config.receivers[0]!.entries[0]!;
-  return definition!.create(own, deps);
+  const { definition, config: written } = config.receivers[0]!.entries[0]!;
+  return definition!.create(written, own);
 }
 
 export const notification: Notification = {

@@ -315,7 +315,7 @@ test("slack: a ticket that becomes a page is said aloud in the thread of its mes
     channel: "C1",
     thread_ts: "1.2",
     reply_broadcast: true,
-    text: "PAGE checkout-availability (2 alerts): checkout fails <too> often",
+    text: "PAGE checkout-availability (2 alerts): checkout fails &lt;too&gt; often",
   });
   expect(JSON.parse(seen[1]!.body)).toMatchObject({ attachments: [{ color: "#99180A" }] });
 });

@@ -225,7 +225,7 @@ export class Outbox {
       }
       gate.take(nowMs);
       this.#busy.add(item.key);
-      const attempt = this.#try(item, remote.notifier, gate).finally(() => {
+      const attempt = this.#try(item, remote, gate).finally(() => {
         gate.ended();
         this.#busy.delete(item.key);
         this.#tries.delete(attempt);
@@ -247,7 +247,7 @@ export class Outbox {
     this.#timer = { cancel, atMs };
   }
 
-  async #try(item: OutboxItem, notifier: Notifier, gate: DestinationGate): Promise<void> {
+  async #try(item: OutboxItem, { notifier, mask }: Remote, gate: DestinationGate): Promise<void> {
     const { clock, logger } = this.#deps;
     const attempt = item.attempts + 1;
     const previous = this.#log.get(item.key)?.memory;
@@ -276,7 +276,7 @@ export class Outbox {
       this.counts.failedTries++;
       this.totals.failed(item.key, receiver, fault);
       if (isRetryable) gate.failed(nowMs, retryAfterMs);
-      const message = messageOf(error);
+      const message = mask(messageOf(error));
       const fields = { notifier: notifier.destination, receiver, attempt, error: message };
       const isExpired = nowMs - item.notification.createdAtMs > this.#deps.expireAfterMs;
       if (!isRetryable || isExpired) {

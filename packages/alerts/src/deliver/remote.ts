@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Secret } from "@tocsin/model/config";
+import { type Mask, maskOf, Secret } from "@tocsin/model/config";
 import type { Notifier } from "../notify/notifier.js";
 import { DEFAULT_GATE, type GateOptions } from "./destination-gate.js";
 
@@ -9,6 +9,8 @@ export interface Remote {
   /** Equal for equal remote ends. Holds no secret. */
   readonly gate: string;
   readonly limits: GateOptions;
+  /** For texts that come from outside, such as the words of a mail server. */
+  readonly mask: Mask;
 }
 
 /**
@@ -22,6 +24,7 @@ export function remoteOf(notifier: Notifier, config: unknown, limits: Partial<Ga
     notifier,
     gate: `${notifier.destination} ${identity.slice(0, 16)}`,
     limits: { ...DEFAULT_GATE, ...limits },
+    mask: maskOf(config),
   };
 }
 

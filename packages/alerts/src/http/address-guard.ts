@@ -38,9 +38,15 @@ const NEVER: readonly [string, number][] = [
   ["240.0.0.0", 4],
   ["fe80::", 10],
   ["ff00::", 8],
-  // Addresses that carry an IPv4 address inside: NAT64 and 6to4.
+  ["fec0::", 10],
+  ["100::", 64],
+  // Addresses that carry an IPv4 address inside: NAT64, its local form, 6to4, Teredo, translated and compatible ones.
   ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
   ["2002::", 16],
+  ["2001::", 32],
+  ["::ffff:0:0:0", 96],
+  ["::", 96],
 ];
 
 export function createAddressGuard(options: AddressGuardOptions = {}): AddressGuard {
@@ -52,9 +58,8 @@ export function createAddressGuard(options: AddressGuardOptions = {}): AddressGu
     const plain = unmapped(address);
     const family = isIP(plain) === 6 ? "ipv6" : "ipv4";
     if (listed.check(plain, family)) return;
-    const isForbidden =
-      plain === "::" || never.check(plain, family) || (allow !== true && privateRanges.check(plain, family));
-    if (!isForbidden) return;
+    const isForbidden = never.check(plain, family) || (allow !== true && privateRanges.check(plain, family));
+    if (!isForbidden || isLoopback(plain)) return;
     const what = host === address ? address : `${host} (${address})`;
     throw new AlertsError(
       "ALERTS_NOTIFY_FORBIDDEN_ADDRESS",
@@ -71,10 +76,15 @@ export function createAddressGuard(options: AddressGuardOptions = {}): AddressGu
   };
 }
 
+/** `::1`, however it is written; it lies among the addresses with an IPv4 address inside. */
+function isLoopback(address: string): boolean {
+  return isIP(address) === 6 && LOOPBACK.check(address, "ipv6");
+}
+
 /** A look-up function for `node:net` that refuses what the guard refuses. */
-export function guardedLookup(guard: AddressGuard): LookupFunction {
+export function guardedLookup(guard: AddressGuard, lookUp: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {
-    systemLookup(hostname, options, (error, address, family) => {
+    lookUp(hostname, options, (error, address, family) => {
       if (error) return callback(error, "", 0);
       try {
         if (Array.isArray(address)) for (const each of address) guard.check(each.address, hostname);
@@ -97,6 +107,9 @@ function unmapped(address: string): string {
   const low = Number.parseInt(hex[2], 16);
   return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
 }
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addAddress("::1", "ipv6");
 
 function blockList(ranges: readonly (readonly [string, number])[]): BlockList {
   const list = new BlockList();

@@ -49,8 +49,12 @@ const MAX_BODY_BYTES = 64 * 1024;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** The real client. Built on `node:http` because `fetch` cannot check the address it connects to. */
-export function createHttpClient(guard: AddressGuard, userAgent = "tocsin"): HttpClient {
-  const lookup = guardedLookup(guard);
+export function createHttpClient(
+  guard: AddressGuard,
+  userAgent = "tocsin",
+  lookUp?: LookupFunction,
+): HttpClient {
+  const lookup = guardedLookup(guard, lookUp);
   return { request: async (request) => send(request, guard, lookup, userAgent) };
 }
 

@@ -36,7 +36,7 @@ export const discord = defineNotifier({
           template === undefined ? undefined : templates.text(template, notification);
         const body = {
           content: cut(text(config.content) ?? "", 2_000),
-          username: text(config.username),
+          username: cut(text(config.username) ?? "", 80) || undefined,
           avatar_url: text(config.avatar_url),
           allowed_mentions: { parse: config.content === undefined ? [] : ["users", "roles", "everyone"] },
           embeds: [
@@ -49,7 +49,7 @@ export const discord = defineNotifier({
               description: cut(
                 worded(templates, notification, config.message, ({ lines, links }) =>
                   [...lines, links.map((each) => `[${each.text}](${each.url})`).join(" · ")].join("\n"),
-                ),
+                ).trim() || "(no details)",
                 4_096,
                 link,
               ),

@@ -143,7 +143,9 @@ export function ensureAccepted(
 ): void {
   const { status } = response;
   if (status >= 200 && status < 300) return;
-  const retryAfterMs = options.retryAfterMs ?? parseRetryAfter(response.headers["retry-after"], nowMs);
+  const asked = options.retryAfterMs ?? parseRetryAfter(response.headers["retry-after"], nowMs);
+  // A day at most, whoever asks.
+  const retryAfterMs = asked === undefined ? undefined : Math.min(86_400_000, Math.max(0, asked));
   const detail = options.detail ? ` and says: ${options.detail.slice(0, 200)}` : "";
   if (status === 429) {
     throw new AlertsError(

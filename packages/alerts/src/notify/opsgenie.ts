@@ -104,12 +104,13 @@ function requestsOf(config: Config, deps: NotifierDeps, notification: Notificati
   const text = (template: string | undefined): string | undefined =>
     template === undefined ? undefined : deps.templates.text(template, notification);
   const alias = aliasOf(notification);
-  const source = text(config.source) ?? fullTextUrl(notification);
+  // Opsgenie refuses an alert any of whose fields is too long, so each is cut to what its documentation says.
+  const source = cut(text(config.source) ?? fullTextUrl(notification), 100);
   const byAlias = (action: string, of = alias): string => `v2/alerts/${of}/${action}?identifierType=alias`;
   const close = (of: string, note: string | undefined): Call => ({
     path: byAlias("close", of),
     method: "POST",
-    body: { source, note },
+    body: { source, note: note && cut(note, 25_000) },
   });
   if (notification.status === "resolved") return [close(alias, text(config.note))];
   const message = cut(
@@ -129,21 +130,23 @@ function requestsOf(config: Config, deps: NotifierDeps, notification: Notificati
       message,
       description,
       source,
-      details: {
+      details: fitting({
         ...notification.commonLabels,
-        ...Object.fromEntries(Object.entries(config.details).map(([name, value]) => [name, text(value)])),
-      },
-      responders: config.responders.map((responder) => ({
+        ...Object.fromEntries(
+          Object.entries(config.details).map(([name, value]) => [name, text(value) ?? ""]),
+        ),
+      }),
+      responders: config.responders.slice(0, 50).map((responder) => ({
         id: text(responder.id),
         name: text(responder.name),
         username: text(responder.username),
         type: text(responder.type),
       })),
-      tags: listOf(text(config.tags)),
-      actions: listOf(text(config.actions)),
-      note: text(config.note),
+      tags: listOf(text(config.tags))?.slice(0, 20),
+      actions: listOf(text(config.actions))?.slice(0, 10),
+      note: cut(text(config.note) ?? "", 25_000) || undefined,
       priority: text(config.priority),
-      entity: text(config.entity),
+      entity: cut(text(config.entity) ?? "", 512) || undefined,
     },
   };
   const told = openAlias(notification);
@@ -176,6 +179,19 @@ function aliasOf(notification: Notification): string {
 function listOf(text: string | undefined): string[] | undefined {
   return text
     ?.split(",")
-    .map((item) => item.trim())
+    .map((item) => cut(item.trim(), 50))
     .filter((item) => item !== "");
+}
+
+/** Names and values together have room for 8,000 characters. */
+function fitting(details: Readonly<Record<string, string>>): Record<string, string> {
+  let room = 8_000;
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(details)) {
+    room -= name.length;
+    if (room <= 0) break;
+    kept[name] = cut(value, Math.min(room, 2_000));
+    room -= kept[name].length;
+  }
+  return kept;
 }

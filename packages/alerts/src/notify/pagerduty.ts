@@ -123,7 +123,15 @@ function eventOf(config: Config, deps: NotifierDeps, notification: Notification,
   const body = JSON.stringify(event);
   if (Buffer.byteLength(body) <= MAX_EVENT_BYTES) return body;
   const custom_details = { message: "The details were too large; see the link." };
-  return JSON.stringify({ ...event, payload: { ...event.payload, custom_details } });
+  const small = { ...event, payload: { ...event.payload, custom_details } };
+  const smaller = JSON.stringify(small);
+  if (Buffer.byteLength(smaller) <= MAX_EVENT_BYTES) return smaller;
+  // Whatever else is huge is no word that wakes anybody up either.
+  const { summary, source, severity, timestamp } = event.payload;
+  const payload = { summary, source: cut(source, 1_024), severity, timestamp, custom_details };
+  const { routing_key, event_action, dedup_key } = event;
+  const links = [{ href: fullTextUrl(notification), text: "Tocsin" }];
+  return JSON.stringify({ routing_key, event_action, dedup_key, payload, links });
 }
 
 /** PagerDuty knows four words; whatever else teams write is worth waking up for. */

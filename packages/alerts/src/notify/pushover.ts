@@ -3,7 +3,7 @@ import { z } from "zod";
 import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../config/fields.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
-import { cut, fullTextUrl, jsonBody, worded } from "./wording.js";
+import { cut, cutMarkup, fullTextUrl, jsonBody, worded } from "./wording.js";
 
 /** Pushover's message API. */
 export const pushover = defineNotifier({
@@ -62,9 +62,9 @@ export const pushover = defineNotifier({
             250,
           ),
           // An empty message is refused.
-          message: cut(body(config.message).trim() || "(no details)", 1_024, link),
-          url: text(config.url) || link,
-          url_title: text(config.url_title),
+          message: cutMarkup(body(config.message).trim() || "(no details)", 1_024, link),
+          url: urlOf(text(config.url) || link, link),
+          url_title: cut(text(config.url_title), 100),
           device: text(config.device),
           sound: text(config.sound),
           priority,
@@ -92,3 +92,9 @@ export const pushover = defineNotifier({
     };
   },
 });
+
+/** An address that is too long is refused, and half of one leads nowhere. */
+function urlOf(url: string, link: string): string {
+  if (url.length <= 512) return url;
+  return link.length <= 512 ? link : "";
+}

@@ -15,7 +15,7 @@ import { AttachmentField, attachmentFields } from "./attachment.js";
 import { defineNotifier, type Notification, type NotifierDeps, type NotifierMemory } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
 import { hasWorsened, severityOf } from "./urgency.js";
-import { colorOf, cut, fullTextUrl, jsonBody, worded } from "./wording.js";
+import { colorOf, cutMarkup, fullTextUrl, jsonBody, worded } from "./wording.js";
 
 const Action = z
   .strictObject({
@@ -178,7 +178,7 @@ async function sendByWebApi(
   if (isUpdate && hasWorsened(notification)) {
     // A message that is changed makes no sound: what has become worse is said aloud, in the same thread.
     const { lines, title } = deps.templates.fiveLines(notification);
-    const text = lines[0] ?? title;
+    const text = escaped(lines[0] ?? title);
     ensureOk(await call("chat.postMessage", { channel, text, thread_ts: ts, reply_broadcast: true }));
   }
   return { ts, channel, severity: severityOf(notification) ?? "" };
@@ -214,6 +214,11 @@ function refusal(error: string, retryAfterMs: number | undefined): AlertsError {
   );
 }
 
+/** What alerts say is text to Slack, never a link or a call for everybody. */
+function escaped(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
 function messageOf(config: Config, deps: NotifierDeps, notification: Notification): Record<string, unknown> {
   const { templates } = deps;
   const own = (text: string | undefined): string | undefined => {
@@ -221,29 +226,34 @@ function messageOf(config: Config, deps: NotifierDeps, notification: Notificatio
     const expanded = templates.text(text, notification);
     return expanded === "" ? undefined : expanded;
   };
+  const cutOwn = (written: string | undefined, max: number): string | undefined => {
+    const expanded = own(written);
+    return expanded === undefined ? undefined : cutMarkup(expanded, max, link);
+  };
   const link = fullTextUrl(notification);
-  const { title } = templates.fiveLines(notification);
+  const title = escaped(templates.fiveLines(notification).title);
   const text = worded(templates, notification, config.text, ({ lines, links }) =>
-    [...lines, links.map((each) => `<${each.url}|${each.text}>`).join(" · ")].join("\n"),
+    [...lines.map(escaped), links.map((each) => `<${each.url}|${each.text}>`).join(" · ")].join("\n"),
   );
   const attachment = {
-    title: cut(own(config.title) ?? title, 1_024),
+    title: cutMarkup(own(config.title) ?? title, 1_024),
     title_link: own(config.title_link) ?? link,
-    pretext: own(config.pretext),
-    text: cut(text, 8_000, link),
-    fallback: cut(own(config.fallback) ?? title, 1_024),
+    pretext: cutOwn(config.pretext, 3_000),
+    text: cutMarkup(text, 8_000, link),
+    fallback: cutMarkup(own(config.fallback) ?? title, 1_024),
     callback_id: own(config.callback_id),
     image_url: own(config.image_url),
     thumb_url: own(config.thumb_url),
-    footer: own(config.footer),
+    footer: cutOwn(config.footer, 300),
     color: own(config.color) ?? colorOf(notification),
     mrkdwn_in: config.mrkdwn_in ?? ["fallback", "pretext", "text"],
     fields: attachmentFields(
       config.fields,
-      (written) => templates.text(written, notification),
+      (written) => cutMarkup(templates.text(written, notification), 2_000),
       config.short_fields,
     ),
-    actions: config.actions.map(({ confirm, ...action }) => ({
+    // Slack shows five at most and refuses more.
+    actions: config.actions.slice(0, 5).map(({ confirm, ...action }) => ({
       ...Object.fromEntries(Object.entries(action).map(([name, value]) => [name, own(value)])),
       ...(confirm
         ? { confirm: Object.fromEntries(Object.entries(confirm).map(([name, value]) => [name, own(value)])) }
@@ -256,7 +266,7 @@ function messageOf(config: Config, deps: NotifierDeps, notification: Notificatio
     icon_emoji: own(config.icon_emoji),
     icon_url: own(config.icon_url),
     link_names: config.link_names || undefined,
-    text: own(config.message_text),
+    text: cutOwn(config.message_text, 40_000),
     attachments: [attachment],
   };
 }

@@ -4,7 +4,7 @@ import { signAws } from "../aws/signature.js";
 import { httpUrl, optionalSecret, template } from "../config/fields.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields } from "./notifier-config.js";
-import { cut, fullTextUrl, incidentKey, plainText, worded } from "./wording.js";
+import { cut, cutBytes, fullTextUrl, incidentKey, plainText, worded } from "./wording.js";
 
 const Config = z
   .strictObject({
@@ -109,6 +109,9 @@ export const sns = defineNotifier({
   },
 });
 
+/** Of message and attributes together. */
+const MAX_BYTES = 262_144;
+
 function bodyOf(config: Config, deps: NotifierDeps, notification: Notification): string {
   const { templates } = deps;
   const text = (template: string): string => templates.text(template, notification);
@@ -116,26 +119,37 @@ function bodyOf(config: Config, deps: NotifierDeps, notification: Notification):
   if (config.topic_arn !== undefined) form.set("TopicArn", text(config.topic_arn));
   if (config.target_arn !== undefined) form.set("TargetArn", text(config.target_arn));
   if (config.phone_number !== undefined) form.set("PhoneNumber", text(config.phone_number));
-  const message = worded(templates, notification, config.message, plainText);
+  // An attribute without a value is refused.
+  const attributes = Object.entries(config.attributes)
+    .map(([name, value]) => [name, text(value)] as const)
+    .filter(([, value]) => value !== "");
+  const message = worded(templates, notification, config.message, plainText).trim() || "(no details)";
+  const link = fullTextUrl(notification);
+  const attributeBytes = attributes.reduce(
+    (sum, pair) => sum + Buffer.byteLength(`${pair.join("")}String`),
+    0,
+  );
+  const isPhone = config.phone_number !== undefined;
   form.set(
     "Message",
-    cut(message, config.phone_number === undefined ? 200_000 : 1_600, fullTextUrl(notification)),
+    isPhone
+      ? cut(message, 1_600, link)
+      : cutBytes(message, Math.max(1_000, MAX_BYTES - attributeBytes), link),
   );
   // Subjects are ASCII, begin with a letter or digit and have less than 100 characters.
-  const subject = worded(templates, notification, config.subject, ({ title }) => title).replace(
-    /[^\x20-\x7e]/g,
-    "?",
-  );
-  if (config.phone_number === undefined && subject !== "") form.set("Subject", subject.slice(0, 99));
+  const subject = worded(templates, notification, config.subject, ({ title }) => title)
+    .trim()
+    .replace(/[^\x20-\x7e]/g, "?");
+  if (!isPhone && subject !== "") form.set("Subject", subject.slice(0, 99));
   if (config.topic_arn?.endsWith(".fifo")) {
     form.set("MessageGroupId", incidentKey(notification));
     form.set("MessageDeduplicationId", notification.id);
   }
-  for (const [index, [name, value]] of Object.entries(config.attributes).entries()) {
+  for (const [index, [name, value]] of attributes.entries()) {
     const prefix = `MessageAttributes.entry.${index + 1}`;
     form.set(`${prefix}.Name`, name);
     form.set(`${prefix}.Value.DataType`, "String");
-    form.set(`${prefix}.Value.StringValue`, text(value));
+    form.set(`${prefix}.Value.StringValue`, value);
   }
   return form.toString();
 }

@@ -3,7 +3,7 @@ import { atMostOne, secretFile, secretUrl, template } from "../config/fields.js"
 import type { FiveLines } from "../template/message-templates.js";
 import { defineNotifier, type Notification, type NotifierDeps } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
-import { colorOf, cut, fullTextUrl, worded } from "./wording.js";
+import { colorOf, cut, cutBytes, fullTextUrl, worded } from "./wording.js";
 
 const fields = {
   ...httpFields,
@@ -25,7 +25,7 @@ const Connector = z
   .superRefine(atMostOne("webhook_url", "webhook_url_file"))
   .refine((config) => config.webhook_url ?? config.webhook_url_file, needsUrl);
 
-/** A message may have 28 KB; the text is the only part that grows. */
+const MAX_BODY_BYTES = 28_000;
 const MAX_TEXT = 20_000;
 
 /** Microsoft Teams by a workflow ("when a webhook request is received"): an adaptive card. */
@@ -46,7 +46,10 @@ export const msteams = defineNotifier({
       "@context": "http://schema.org/extensions",
       "@type": "MessageCard",
       title,
-      summary: worded(deps.templates, notification, config.summary, (lines) => lines.title),
+      summary: cut(
+        worded(deps.templates, notification, config.summary, (lines) => lines.title),
+        500,
+      ),
       text: text.replaceAll("\n", "\n\n"),
       themeColor: color.slice(1),
     })),
@@ -66,12 +69,26 @@ function teamsNotifier(
   card: (words: Words, notification: Notification) => object,
 ) {
   const http = configuredHttp(config.http_config, deps);
+  /** The message in the bytes that Teams takes: the text gives way until it fits. */
+  const bodyOf = (whole: Words, notification: Notification): string => {
+    let words = whole;
+    for (;;) {
+      const body = JSON.stringify(card(words, notification));
+      const overBytes = Buffer.byteLength(body) - MAX_BODY_BYTES;
+      if (overBytes <= 0 || words.text.length < 100) return body;
+      // Many short lines become many blocks, so a text may take several times its own bytes.
+      const maxBytes = Math.floor(
+        Buffer.byteLength(words.text) * Math.min(0.9, MAX_BODY_BYTES / (MAX_BODY_BYTES + overBytes)),
+      );
+      words = { ...whole, text: cutBytes(whole.text, maxBytes, fullTextUrl(notification)) };
+    }
+  };
   return {
     destination: "teams",
     async notify(notification: Notification, signal: AbortSignal) {
       const { templates } = deps;
       const five = templates.fiveLines(notification);
-      const words: Words = {
+      const whole: Words = {
         title: cut(
           worded(templates, notification, config.title, ({ title }) => title),
           500,
@@ -88,7 +105,7 @@ function teamsNotifier(
       const response = await http.request({
         url: await revealSecret(config.webhook_url, config.webhook_url_file),
         headers: { "content-type": "application/json" },
-        body: JSON.stringify(card(words, notification)),
+        body: bodyOf(whole, notification),
         signal,
       });
       ensureAccepted("Microsoft Teams", response, deps.clock.now(), { detail: response.body });

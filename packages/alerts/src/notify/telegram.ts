@@ -3,7 +3,9 @@ import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../con
 import { AlertsError } from "../errors.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
-import { cut, fullTextUrl, jsonBody, plainText, worded } from "./wording.js";
+import { cut, fullTextUrl, jsonBody, plainText, textOfHtml, worded } from "./wording.js";
+
+const MAX_TEXT = 4_096;
 
 /** Telegram's bot API. */
 export const telegram = defineNotifier({
@@ -52,15 +54,19 @@ export const telegram = defineNotifier({
         const chat = config.chat_id ?? (await revealSecret(undefined, config.chat_id_file));
         const isOwn = config.message !== undefined;
         const isHtml = isOwn && config.parse_mode === "HTML";
-        const text = isHtml
+        const written = isHtml
           ? deps.templates.html(config.message ?? "", notification)
           : worded(deps.templates, notification, config.message, plainText);
+        // Telegram refuses a text whose marks do not close, and a text that is cut may have lost their ends.
+        const isMarked = isOwn && config.parse_mode !== "" && written.length <= MAX_TEXT;
+        const text = isHtml && !isMarked ? textOfHtml(written) : written;
         const body = {
           chat_id: chat,
-          text: cut(text, 4_096, fullTextUrl(notification)),
+          // An empty text is refused.
+          text: cut(text, MAX_TEXT, fullTextUrl(notification)).trim() || "(no details)",
           disable_notification: config.disable_notifications,
           disable_web_page_preview: true,
-          ...(isOwn && config.parse_mode !== "" ? { parse_mode: config.parse_mode } : {}),
+          ...(isMarked ? { parse_mode: config.parse_mode } : {}),
           ...(config.message_thread_id === undefined ? {} : { message_thread_id: config.message_thread_id }),
         };
         const response = await http.request({

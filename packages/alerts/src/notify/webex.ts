@@ -2,9 +2,9 @@ import { z } from "zod";
 import { httpUrl, requiredTemplate, template } from "../config/fields.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields } from "./notifier-config.js";
-import { cut, fullTextUrl, jsonBody, worded } from "./wording.js";
+import { cutBytes, fullTextUrl, jsonBody, worded } from "./wording.js";
 
-/** Webex takes 7,439 bytes; a character of ours has three at the most. */
+/** Webex takes 7,439 bytes. */
 const MAX_MESSAGE_BYTES = 7_439;
 
 /** Webex by a bot, whose token is `http_config.authorization`. */
@@ -30,13 +30,12 @@ export const webex = defineNotifier({
         const text = worded(deps.templates, notification, config.message, ({ lines, links }) =>
           [...lines, links.map((each) => `[${each.text}](${each.url})`).join(" · ")].join("\n\n"),
         );
-        const most = Buffer.byteLength(text) <= MAX_MESSAGE_BYTES ? text.length : MAX_MESSAGE_BYTES / 3;
         const response = await http.request({
           url: config.api_url ?? "",
           headers: { "content-type": "application/json" },
           body: JSON.stringify({
             roomId: deps.templates.text(config.room_id ?? "", notification),
-            markdown: cut(text, Math.floor(most), fullTextUrl(notification)),
+            markdown: cutBytes(text, MAX_MESSAGE_BYTES, fullTextUrl(notification)),
           }),
           signal,
         });

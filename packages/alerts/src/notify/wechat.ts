@@ -4,9 +4,9 @@ import { atMostOne, httpUrl, optionalSecret, secretFile, template } from "../con
 import { AlertsError } from "../errors.js";
 import { defineNotifier } from "./notifier.js";
 import { configuredHttp, ensureAccepted, httpFields, revealSecret } from "./notifier-config.js";
-import { cut, fullTextUrl, jsonBody, plainText, worded } from "./wording.js";
+import { cutBytes, fullTextUrl, jsonBody, plainText, worded } from "./wording.js";
 
-/** A message may have 2,048 bytes; a character of ours has three at the most. */
+/** A message may have 2,048 bytes. */
 const MAX_MESSAGE_BYTES = 2_048;
 /** Answers that mean "ask for a new token": unknown, expired. */
 const TOKEN_ERRORS = new Set([40_014, 42_001]);
@@ -85,8 +85,7 @@ export const wechat = defineNotifier({
         const text = (written: string | undefined): string | undefined =>
           written === undefined ? undefined : deps.templates.text(written, notification);
         const words = worded(deps.templates, notification, config.message, plainText);
-        const most = Buffer.byteLength(words) <= MAX_MESSAGE_BYTES ? words.length : MAX_MESSAGE_BYTES / 3;
-        const content = cut(words, Math.floor(most), fullTextUrl(notification));
+        const content = cutBytes(words, MAX_MESSAGE_BYTES, fullTextUrl(notification));
         const query = new URLSearchParams({ access_token: await tokenOf(signal) });
         await call(
           `message/send?${query}`,

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type Clock, type Labels, type Logger, messageOf } from "@tocsin/model";
+import { maskOf } from "@tocsin/model/config";
 import { Counter, type Registry } from "prom-client";
 import snappy from "snappyjs";
 import { CapturingHead } from "../head/captured-samples.js";
@@ -189,7 +190,8 @@ export class RemoteWriteExporter {
         },
         signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(target.remote_timeout)]),
       });
-      const text = (await response.text()).slice(0, 300);
+      // Some servers say in their errors what they were sent.
+      const text = maskOf(target)(await response.text()).slice(0, 300);
       if (response.ok) return { kind: "taken" };
       const error = `the server answered ${response.status}: ${text.trim()}`;
       if (response.status < 500 && response.status !== 429) return { kind: "refused", error };

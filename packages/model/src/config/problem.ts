@@ -30,12 +30,28 @@ export function formatProblemLine(problem: Problem): string {
 export function formatProblem(problem: Problem, source: ConfigSource | undefined): string {
   const { file, line, column, severity, code, message, hint } = problem;
   const head = `${file}:${line}:${column} ${severity}[${code}] ${message}`;
-  const text = source?.text.split(/\r?\n/)[line - 1];
+  const written = source?.text.split(/\r?\n/)[line - 1];
+  const text = written === undefined ? undefined : withoutSecrets(written);
   if (text === undefined) return hint ? `${head}\n     = ${hint}` : head;
   const number = String(line).padStart(4);
   const gap = text.slice(0, column - 1).replace(/[^\t]/g, " ");
   const caret = "^".repeat(Math.max(1, Math.min(problem.length, text.length - column + 1)));
   return `${head}\n${number} | ${text}\n     | ${gap}${caret}${hint ? ` ${hint}` : ""}`;
+}
+
+/** A value behind the name of a field that holds a secret, or the list behind `secrets`. */
+const SECRET_VALUE =
+  /((?:^|[\s,{["'-])(?:\w*(?:secret|token|password|passphrase|credentials|_key|apikey)|secrets)["']?\s*[:=]\s*)(\$\{\w+\}|"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]?|[^\s,}\]#"'[][^,}\]#]*)/gi;
+/** What follows the host of an address: of incoming webhooks that is the secret. */
+const URL_PATH = /(\b[a-z][a-z\d+.-]*:\/\/(?:[^\s/"'@,}]+@)?[^\s/"'?#,}\]]+[/?])([^\s"',}\]]+)/gi;
+const URL_USER = /(\b[a-z][a-z\d+.-]*:\/\/)([^\s/"'@,}]+)(?=@)/gi;
+
+/** A line of a file with secrets blotted out, every character by another one, so that a caret stays where it points. */
+function withoutSecrets(line: string): string {
+  const blot = (_whole: string, before: string, value: string): string =>
+    // A name of the environment is no secret; neither are quotes and brackets.
+    before + (/^["']?\$\{\w+\}["']?\s*$/.test(value) ? value : value.replace(/[^\s"'[\],]/g, "*"));
+  return line.replace(SECRET_VALUE, blot).replace(URL_USER, blot).replace(URL_PATH, blot);
 }
 
 /** Problems in the order of their files and places, each only once. */
