@@ -30,7 +30,14 @@ const rate = Number(values.rate);
 
 const result = {};
 for (const encode of values.encode.split(",")) result[encode] = await run(encode);
-console.log(JSON.stringify({ bench: "intake-store", rate: rate || "as fast as answered", ...result }));
+const target = { spansPerCpuSecond: 30_000 };
+const met = Object.values(result).every(
+  ({ spans, rowsStored, spansPerCpuSecond }) =>
+    rowsStored === spans && spansPerCpuSecond >= target.spansPerCpuSecond,
+);
+console.log(
+  JSON.stringify({ bench: "intake-store", rate: rate || "as fast as answered", ...result, target, met }),
+);
 
 async function run(encode) {
   const config = join(tmpdir(), `tocsin-intake-store-${process.pid}.yaml`);
