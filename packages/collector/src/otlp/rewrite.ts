@@ -1,5 +1,6 @@
 import type { OtlpSignal } from "./columns.js";
 import { ValueKind } from "./columns.js";
+import { findKeyValue, findValue } from "./find-value.js";
 import { encodeTextValue, lengthDelimited, Parts, pushField, wholeOf } from "./parts.js";
 import { type Message, REQUEST } from "./schema.js";
 import { asBuffer, WireReader, WireType } from "./wire.js";
@@ -254,50 +255,4 @@ class Rewriter {
 /** Events, links and exemplars are parts of an item; the other messages only lead to items. */
 function ownerIn(child: Message): AttributeOwner {
   return child.name === "Event" || child.name === "Link" || child.name === "Exemplar" ? "part" : "item";
-}
-
-function findKeyValue(
-  bytes: Buffer,
-  start: number,
-  end: number,
-): { keyStart: number; keyEnd: number; valueStart: number; valueEnd: number } {
-  const reader = new WireReader(bytes, start);
-  const found = { keyStart: start, keyEnd: start, valueStart: start, valueEnd: start };
-  while (reader.pos < end) {
-    const tag = reader.tag(end);
-    if (tag !== 10 && tag !== 18) {
-      reader.skip(tag, end);
-      continue;
-    }
-    const stop = reader.stop(end);
-    if (tag === 10) {
-      found.keyStart = reader.pos;
-      found.keyEnd = stop;
-    } else {
-      found.valueStart = reader.pos;
-      found.valueEnd = stop;
-    }
-    reader.pos = stop;
-  }
-  reader.finish(end);
-  return found;
-}
-
-function findValue(bytes: Buffer, start: number, end: number): { kind: number; start: number; end: number } {
-  const reader = new WireReader(bytes, start);
-  let found: { kind: number; start: number; end: number } = { kind: ValueKind.empty, start, end: start };
-  while (reader.pos < end) {
-    const tag = reader.tag(end);
-    if ((tag & 7) === WireType.bytes) {
-      const stop = reader.stop(end);
-      if (tag >>> 3 <= ValueKind.bytes) found = { kind: tag >>> 3, start: reader.pos, end: stop };
-      reader.pos = stop;
-    } else {
-      const valueStart = reader.pos;
-      reader.skip(tag, end);
-      if (tag >>> 3 <= ValueKind.bytes) found = { kind: tag >>> 3, start: valueStart, end: reader.pos };
-    }
-  }
-  reader.finish(end);
-  return found;
 }
