@@ -5,10 +5,11 @@ import { correctionAt, type OnceCorrection } from "./correction.js";
 import { type MonthCounts, Months } from "./months.js";
 import type { NumberWriter } from "./number-codec.js";
 import { boundsAt, longestMs } from "./period.js";
+import { ringLevels } from "./ring-levels.js";
 import { TimeSlices } from "./slices.js";
 import type { SloSpec } from "./spec.js";
 import { type Spender, type SpenderNames, Spenders } from "./spenders.js";
-import { type EventCounts, type HistoryBucket, ringLevels, WindowRing } from "./window-ring.js";
+import { type EventCounts, type HistoryBucket, WindowRing } from "./window-ring.js";
 
 /** Parts of a unit in which shares of an event are counted; the ring itself counts whole numbers. */
 const SHARE_UNITS = 100_000;

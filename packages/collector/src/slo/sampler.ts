@@ -9,7 +9,8 @@ import {
 } from "@tocsin/model";
 import type { Queryable } from "@tocsin/promql";
 import type { ObservedRequests, RequestSink } from "../signals/requests.js";
-import type { Comparison, QuerySli, Sli, SloSpec } from "./spec.js";
+import { addedBy, type Counters, compare, intervalOf, type Look, verdict } from "./look.js";
+import type { QuerySli, SloSpec } from "./spec.js";
 import type { SloTracker, TrackedSlo } from "./tracker.js";
 
 export interface SloSamplerDeps {
@@ -27,21 +28,6 @@ export interface SloSamplerDeps {
 
 /** Good and bad events may be read a scrape later than the total. */
 const OVER_TOTAL_TOLERANCE = 1.1;
-
-/** What one look adds to an SLO's counts; undefined when there was nothing to see. */
-type Look =
-  | {
-      readonly bad: number;
-      readonly total: number;
-      /** Counters as this look saw them, from which the next one goes on. */
-      readonly counters?: Counters;
-    }
-  | undefined;
-
-interface Counters {
-  readonly part: number;
-  readonly total: number;
-}
 
 interface Watched {
   /** What is looked at; the same after a restart or a reload as long as the SLO measures the same. */
@@ -270,41 +256,4 @@ function watch(spec: SloSpec, everyMs: number, before: ReadonlyMap<string, Memor
     isFailing: false,
     isOverTotal: false,
   };
-}
-
-/** What counters or rates say has happened since the last look. */
-function addedBy(sli: QuerySli, now: Counters, before: Counters | undefined, sinceMs: number): Counters {
-  if (sli.form === "value") return now;
-  if (sli.form === "rate") {
-    const seconds = Math.min(sinceMs, sli.everyMs) / 1_000;
-    return { part: now.part * seconds, total: now.total * seconds };
-  }
-  // The first look is only a base line.
-  if (!before) return { part: 0, total: 0 };
-  // A counter that fell was reset; what it shows now is what it gained.
-  return {
-    part: now.part < before.part ? now.part : now.part - before.part,
-    total: now.total < before.total ? now.total : now.total - before.total,
-  };
-}
-
-function intervalOf(sli: Sli): number | undefined {
-  return "everyMs" in sli ? sli.everyMs : undefined;
-}
-
-function verdict(isGood: boolean): Look {
-  return { bad: isGood ? 0 : 1, total: 1 };
-}
-
-function compare(value: number, op: Comparison, limit: number): boolean {
-  switch (op) {
-    case "lt":
-      return value < limit;
-    case "lte":
-      return value <= limit;
-    case "gt":
-      return value > limit;
-    case "gte":
-      return value >= limit;
-  }
 }

@@ -188,10 +188,48 @@ export function statusOf(book: SloBook, group: Labels, nowMs: UnixMs): SloStatus
   };
 }
 
+/**
+ * The pairs of one SLO at one moment, each read when it is asked for: of an SLO that pages for its first pair nobody
+ * needs to know the others.
+ */
+export class PairReadings {
+  readonly #book: SloBook;
+  readonly #nowMs: UnixMs;
+  readonly #read: (PairReading | undefined)[] = [];
+
+  constructor(book: SloBook, nowMs: UnixMs) {
+    this.#book = book;
+    this.#nowMs = nowMs;
+  }
+
+  at(index: number): PairReading | undefined {
+    const { spec } = this.#book;
+    const pair = spec.pairs[index];
+    if (!pair) return undefined;
+    const known =
+      this.#read[index] ?? readPair(this.#book, pair, errorBudgetOf(spec), spec.evidenceGate, this.#nowMs);
+    this.#read[index] = known;
+    return known;
+  }
+
+  /** The first pair of a severity whose reading passes, in the order of the SLO. */
+  find(severity: Severity, passes: (reading: PairReading) => boolean): PairReading | undefined {
+    for (const [index, pair] of this.#book.spec.pairs.entries()) {
+      if (pair.severity !== severity) continue;
+      const reading = this.at(index);
+      if (reading && passes(reading)) return reading;
+    }
+    return undefined;
+  }
+
+  all(): PairReading[] {
+    return this.#book.spec.pairs.flatMap((_, index) => this.at(index) ?? []);
+  }
+}
+
+/** Every pair of an SLO as of `nowMs`. */
 export function readPairs(book: SloBook, nowMs: UnixMs): PairReading[] {
-  const { spec } = book;
-  const errorBudget = errorBudgetOf(spec);
-  return spec.pairs.map((pair) => readPair(book, pair, errorBudget, spec.evidenceGate, nowMs));
+  return new PairReadings(book, nowMs).all();
 }
 
 /**

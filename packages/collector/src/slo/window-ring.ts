@@ -1,7 +1,13 @@
-// One piece, though long: reading, adding, removing and carrying over all rest on the same layout of prefix sums, and each
-// is only right as long as the others keep it.
-
 import type { NumberWriter } from "./number-codec.js";
+import {
+  allocateLevels,
+  type Level,
+  modulo,
+  NARROW_LIMIT,
+  type RingLevel,
+  writeLevel,
+} from "./ring-levels.js";
+import { removeFromLevel } from "./ring-removal.js";
 
 /** Bad and all events of some stretch of time. */
 export interface EventCounts {
@@ -16,49 +22,6 @@ export interface HistoryBucket extends EventCounts {
   readonly widthSeconds: number;
 }
 
-/** One resolution of a ring: `bucketCount` buckets of `widthSeconds`. */
-export interface RingLevel {
-  readonly widthSeconds: number;
-  readonly bucketCount: number;
-  /** 4-byte counters count modulo 2^32; their sums are taken from a wider level when that could show. */
-  readonly isNarrow: boolean;
-}
-
-interface Level extends RingLevel {
-  /** Cumulative counts at the *end* of bucket `b`: bad at `2 * (b % bucketCount)`, total right after it. */
-  readonly ends: Uint32Array | Float64Array;
-}
-
-const HOUR_SECONDS = 3_600;
-const MAX_COARSE_BUCKETS = 745;
-const NARROW_LIMIT = 2 ** 32;
-
-/**
- * The resolutions that serve an SLO of this period: 1 s for 6 min, 10 s for 6 h, 1 min for 12 h, 10 min for 3 d and
- * 1 h for 31 days (a longer period has proportionally wider last buckets). A shorter period needs fewer of each.
- *
- * The 10 s level reaches back 6 h because the short window of the slowest default pair is 6 h long, and its
- * alert must end on the second.
- *
- * @param unitsPerEvent how many counts one event has
- */
-export function ringLevels(periodSeconds: number, unitsPerEvent = 1): readonly RingLevel[] {
-  const coarseWidth =
-    HOUR_SECONDS * Math.max(1, Math.ceil(periodSeconds / (HOUR_SECONDS * MAX_COARSE_BUCKETS)));
-  const levels: RingLevel[] = [
-    { widthSeconds: 1, bucketCount: 370, isNarrow: true },
-    { widthSeconds: 10, bucketCount: 2_170, isNarrow: true },
-    // Twelve hours of whole events fit four bytes up to 100,000 a second; thousandths of events do not.
-    { widthSeconds: 60, bucketCount: 730, isNarrow: unitsPerEvent === 1 },
-    { widthSeconds: 600, bucketCount: 440, isNarrow: false },
-    { widthSeconds: coarseWidth, bucketCount: MAX_COARSE_BUCKETS + 2, isNarrow: false },
-  ];
-  return levels.map((level) => ({
-    ...level,
-    bucketCount: Math.min(level.bucketCount, Math.ceil(periodSeconds / level.widthSeconds) + 2),
-  }));
-}
-
 /**
  * Counts of bad and all events per second, kept in several resolutions that grow coarser with age, as prefix sums:
  * the counts of any window cost two look-ups, whatever its length.
@@ -70,6 +33,8 @@ export function ringLevels(periodSeconds: number, unitsPerEvent = 1): readonly R
  */
 export class WindowRing {
   readonly #levels: readonly Level[];
+  /** The finest level whose counters never go round. */
+  readonly #wide: Level;
   #bad = 0;
   #total = 0;
   /** The earliest second of any event; a bucket that it lies in is taken to begin there. */
@@ -78,19 +43,11 @@ export class WindowRing {
   #headSecond = -1;
 
   constructor(levels: readonly RingLevel[]) {
-    // One piece of memory for all levels, since each has a price of its own; wide levels first, which keeps them aligned.
-    const memory = new ArrayBuffer(levels.reduce((sum, level) => sum + bytesOf(level), 0));
-    let used = 0;
-    const ends = new Map<RingLevel, Level["ends"]>();
-    for (const level of levels.toSorted((a, b) => Number(a.isNarrow) - Number(b.isNarrow))) {
-      const length = 2 * level.bucketCount;
-      ends.set(
-        level,
-        level.isNarrow ? new Uint32Array(memory, used, length) : new Float64Array(memory, used, length),
-      );
-      used += bytesOf(level);
-    }
-    this.#levels = levels.map((level) => ({ ...level, ends: ends.get(level) ?? new Float64Array(0) }));
+    const all = allocateLevels(levels);
+    this.#levels = all;
+    const wide = all.find(({ isNarrow }) => !isNarrow);
+    if (!wide) throw new Error("A ring needs a level whose counters are wide.");
+    this.#wide = wide;
   }
 
   /** Memory of the buckets in bytes. */
@@ -162,11 +119,9 @@ export class WindowRing {
     out.put(Number.isFinite(this.#firstSecond) ? this.#firstSecond + 1 : 0);
     out.put(this.#bad);
     out.put(this.#total);
-    for (const { widthSeconds, bucketCount, ends } of this.#levels) {
-      const head = Math.floor(Math.max(0, this.#headSecond) / widthSeconds);
-      const oldest = modulo(head - bucketCount + 1, bucketCount);
-      if (ends instanceof Uint32Array) writeNarrowLevel(out, ends, oldest);
-      else writeWideLevel(out, ends, oldest);
+    for (const level of this.#levels) {
+      const head = Math.floor(Math.max(0, this.#headSecond) / level.widthSeconds);
+      writeLevel(out, level, modulo(head - level.bucketCount + 1, level.bucketCount));
     }
   }
 
@@ -257,7 +212,7 @@ export class WindowRing {
       const bucket = Math.floor(second / widthSeconds);
       const head = Math.floor(this.#headSecond / widthSeconds);
       if (bucket - 1 <= head - bucketCount) continue;
-      if (isNarrow && this.#total >= NARROW_LIMIT && this.#mayWrap(second)) continue;
+      if (isNarrow && this.#total >= NARROW_LIMIT && this.#isAmbiguous(second)) continue;
       const start = this.#sinceEndOf(level, bucket - 1);
       const bucketStart = Math.max(bucket * widthSeconds, Math.min(this.#firstSecond, second));
       if (!share || second === bucketStart) return start;
@@ -274,124 +229,36 @@ export class WindowRing {
     return this.#sinceEndOf(last, Math.floor(this.#headSecond / last.widthSeconds) - last.bucketCount + 1);
   }
 
-  #sinceEndOf({ bucketCount, ends, isNarrow }: Level, bucket: number): EventCounts {
+  #sinceEndOf({ widthSeconds, bucketCount, ends, isNarrow }: Level, bucket: number): EventCounts {
     const slot = 2 * modulo(bucket, bucketCount);
     const bad = this.#bad - (ends[slot] ?? 0);
     const total = this.#total - (ends[slot + 1] ?? 0);
-    return isNarrow ? { bad: modulo(bad, NARROW_LIMIT), total: modulo(total, NARROW_LIMIT) } : { bad, total };
+    if (!isNarrow) return { bad, total };
+    if (this.#total < NARROW_LIMIT)
+      return { bad: modulo(bad, NARROW_LIMIT), total: modulo(total, NARROW_LIMIT) };
+    // Of the sums that these four bytes may stand for, the one that lies within its wide bucket is meant.
+    const least = this.#sinceEndOf(this.#wide, this.#wideBucketOf((bucket + 1) * widthSeconds - 1));
+    return {
+      bad: least.bad + modulo(bad - least.bad, NARROW_LIMIT),
+      total: least.total + modulo(total - least.total, NARROW_LIMIT),
+    };
   }
 
-  /** Whether so many events came since `second` that 4-byte counters went round. */
-  #mayWrap(second: number): boolean {
-    const wide = this.#levels.find((level) => !level.isNarrow);
-    if (!wide) return false;
-    const bucket = Math.floor(second / wide.widthSeconds);
-    return this.#sinceEndOf(wide, bucket - 1).total >= NARROW_LIMIT;
+  /** Whether so many events lie in the wide bucket of a second that 4-byte counters go round within it. */
+  #isAmbiguous(second: number): boolean {
+    const bucket = this.#wideBucketOf(second);
+    const [before, after] = [bucket - 1, bucket].map((each) => this.#sinceEndOf(this.#wide, each).total);
+    return (before ?? 0) - (after ?? 0) >= NARROW_LIMIT;
   }
-}
 
-// The same loop twice, since a loop over two kinds of arrays is several times slower than one over either.
-
-function writeNarrowLevel(out: NumberWriter, ends: Uint32Array, oldest: number): void {
-  let before = 2 * oldest;
-  let empty = 0;
-  for (let left = ends.length - 2; left > 0; left -= 2) {
-    const slot = before + 2 === ends.length ? 0 : before + 2;
-    const bad = ((ends[slot] ?? 0) - (ends[before] ?? 0)) >>> 0;
-    const total = ((ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0)) >>> 0;
-    before = slot;
-    if (bad === 0 && total === 0) {
-      empty += 2;
-      continue;
-    }
-    out.zeros(empty);
-    empty = 0;
-    out.put(bad);
-    out.put(total);
+  #wideBucketOf(second: number): number {
+    const { widthSeconds } = this.#wide;
+    return Math.min(Math.floor(second / widthSeconds), Math.floor(this.#headSecond / widthSeconds));
   }
-  out.zeros(empty);
-}
-
-function writeWideLevel(out: NumberWriter, ends: Float64Array, oldest: number): void {
-  let before = 2 * oldest;
-  let empty = 0;
-  for (let left = ends.length - 2; left > 0; left -= 2) {
-    const slot = before + 2 === ends.length ? 0 : before + 2;
-    const bad = (ends[slot] ?? 0) - (ends[before] ?? 0);
-    const total = (ends[slot + 1] ?? 0) - (ends[before + 1] ?? 0);
-    before = slot;
-    if (bad === 0 && total === 0) {
-      empty += 2;
-      continue;
-    }
-    out.zeros(empty);
-    empty = 0;
-    out.put(bad);
-    out.put(total);
-  }
-  out.zeros(empty);
-}
-
-function bytesOf({ bucketCount, isNarrow }: RingLevel): number {
-  return 2 * bucketCount * (isNarrow ? 4 : 8);
 }
 
 /** Where a finer level's buckets begin to resolve time, moved up to a boundary of the wider level. */
 function finerStart(wide: RingLevel, fine: RingLevel, headSecond: number): number {
   const oldest = (Math.floor(headSecond / fine.widthSeconds) - fine.bucketCount + 2) * fine.widthSeconds;
   return Math.min(headSecond + 1, Math.ceil(oldest / wide.widthSeconds) * wide.widthSeconds);
-}
-
-function removeFromLevel(
-  level: Level,
-  headSecond: number,
-  fromSecond: number,
-  toSecond: number,
-  allBad: number,
-  allTotal: number,
-): void {
-  const { widthSeconds, bucketCount, ends } = level;
-  const head = Math.floor(headSecond / widthSeconds);
-  const oldest = head - bucketCount + 1;
-  const first = Math.max(Math.floor(fromSecond / widthSeconds), oldest);
-  const last = Math.min(Math.floor((toSecond - 1) / widthSeconds), head);
-  // Growth of each bucket in the stretch, newest first, so that what is left over falls before the level's reach.
-  let leftBad = allBad;
-  let leftTotal = allTotal;
-  const taken: [bad: number, total: number][] = [];
-  for (let bucket = last; bucket >= first; bucket--) {
-    if (bucket === oldest) break;
-    const slot = 2 * modulo(bucket, bucketCount);
-    const before = 2 * modulo(bucket - 1, bucketCount);
-    const start = bucket * widthSeconds;
-    const share = (Math.min(toSecond, start + widthSeconds) - Math.max(fromSecond, start)) / widthSeconds;
-    const growth = (offset: number) => {
-      const difference = (ends[slot + offset] ?? 0) - (ends[before + offset] ?? 0);
-      return level.isNarrow ? difference >>> 0 : difference;
-    };
-    const isWholeRest = bucket === first && first * widthSeconds <= fromSecond && first > oldest;
-    const bad = isWholeRest ? Math.min(leftBad, growth(0)) : Math.min(leftBad, Math.round(growth(0) * share));
-    const total = isWholeRest
-      ? Math.min(leftTotal, growth(1))
-      : Math.min(leftTotal, Math.round(growth(1) * share));
-    leftBad -= bad;
-    leftTotal -= total;
-    taken.unshift([bad, total]);
-  }
-  // What the level no longer resolves lies before its oldest bucket end, and lowers every end alike.
-  let bad = leftBad;
-  let total = leftTotal;
-  const resolvedFrom = last - taken.length + 1;
-  for (let bucket = oldest; bucket <= head; bucket++) {
-    const growth = bucket >= resolvedFrom && bucket <= last ? taken[bucket - resolvedFrom] : undefined;
-    bad += growth?.[0] ?? 0;
-    total += growth?.[1] ?? 0;
-    const slot = 2 * modulo(bucket, bucketCount);
-    ends[slot] = (ends[slot] ?? 0) - bad;
-    ends[slot + 1] = (ends[slot + 1] ?? 0) - total;
-  }
-}
-
-function modulo(value: number, divisor: number): number {
-  return ((value % divisor) + divisor) % divisor;
 }
