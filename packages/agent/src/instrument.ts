@@ -72,7 +72,7 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     inFlight: new InFlight(),
     connections: new OpenConnections(),
   };
-  const redactQuery = queryRedactor();
+  const redactQuery = queryRedactor(settings.redaction);
   const patched = new Set<string>(["http", "fetch"]);
   const missed = new Map<string, string>();
   const note = (name: string): void => {
@@ -86,14 +86,14 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     runtime,
     cells: cells.server,
     redactQuery,
-    captureHeaders: headerCapture(settings.captured.server),
+    captureHeaders: headerCapture(settings.captured.server, settings.redaction),
     contexts,
     placer,
     inFlight: cells.inFlight,
   };
   const client = {
     runtime,
-    captureHeaders: headerCapture(settings.captured.client),
+    captureHeaders: headerCapture(settings.captured.client, settings.redaction),
     cells: cells.client,
     redactQuery,
     contexts,

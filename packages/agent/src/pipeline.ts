@@ -80,7 +80,7 @@ export class Pipeline {
     const taken = this.logs?.take();
     if (taken !== undefined) this.sender.postLogs(taken.logs, taken.bytes);
     for (const { scope, records, count } of this.logRecords.take())
-      this.sender.postLogRecords(logsRequest(this.resource, scopeBytes(scope), records), count);
+      this.sender.postLogRecords(joined(logsRequest(this.resource, scopeBytes(scope), records)), count);
   }
 
   sendMetrics(scopes: readonly ScopeMetrics[]): void {
@@ -92,6 +92,17 @@ export class Pipeline {
     for (const timer of this.timers) clearInterval(timer);
     await this.sender.stop();
   }
+}
+
+/** In a buffer of its own, which can be handed to another thread. */
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** A batch is handed over early at this size, so that no single message is large. */

@@ -1,5 +1,5 @@
 /** Query parameters whose values are secrets wherever they occur. Compared in lower case. */
-export const SECRET_PARAMETERS: readonly string[] = [
+const SECRET_PARAMETERS: readonly string[] = [
   "sig",
   "signature",
   "awsaccesskeyid",
@@ -22,9 +22,22 @@ export const SECRET_PARAMETERS: readonly string[] = [
 /** What stands in for a secret. */
 export const REDACTED = "REDACTED";
 
-/** Builds a function that hides the values of the named parameters in a query string (without its `?`). */
-export function queryRedactor(names: readonly string[] = SECRET_PARAMETERS): (query: string) => string {
-  const secret = new Set(names.map((name) => name.toLowerCase()));
+/** Names, in any case, that are secret beyond those known as such, and names that are not secret though known so. */
+export interface Redaction {
+  readonly deny: readonly string[];
+  readonly allow: readonly string[];
+}
+
+/** Which of the names are secret, in lower case. */
+export function secretNames(known: Iterable<string>, { deny, allow }: Redaction): ReadonlySet<string> {
+  const secret = new Set([...known, ...deny].map((name) => name.toLowerCase()));
+  for (const name of allow) secret.delete(name.toLowerCase());
+  return secret;
+}
+
+/** Builds a function that hides the values of secret parameters in a query string (without its `?`). */
+export function queryRedactor(redaction: Redaction): (query: string) => string {
+  const secret = secretNames(SECRET_PARAMETERS, redaction);
   return (query) => {
     if (!query.includes("=")) return query;
     let changed = false;

@@ -33,7 +33,8 @@ export function metricsRequest(
   resource: Uint8Array,
   scopes: readonly ScopeMetrics[],
 ): { body: Uint8Array<ArrayBuffer>; count: number } {
-  const writer = new ByteWriter(32_768);
+  shared.at = 0;
+  const writer = shared;
   let count = 0;
   const outer = writer.open(0x0a);
   writer.reserve(10);
@@ -53,8 +54,11 @@ export function metricsRequest(
     writer.close(inner);
   }
   writer.close(outer);
-  return { body: writer.bytes.subarray(0, writer.at), count };
+  return { body: writer.finished(), count };
 }
+
+/** Used for one export after the other. */
+const shared = new ByteWriter(0);
 
 /** `InstrumentationScope` with its tag (field 1 of every `Scope*` message). */
 export function writeScope(writer: ByteWriter, scope: { name: string; version?: string }): void {

@@ -70,7 +70,7 @@ test("a span decodes to what it was", () => {
           droppedLinksCount: 200,
         } as unknown as ReadableSpan);
         const part = { scope: EMPTY, spans: writer.finished(), schemaUrl: "https://example.test/1" };
-        const decoded: Decoded = decodeRequest("traces", tracesRequest(EMPTY, [part, part]));
+        const decoded: Decoded = decodeRequest("traces", Buffer.concat(tracesRequest(EMPTY, [part, part])));
         const scopes = decoded.resourceSpans[0].scopeSpans;
         expect(scopes).toHaveLength(2);
         const [span] = scopes[1].spans;
@@ -221,8 +221,8 @@ describe("log lines", () => {
     const writer = new ByteWriter();
     const place = "0af7651916cd43dd8448eb211c80319cb7ad6b716920333101";
     encodeLogLine(writer, { line, timeMs: 1_800_000_000_123, place, messageKey }, limits);
-    return (decodeRequest("logs", logsRequest(EMPTY, EMPTY, writer.finished())) as Decoded).resourceLogs[0]
-      .scopeLogs[0].logRecords[0];
+    return (decodeRequest("logs", Buffer.concat(logsRequest(EMPTY, EMPTY, writer.finished()))) as Decoded)
+      .resourceLogs[0].scopeLogs[0].logRecords[0];
   };
 
   test("level, message, time, place and fields of a pino line", () => {

@@ -3,7 +3,8 @@ import type { Note, Shared, Signal } from "./protocol.js";
 
 /** An encoded request that waits. `pendingBytes` is what it counts towards the agent's cap. */
 export interface Parcel {
-  readonly body: Uint8Array;
+  /** Its bytes, in parts that follow each other. */
+  readonly parts: readonly Uint8Array[];
   readonly count: number;
   readonly pendingBytes: number;
 }
@@ -13,7 +14,7 @@ export interface OutboxDeps {
   readonly signal: Signal;
   readonly shared: Shared;
   readonly note: (note: Note) => void;
-  readonly post: (body: Uint8Array, timeoutMs?: number) => Promise<Outcome>;
+  readonly post: (parts: readonly Uint8Array[], timeoutMs?: number) => Promise<Outcome>;
   readonly now: () => number;
   readonly random: () => number;
   readonly wait: (ms: number) => Promise<void>;
@@ -62,7 +63,10 @@ export class Outbox {
         continue;
       }
       const isLast = this.lastChance !== undefined;
-      const outcome = await this.deps.post(join(parcels), leftMs);
+      const outcome = await this.deps.post(
+        parcels.flatMap(({ parts }) => parts),
+        leftMs,
+      );
       if (outcome.kind === "later") {
         if (isLast) this.giveUp([...parcels, ...this.queue.splice(0)], "unreachable", outcome.why);
         else {
@@ -81,8 +85,8 @@ export class Outbox {
   private nextParcels(): Parcel[] {
     let size = 0;
     let count = 0;
-    for (const { body } of this.queue) {
-      size += body.length;
+    for (const { parts } of this.queue) {
+      for (const { length } of parts) size += length;
       if (count > 0 && size > REQUEST_BYTES) break;
       count++;
     }
@@ -142,12 +146,6 @@ const REQUEST_BYTES = 2 << 20;
 const RETRY_BASE_MS = 1000;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 30_000;
-
-function join(parcels: readonly Parcel[]): Uint8Array {
-  const [only] = parcels;
-  if (parcels.length === 1 && only !== undefined) return only.body;
-  return Buffer.concat(parcels.map(({ body }) => body));
-}
 
 function totals(parcels: readonly Parcel[]): { count: number; pendingBytes: number } {
   let count = 0;

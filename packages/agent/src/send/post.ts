@@ -26,9 +26,10 @@ export class Poster {
         : new PlainAgent(options);
   }
 
-  async post(body: Uint8Array, timeoutMs = this.destination.timeoutMs): Promise<Outcome> {
+  /** @param parts the body, in parts that follow each other */
+  async post(parts: readonly Uint8Array[], timeoutMs = this.destination.timeoutMs): Promise<Outcome> {
     try {
-      const sent = this.destination.isGzip ? await compress(body) : body;
+      const sent = this.destination.isGzip ? [await compress(Buffer.concat(parts))] : parts;
       return await this.send(sent, timeoutMs);
     } catch (thrown) {
       const why = thrown instanceof Error ? explain(thrown) : String(thrown);
@@ -36,7 +37,7 @@ export class Poster {
     }
   }
 
-  private send(body: Uint8Array, timeoutMs: number): Promise<Outcome> {
+  private send(body: readonly Uint8Array[], timeoutMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       const request = (this.url.protocol === "https:" ? secureRequest : plainRequest)(
         this.url,
@@ -45,7 +46,7 @@ export class Poster {
           agent: this.agent,
           headers: {
             "content-type": "application/x-protobuf",
-            "content-length": body.length,
+            "content-length": body.reduce((sum, { length }) => sum + length, 0),
             "user-agent": "tocsin-agent",
             ...(this.destination.isGzip ? { "content-encoding": "gzip" } : {}),
             ...this.destination.headers,
@@ -73,7 +74,10 @@ export class Poster {
         clearTimeout(timer);
         reject(error);
       });
-      request.end(body);
+      // Written together, so that head and parts leave in as few packets as one body would.
+      request.cork();
+      for (const part of body) request.write(part);
+      request.end();
     });
   }
 }

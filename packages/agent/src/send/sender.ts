@@ -43,14 +43,15 @@ export class Sender {
     this.deps = deps;
   }
 
+  /** Takes bytes that have a buffer of their own each; they are gone from this thread afterwards. */
   postSpans(scopes: readonly ScopeSpansPart[], count: number): void {
-    const bytes = scopes.reduce((sum, { spans }) => sum + spans.buffer.byteLength, 0);
+    const bytes = scopes.reduce((sum, { spans, scope }) => sum + spans.length + scope.length, 0);
     const buffers = scopes.map(({ spans }) => spans.buffer as ArrayBuffer);
     this.post("traces", { kind: "spans", scopes, count, bytes }, buffers);
   }
 
   postMetrics(body: Uint8Array<ArrayBuffer>, count: number): void {
-    this.post("metrics", { kind: "metrics", body, count, bytes: body.buffer.byteLength }, [body.buffer]);
+    this.post("metrics", { kind: "metrics", body, count, bytes: body.length }, [body.buffer]);
   }
 
   postLogs(logs: LogLines, bytes: number): void {
@@ -60,7 +61,7 @@ export class Sender {
   }
 
   postLogRecords(body: Uint8Array<ArrayBuffer>, count: number): void {
-    this.post("logs", { kind: "logRecords", body, count, bytes: body.buffer.byteLength }, [body.buffer]);
+    this.post("logs", { kind: "logRecords", body, count, bytes: body.length }, [body.buffer]);
   }
 
   /** Delivers what was handed over, or gives it up when the time is over. The event loop goes on. */

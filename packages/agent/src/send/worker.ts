@@ -26,10 +26,10 @@ if (!isMainThread && isInit(workerData) && parentPort !== null) {
       );
       return;
     }
-    const { signal, body } = encode(init, message);
+    const { signal, parts } = encode(init, message);
     const outbox = outboxes.get(signal);
     if (outbox === undefined) shared.addPending(-message.bytes);
-    else outbox.add({ body, count: message.count, pendingBytes: message.bytes });
+    else outbox.add({ parts, count: message.count, pendingBytes: message.bytes });
   });
 }
 
@@ -45,7 +45,7 @@ function outboxFor(init: SenderInit, shared: Shared, signal: Signal): Outbox | u
     signal,
     shared,
     note: (note) => init.notes.postMessage(note),
-    post: (body, timeoutMs) => poster.post(body, timeoutMs),
+    post: (parts, timeoutMs) => poster.post(parts, timeoutMs),
     now: () => performance.now(),
     random: Math.random,
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
@@ -55,24 +55,27 @@ function outboxFor(init: SenderInit, shared: Shared, signal: Signal): Outbox | u
 function encode(
   init: SenderInit,
   message: Exclude<ToWorker, { kind: "flush" }>,
-): { signal: Signal; body: Uint8Array } {
+): { signal: Signal; parts: readonly Uint8Array[] } {
   switch (message.kind) {
     case "spans":
-      return { signal: "traces", body: tracesRequest(init.resource, message.scopes) };
+      return { signal: "traces", parts: tracesRequest(init.resource, message.scopes) };
     case "metrics":
-      return { signal: "metrics", body: message.body };
+      return { signal: "metrics", parts: [message.body] };
     case "logRecords":
-      return { signal: "logs", body: message.body };
+      return { signal: "logs", parts: [message.body] };
     case "logs":
       return {
         signal: "logs",
-        body: logsRequest(init.resource, init.logScope, encodeLines(message.logs, init.logLimits)),
+        parts: logsRequest(init.resource, init.logScope, encodeLines(message.logs, init.logLimits)),
       };
   }
 }
 
+/** Used for one batch of lines after the other, which come in one size at most. */
+const writer = new ByteWriter(0);
+
 function encodeLines({ lines, timesMs, places, messageKeys }: LogLines, limits: AttributeLimits): Uint8Array {
-  const writer = new ByteWriter(lines.length * 256);
+  writer.at = 0;
   lines.forEach((line, index) => {
     encodeLogLine(
       writer,
@@ -85,5 +88,5 @@ function encodeLines({ lines, timesMs, places, messageKeys }: LogLines, limits: 
       limits,
     );
   });
-  return writer.bytes.subarray(0, writer.at);
+  return writer.finished();
 }

@@ -27,6 +27,11 @@ export interface AgentOptions {
   readonly sampling?: Readonly<Record<string, number>>;
   /** Which loggers' lines are sent: any of `pino` (the default), `winston`, `console`; else `TOCSIN_LOG_SOURCES`. */
   readonly logSources?: readonly LogSource[];
+  /**
+   * Query parameters and captured headers, by name in any case: `deny` hides values beyond the secret ones that are known
+   * (`token`, `authorization`, …), `allow` shows known ones. Else `TOCSIN_REDACT` and `TOCSIN_REDACT_ALLOW`, comma-separated.
+   */
+  readonly redact?: { readonly deny?: readonly string[]; readonly allow?: readonly string[] };
   /** Span processors of your own, beside the agent's; those of OpenTelemetry's SDK fit. */
   readonly spanProcessors?: readonly SpanProcessor[];
   /** Environment to read instead of the process's own. */

@@ -1,5 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import { type ExporterChoice, readExporters } from "../exporters.js";
+import type { Redaction } from "../http/redact-query.js";
 import type { AttributeLimits, Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
 import { PROPAGATORS } from "../trace/propagators.js";
@@ -36,6 +37,8 @@ export interface Settings {
   readonly hasExemplars: boolean;
   /** Headers whose values become attributes of HTTP spans, in lower case. */
   readonly captured: CapturedHeaders;
+  /** Names of query parameters and headers whose values are hidden beyond the usual ones, or are not though usual. */
+  readonly redaction: Redaction;
   /** Resource attributes of a configuration file that are not text. */
   readonly resourceAttributes: Attributes;
   /** Bytes of telemetry that may wait for the collector. */
@@ -122,6 +125,10 @@ export function readSettings(options: AgentOptions = {}): Settings {
         "trace_based",
       ) !== "always_off",
     captured: { server: readHeaders(env, "SERVER"), client: readHeaders(env, "CLIENT") },
+    redaction: {
+      deny: options.redact?.deny ?? env.list("TOCSIN_REDACT") ?? [],
+      allow: options.redact?.allow ?? env.list("TOCSIN_REDACT_ALLOW") ?? [],
+    },
     resourceAttributes: file.attributes,
     bufferBytes: BUFFER_BYTES,
     metricsPort: options.metricsPort ?? portOf(env),

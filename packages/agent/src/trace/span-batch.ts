@@ -4,7 +4,7 @@ import { encodeSpan, SPAN_TAG, writeFlags, writeSpanIds, writeStatus } from "../
 import type { SpanClock } from "./clock.js";
 import type { LeanSpan, SpanSink } from "./lean-span.js";
 
-/** Spans of one instrumentation scope, encoded, in the form of `ScopeSpans.spans`. */
+/** Spans of one instrumentation scope, encoded, in the form of `ScopeSpans.spans`, in a buffer of their own. */
 export interface ScopeBatch {
   readonly scope: ReadableSpan["instrumentationScope"];
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -14,13 +14,14 @@ export interface ScopeBatch {
 /**
  * Ended spans as bytes, by scope, until they are taken away once per second or when `limitBytes` is reached.
  *
- * Nothing but bytes is kept: a span can be collected as soon as it has ended.
+ * Nothing but bytes is kept: a span can be collected as soon as it has ended. The bytes are written to buffers that stay, and
+ * copied out of them when they are taken: what waits elsewhere takes no more room than it needs.
  */
 export class SpanBatch implements SpanSink {
   private readonly clock: SpanClock;
   private readonly limitBytes: number;
   private readonly onFull: () => void;
-  private scopes: { scope: ReadableSpan["instrumentationScope"]; writer: ByteWriter; count: number }[] = [];
+  private scopes: Entry[] = [];
 
   constructor(deps: { clock: SpanClock; limitBytes: number; onFull: () => void }) {
     this.clock = deps.clock;
@@ -46,26 +47,37 @@ export class SpanBatch implements SpanSink {
   /** Hands over what has gathered and starts afresh. */
   take(): ScopeBatch[] {
     const taken = this.scopes.filter(({ count }) => count > 0);
-    this.scopes = [];
+    // A scope that had nothing to say since the last time gives its buffer up.
+    this.scopes = taken;
     this.clock.settle();
-    return taken.map(({ scope, writer, count }) => ({
-      scope,
-      bytes: writer.bytes.subarray(0, writer.at),
-      count,
-    }));
+    return taken.map((entry) => {
+      const { scope, writer, count } = entry;
+      const bytes = writer.finished();
+      entry.count = 0;
+      writer.at = 0;
+      // One span may be large; the next ones are not.
+      if (writer.bytes.length > 2 * this.limitBytes) entry.writer = new ByteWriter();
+      return { scope, bytes, count };
+    });
   }
 
-  private added(entry: { writer: ByteWriter; count: number }): void {
+  private added(entry: Entry): void {
     entry.count++;
     if (entry.writer.at >= this.limitBytes) this.onFull();
   }
 
-  private entry(scope: ReadableSpan["instrumentationScope"]): { writer: ByteWriter; count: number } {
+  private entry(scope: ReadableSpan["instrumentationScope"]): Entry {
     for (const entry of this.scopes) if (entry.scope === scope || isSame(entry.scope, scope)) return entry;
-    const made = { scope, writer: new ByteWriter(this.scopes.length === 0 ? 65_536 : 8192), count: 0 };
+    const made = { scope, writer: new ByteWriter(), count: 0 };
     this.scopes.push(made);
     return made;
   }
+}
+
+interface Entry {
+  readonly scope: ReadableSpan["instrumentationScope"];
+  writer: ByteWriter;
+  count: number;
 }
 
 function isSame(a: ReadableSpan["instrumentationScope"], b: ReadableSpan["instrumentationScope"]): boolean {
