@@ -1,7 +1,5 @@
 import { Agent as PlainAgent, request as plainRequest } from "node:http";
-import { Agent as SecureAgent, request as secureRequest } from "node:https";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import type { Agent as SecureAgent } from "node:https";
 import type { Destination } from "./protocol.js";
 
 /** What came of one POST. */
@@ -15,15 +13,18 @@ export class Poster {
   private readonly destination: Destination;
   private readonly url: URL;
   private readonly agent: PlainAgent | SecureAgent;
+  /** Loaded where it is used: it takes a megabyte and a half. */
+  private readonly secure: typeof import("node:https") | undefined;
 
   constructor(destination: Destination) {
     this.destination = destination;
     this.url = new URL(destination.url);
     const options = { keepAlive: true, maxSockets: 2 };
+    this.secure = this.url.protocol === "https:" ? process.getBuiltinModule("node:https") : undefined;
     this.agent =
-      this.url.protocol === "https:"
-        ? new SecureAgent({ ...options, ...destination.tls })
-        : new PlainAgent(options);
+      this.secure === undefined
+        ? new PlainAgent(options)
+        : new this.secure.Agent({ ...options, ...destination.tls });
   }
 
   /** @param parts the body, in parts that follow each other */
@@ -39,7 +40,7 @@ export class Poster {
 
   private send(body: readonly Uint8Array[], timeoutMs: number): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      const request = (this.url.protocol === "https:" ? secureRequest : plainRequest)(
+      const request = (this.secure?.request ?? plainRequest)(
         this.url,
         {
           method: "POST",
@@ -83,7 +84,12 @@ export class Poster {
 }
 
 const ANSWER_LIMIT = 65_536;
-const compress = promisify(gzip);
+
+function compress(body: Uint8Array): Promise<Buffer> {
+  return new Promise((resolve, reject) =>
+    process.getBuiltinModule("node:zlib").gzip(body, (error, result) => (error === null ? resolve(result) : reject(error))),
+  );
+}
 
 /** 2xx is taken; 429, 502, 503 and 504 ask to come again; anything else will not get better. */
 export function judge(status: number, retryAfter: string | undefined, body: Uint8Array): Outcome {

@@ -140,7 +140,8 @@ export class Sender {
       stdin: false,
       stdout: false,
       stderr: false,
-      resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 2 },
+      // What it makes is short-lived and small; a larger young generation would only be memory that is touched.
+      resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 1 },
     });
     worker.unref();
     worker.on("error", () => undefined);
