@@ -87,7 +87,9 @@ const ANSWER_LIMIT = 65_536;
 
 function compress(body: Uint8Array): Promise<Buffer> {
   return new Promise((resolve, reject) =>
-    process.getBuiltinModule("node:zlib").gzip(body, (error, result) => (error === null ? resolve(result) : reject(error))),
+    process
+      .getBuiltinModule("node:zlib")
+      .gzip(body, (error, result) => (error === null ? resolve(result) : reject(error))),
   );
 }
 
