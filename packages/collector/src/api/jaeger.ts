@@ -1,10 +1,10 @@
-import { parseDuration } from "@tocsin/model";
+import { parseDuration, type UnixMs } from "@tocsin/model";
 import { type Request, type Response, Router } from "express";
-import type { ServiceReader } from "../store/traces/service-reader.js";
+import type { Names, ServiceReader } from "../store/traces/service-reader.js";
 import type { SpanKindName, TraceFilter } from "../store/traces/trace.js";
 import type { TraceReader } from "../store/traces/trace-reader.js";
 import { jaegerTrace } from "./jaeger-json.js";
-import { many, nanosOfDuration, one, type Query, QueryProblem } from "./search-query.js";
+import { checkedInstant, many, nanosOfDuration, one, type Query, QueryProblem } from "./search-query.js";
 import { answerFromStore, type Failure, type StoreDeps } from "./store-answer.js";
 
 interface JaegerStore {
@@ -33,6 +33,16 @@ export function jaegerRoutes(deps: StoreDeps<JaegerStore>): Router {
         const data = await handle(store, request, signal);
         response.json({ data, total: data.length, limit: 0, offset: 0, errors: null });
       });
+  /** Lists say when they are not whole; Jaeger's form has a place for that. */
+  const list =
+    <T>(handle: (store: JaegerStore, request: Request, signal: AbortSignal) => Promise<Names<T>>) =>
+    (request: Request, response: Response) =>
+      answerFromStore(deps, request, response, failAsJaeger, async (store, signal) => {
+        const { found, isTruncated } = await handle(store, request, signal);
+        const msg = `There are more; these are the first ${found.length}.`;
+        const errors = isTruncated ? [{ code: 206, msg }] : null;
+        response.json({ data: found, total: found.length, limit: 0, offset: 0, errors });
+      });
   const recent = (signal: AbortSignal) => {
     const endMs = deps.clock.now();
     return { startMs: endMs - NAMES_SINCE_MS, endMs, signal };
@@ -40,18 +50,18 @@ export function jaegerRoutes(deps: StoreDeps<JaegerStore>): Router {
 
   router.get(
     "/api/services",
-    answer((store, _request, signal) => store.services.names(recent(signal))),
+    list((store, _request, signal) => store.services.names(recent(signal))),
   );
   router.get(
     "/api/services/:service/operations",
-    answer(async (store, request, signal) => {
+    list(async (store, request, signal) => {
       const operations = await store.services.operations(String(request.params.service), recent(signal));
-      return [...new Set(operations.map((operation) => operation.name))];
+      return { ...operations, found: [...new Set(operations.found.map((operation) => operation.name))] };
     }),
   );
   router.get(
     "/api/operations",
-    answer(async (store, request, signal) => {
+    list(async (store, request, signal) => {
       const service = one(request.query, "service");
       if (service === undefined) throw new QueryProblem("The parameter service is missing.");
       const kind = one(request.query, "spanKind") as SpanKindName | undefined;
@@ -59,7 +69,10 @@ export function jaegerRoutes(deps: StoreDeps<JaegerStore>): Router {
         ...recent(signal),
         ...(kind && { kind }),
       });
-      return operations.map(({ name, kind: spanKind }) => ({ name, spanKind }));
+      return {
+        ...operations,
+        found: operations.found.map(({ name, kind: spanKind }) => ({ name, spanKind })),
+      };
     }),
   );
   router.get(
@@ -91,10 +104,10 @@ export function jaegerRoutes(deps: StoreDeps<JaegerStore>): Router {
   );
   router.get(
     "/api/dependencies",
-    answer((store, request, signal) => {
-      const endMs = numberOf(request.query, "endTs") ?? deps.clock.now();
+    list((store, request, signal) => {
+      const endMs = instantOf(request.query, "endTs") ?? deps.clock.now();
       const lookbackMs = numberOf(request.query, "lookback") ?? 86_400_000;
-      return store.services.dependencies({ startMs: endMs - lookbackMs, endMs, signal });
+      return store.services.dependencies({ startMs: Math.max(0, endMs - lookbackMs), endMs, signal });
     }),
   );
   return router;
@@ -104,16 +117,14 @@ export function jaegerRoutes(deps: StoreDeps<JaegerStore>): Router {
 export function jaegerFilter(query: Query, nowMs: number): TraceFilter {
   const service = one(query, "service");
   if (service === undefined) throw new QueryProblem("The parameter service is missing.");
-  const endMicros = numberOf(query, "end");
-  const startMicros = numberOf(query, "start");
-  const endMs = endMicros === undefined ? nowMs : endMicros / 1000;
+  const endMs = instantOf(query, "end", 1_000) ?? nowMs;
   const operation = one(query, "operation");
   const minimum = one(query, "minDuration");
   const maximum = one(query, "maxDuration");
   const { error, ...tags } = tagsOf(query);
   return {
     service,
-    startMs: startMicros === undefined ? endMs - lookbackMs(query) : startMicros / 1000,
+    startMs: instantOf(query, "start", 1_000) ?? Math.max(0, endMs - lookbackMs(query)),
     endMs,
     ...(operation !== undefined && operation !== "all" && { operation }),
     ...(minimum !== undefined && { minDurationNanos: nanosOfDuration("minDuration", minimum) }),
@@ -164,6 +175,12 @@ function numberOf(query: Query, name: string): number | undefined {
   const number = Number(text);
   if (!Number.isFinite(number) || number < 0) throw new QueryProblem(`${name}=${text} is not a number.`);
   return number;
+}
+
+/** Milliseconds since the epoch, from a parameter that has so many to the millisecond. */
+function instantOf(query: Query, name: string, perMs = 1): UnixMs | undefined {
+  const number = numberOf(query, name);
+  return number === undefined ? undefined : checkedInstant(name, String(number), number / perMs);
 }
 
 function isTraceId(text: string): boolean {

@@ -91,8 +91,13 @@ export function nanosOfDuration(name: string, text: string): number {
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) {
     throw new QueryProblem(`${name}=${text} is not a duration. Write for instance 300ms, 1.5s or 2m.`);
   }
-  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (NANOS[unit] ?? 0), 0);
+  const nanos = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (NANOS[unit] ?? 0), 0);
+  if (nanos > LONGEST_NANOS) throw new QueryProblem(`${name}=${text} is longer than any span.`);
+  return nanos;
 }
+
+/** Three hundred days: more has no place in the store, and numbers stay exact. */
+const LONGEST_NANOS = 300 * 86_400e9;
 
 const NANOS: Readonly<Record<string, number>> = {
   ns: 1,
@@ -110,7 +115,7 @@ function timeRange(query: Query, nowMs: UnixMs): { startMs: UnixMs; endMs: UnixM
   const endMs = end === undefined ? nowMs : instant("end", end);
   const start = one(query, "start");
   const startMs =
-    start === undefined ? endMs - sinceMs(one(query, "since") ?? "1h") : instant("start", start);
+    start === undefined ? Math.max(0, endMs - sinceMs(one(query, "since") ?? "1h")) : instant("start", start);
   if (startMs > endMs) throw new QueryProblem("start lies after end.");
   return { startMs, endMs };
 }
@@ -127,14 +132,24 @@ function sinceMs(text: string): number {
 function instant(name: string, text: string): UnixMs {
   const number = Number(text);
   // Seconds of this century have ten digits, milliseconds thirteen.
-  if (/^\d+(\.\d+)?$/.test(text)) return number < 1e11 ? number * 1000 : number;
-  const time = Date.parse(text);
+  if (/^\d+(\.\d+)?$/.test(text)) return checkedInstant(name, text, number < 1e11 ? number * 1000 : number);
+  // Left to itself it would read "-1" as a year.
+  const time = /^\d{4}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time)) {
     throw new QueryProblem(
       `${name}=${text} is not a time. Write 2026-01-31T14:05:00Z or milliseconds since 1970.`,
     );
   }
-  return time;
+  return checkedInstant(name, text, time);
+}
+
+/** Nanoseconds of later times do not fit into 64 bits. */
+const LAST_MS = Date.UTC(2261, 0);
+
+/** @throws {QueryProblem} for an instant that the store has no number for */
+export function checkedInstant(name: string, text: string, timeMs: UnixMs): UnixMs {
+  if (timeMs >= 0 && timeMs <= LAST_MS) return timeMs;
+  throw new QueryProblem(`${name}=${text} is not a time from 1970 to 2260.`);
 }
 
 /** OpenTelemetry's numbers, by the names that people use. */

@@ -178,5 +178,5 @@ function reloadJson({ loadedAtMs, failed }: ReloadStatus): object {
 async function storeStatus(keep: Keep | undefined): Promise<object> {
   if (!keep) return { kind: "none" };
   const status = await keep.store()?.status();
-  return { ...status, fault: keep.fault() ?? null };
+  return { ...status, fault: keep.fault() ?? status?.fault ?? null };
 }

@@ -234,6 +234,17 @@ describe("damage", () => {
     }
   });
 
+  test("what comes behind a segment that lost all its records is read at the first look", async () => {
+    const spool = await openSpool();
+    await spool.append(record("torn"));
+    await spool.close();
+    await truncate(await segmentFile(), SEGMENT_HEAD_BYTES + 5);
+    const again = await openSpool({ tailBytes: 0 });
+    await again.append(record("next"));
+    const batch = await again.consumer("store").read({ wait: false });
+    expect(batch?.records.map(({ body }) => body.toString())).toEqual(["next"]);
+  });
+
   test("a body that holds a copy of a record is not taken for one", async () => {
     const spool = await openSpool();
     await spool.append(record("innocent"));

@@ -1,7 +1,7 @@
 /**
  * One piece because the log has one truth: which segments there are, where each ends, and who still needs them.
  */
-import { mkdir, open, readdir, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, type Logger, messageOf, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
@@ -14,7 +14,14 @@ import { lockDirectory } from "./lock.js";
 import { type ConsumerStanding, SpoolMetrics } from "./metrics.js";
 import { Pace } from "./pace.js";
 import { comparePositions, type SpoolConsumer, type SpoolPosition, type SpoolRecord } from "./record.js";
-import { frameBytes, SEGMENT_HEAD_BYTES, Segment, type SegmentReading, segmentNumber } from "./segment.js";
+import {
+  frameBytes,
+  SEGMENT_HEAD_BYTES,
+  Segment,
+  type SegmentReading,
+  segmentNumber,
+  segmentPath,
+} from "./segment.js";
 import { Tail } from "./tail.js";
 
 export interface SpoolOptions {
@@ -342,8 +349,9 @@ export class Spool {
     for (const [index, number] of numbers.entries()) {
       const segment = await Segment.open(this.#dir, number);
       if (segment === undefined) {
-        // A head is written before any record, so without one nothing in the file was acknowledged, unless it is damaged.
-        if (index < numbers.length - 1) this.#metrics.damagedSegments.inc();
+        // A head is written before any record: a file with more than that, or followed by others, is a damaged one.
+        const { size } = await stat(segmentPath(this.#dir, number));
+        if (index < numbers.length - 1 || size > SEGMENT_HEAD_BYTES) this.#metrics.damagedSegments.inc();
         this.#logger.warn({ segment: number }, "spool segment without a readable head, left out");
         continue;
       }
@@ -420,6 +428,8 @@ export class Spool {
   #normalize(position: SpoolPosition): SpoolPosition {
     for (const segment of this.#segments) {
       if (segment.number < position.segment) continue;
+      // One whose records were all cut off holds nothing: what comes next is behind it.
+      if (segment.length === SEGMENT_HEAD_BYTES && segment !== this.#active) continue;
       if (segment.number > position.segment) return { segment: segment.number, offset: SEGMENT_HEAD_BYTES };
       if (position.offset < segment.length) return position;
       // At the end of a segment that is still written to, the next record comes right here.

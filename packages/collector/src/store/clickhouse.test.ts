@@ -96,7 +96,7 @@ describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
       services: ["s1", "s2"],
       matchCount: 2,
     });
-    expect(await store.services.names(range)).toEqual(["s1", "s2"]);
+    expect((await store.services.names(range)).found).toEqual(["s1", "s2"]);
   });
 
   test("pages of logs run over all shards, newest first", async () => {

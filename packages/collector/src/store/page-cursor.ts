@@ -14,11 +14,16 @@ export function formatCursor({ nanos, tie, endMs }: PageCursor): string {
   return `${nanos}-${tie}${endMs === undefined ? "" : `-${endMs}`}`;
 }
 
+/** What the engine's instants hold. */
+const MAX_NANOS = 2n ** 63n - 1n;
+
 /** @throws {CollectorError} STORE_CURSOR_INVALID */
 export function parseCursor(text: string): PageCursor {
   const match = /^(\d{1,19})-([0-9a-f]{1,32})(?:-(\d{1,14}))?$/.exec(text);
   if (!match) throw invalidCursor(text);
   const [, nanos, tie, endMs] = match;
+  if (BigInt(nanos) > MAX_NANOS || Number(endMs ?? 0) > Number(MAX_NANOS / 1_000_000n))
+    throw invalidCursor(text);
   return { nanos, tie, ...(endMs !== undefined && { endMs: Number(endMs) }) };
 }
 

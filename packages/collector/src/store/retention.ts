@@ -18,11 +18,12 @@ const DAILY_TABLES = TABLES.filter((table) => table.partitionBy.startsWith("toDa
 
 const CHECK_PERIOD_MS = 30_000;
 
-export async function diskUsage(sql: Sql): Promise<DiskUsage> {
+export async function diskUsage(sql: Sql, signal?: AbortSignal): Promise<DiskUsage> {
   const tables = await sql.query<{ table: string; bytes: number; rows: number; oldest: string }>(
     `SELECT table, sum(bytes_on_disk) AS bytes, sum(rows) AS rows,
   toString(minIf(partition, table IN ('otel_traces', 'otel_logs'))) AS oldest
 FROM system.parts WHERE active AND database = currentDatabase() GROUP BY table ORDER BY table`,
+    { signal },
   );
   const days = tables.map((row) => row.oldest).filter((day) => day !== "");
   return {

@@ -248,7 +248,7 @@ describe.skipIf(!availability.available)("independent shards", () => {
       for (const [at, half] of halves.entries())
         await both.writer.write(batch(`half ${n} ${at}`, [record("traces", tracesRequest([half]), NOW_MS)]));
     }
-    const calls = await both.services.dependencies(range);
+    const { found: calls } = await both.services.dependencies(range);
     expect(calls.filter((call) => call.parent === "caller")).toEqual([
       { parent: "caller", child: "callee", callCount: 6 },
     ]);

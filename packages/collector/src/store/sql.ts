@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
+import {
+  type BaseQueryParams,
+  type ClickHouseClient,
+  ClickHouseError,
+  ClickHouseLogLevel,
+  createClient,
+} from "@clickhouse/client";
 import { messageOf } from "@tocsin/model";
 import { CollectorError } from "../errors.js";
 
@@ -13,6 +19,8 @@ export interface SqlOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Aborting it ends the query in the engine too. */
   readonly signal?: AbortSignal;
+  /** Rows that the answer of a read may have, where it is not the usual 200,000. */
+  readonly maxResultRows?: number;
 }
 
 /** What the store asks of an engine: its own statements, values always apart from them. */
@@ -56,9 +64,19 @@ export interface ReadLimits {
   readonly memoryBytes: number;
   /** Rows that a query may read before it is refused. */
   readonly readRows: number;
+  /** Rows that an answer may have. */
+  readonly resultRows: number;
 }
 
-const DEFAULT_LIMITS: ReadLimits = { executionSeconds: 15, memoryBytes: 512 << 20, readRows: 2_000_000_000 };
+const DEFAULT_LIMITS: ReadLimits = {
+  executionSeconds: 15,
+  memoryBytes: 512 << 20,
+  readRows: 2_000_000_000,
+  resultRows: 200_000,
+};
+
+/** An engine that has not answered this long after its own time limit will not. */
+const GRACE_MS = 5_000;
 
 const INSERT_SETTINGS = {
   max_execution_time: 300,
@@ -91,43 +109,54 @@ export class ClickHouseSql implements Sql {
     return endpoint === undefined ? "an engine that is being started" : new URL(endpoint.url).origin;
   }
 
-  async query<Row>(sql: string, options: SqlOptions = {}): Promise<Row[]> {
-    const client = this.#client();
-    try {
-      // The client only listens for what comes.
-      options.signal?.throwIfAborted();
-      const answer = await client.query({ query: sql, format: "JSONEachRow", ...this.#readOptions(options) });
-      return await answer.json<Row>();
-    } catch (error) {
-      throw queryError(error, options.signal, this.address);
-    }
+  query<Row>(sql: string, options: SqlOptions = {}): Promise<Row[]> {
+    return this.#read(options, async (client, limits) => {
+      const answer = await client.query({ ...limits, query: sql, format: "JSONEachRow" });
+      return answer.json<Row>();
+    });
   }
 
-  async queryBinary(sql: string, options: SqlOptions = {}): Promise<Buffer> {
-    const client = this.#client();
-    try {
-      options.signal?.throwIfAborted();
-      const { stream } = await client.exec({
-        query: `${sql} FORMAT RowBinary`,
-        ...this.#readOptions(options),
-      });
+  queryBinary(sql: string, options: SqlOptions = {}): Promise<Buffer> {
+    return this.#read(options, async (client, limits) => {
+      const { stream } = await client.exec({ query: `${sql} FORMAT RowBinary`, ...limits });
       const chunks: Buffer[] = [];
       for await (const chunk of stream) chunks.push(chunk as Buffer);
       return Buffer.concat(chunks);
+    });
+  }
+
+  async #read<T>(
+    options: SqlOptions,
+    run: (client: ClickHouseClient, limits: BaseQueryParams) => Promise<T>,
+  ): Promise<T> {
+    const client = this.#client();
+    const { signal } = options;
+    const limitMs = this.#limits.executionSeconds * 1_000 + GRACE_MS;
+    const deadline = AbortSignal.timeout(limitMs);
+    try {
+      // The client only listens for what comes.
+      signal?.throwIfAborted();
+      const until = signal ? AbortSignal.any([signal, deadline]) : deadline;
+      return await run(client, this.#readOptions(options, until));
     } catch (error) {
-      throw queryError(error, options.signal, this.address);
+      if (deadline.aborted && !signal?.aborted) {
+        const silent = new Error(`no answer for ${limitMs / 1_000} s`, { cause: error });
+        throw unreachable(silent, this.address);
+      }
+      throw this.#queryError(error, options);
     }
   }
 
-  #readOptions(options: SqlOptions) {
+  #readOptions(options: SqlOptions, signal: AbortSignal): BaseQueryParams {
     return {
       query_id: randomUUID(),
       query_params: options.params as Record<string, unknown> | undefined,
-      abort_signal: options.signal,
+      abort_signal: signal,
       clickhouse_settings: {
         max_execution_time: this.#limits.executionSeconds,
         max_memory_usage: String(this.#limits.memoryBytes),
         max_rows_to_read: String(this.#limits.readRows),
+        max_result_rows: String(options.maxResultRows ?? this.#limits.resultRows),
         cancel_http_readonly_queries_on_client_close: 1 as const,
         output_format_json_quote_64bit_integers: 0 as const,
         ...options.settings,
@@ -145,7 +174,7 @@ export class ClickHouseSql implements Sql {
         abort_signal: options.signal,
       });
     } catch (error) {
-      throw queryError(error, options.signal, this.address);
+      throw this.#queryError(error, options);
     }
   }
 
@@ -170,6 +199,34 @@ export class ClickHouseSql implements Sql {
     this.#connected = undefined;
   }
 
+  #queryError(error: unknown, { signal, maxResultRows }: SqlOptions): unknown {
+    if (signal?.aborted) {
+      return new CollectorError("STORE_QUERY_CANCELLED", "The query was given up by whoever asked.", {
+        cause: error,
+      });
+    }
+    if (!(error instanceof ClickHouseError)) return unreachable(error, this.address);
+    if (error.code === "394") {
+      return new CollectorError("STORE_QUERY_CANCELLED", "The query was ended.", { cause: error });
+    }
+    const { executionSeconds, memoryBytes, readRows, resultRows } = this.#limits;
+    const reached = LIMITS_REACHED[error.code]?.({
+      executionSeconds,
+      memoryBytes,
+      readRows,
+      resultRows: maxResultRows ?? resultRows,
+    });
+    if (reached !== undefined) {
+      return new CollectorError("STORE_QUERY_LIMIT", `${reached} Ask for a shorter time or add a service.`, {
+        cause: error,
+        retryable: true,
+      });
+    }
+    return new CollectorError("STORE_QUERY_FAILED", `The engine refused a query: ${error.message}`, {
+      cause: error,
+    });
+  }
+
   #client(): ClickHouseClient {
     if (this.#isClosed) throw new CollectorError("STORE_CLOSED", "The store is closed.");
     const endpoint = this.#endpoint();
@@ -188,6 +245,17 @@ export class ClickHouseSql implements Sql {
   }
 }
 
+/** Codes by which the engine says that a query ran into one of its limits, in words. */
+const LIMITS_REACHED: Readonly<Partial<Record<string, (limits: ReadLimits) => string>>> = {
+  158: ({ readRows }) => `The query would read more than ${readRows} rows.`,
+  159: ({ executionSeconds }) => `The query takes longer than ${executionSeconds} s.`,
+  160: ({ executionSeconds }) => `The query would take longer than ${executionSeconds} s.`,
+  202: () => "Too many queries run at the moment.",
+  241: ({ memoryBytes }) => `The query needs more than ${memoryBytes / 2 ** 20} MiB of memory.`,
+  307: () => "The query would read too many bytes.",
+  396: ({ resultRows }) => `The answer has more than ${resultRows} rows.`,
+};
+
 function connect(endpoint: SqlEndpoint): ClickHouseClient {
   return createClient({
     url: endpoint.url,
@@ -200,31 +268,6 @@ function connect(endpoint: SqlEndpoint): ClickHouseClient {
     keep_alive: { enabled: true, idle_socket_ttl: 2_500 },
     // What goes wrong is thrown, and logged once where it is handled.
     log: { level: ClickHouseLogLevel.OFF },
-  });
-}
-
-/** Codes by which the engine says that a query ran into one of its limits. */
-const LIMIT_CODES = new Set(["158", "159", "160", "241", "307", "396", "202"]);
-
-function queryError(error: unknown, signal: AbortSignal | undefined, address: string): unknown {
-  if (signal?.aborted) {
-    return new CollectorError("STORE_QUERY_CANCELLED", "The query was given up by whoever asked.", {
-      cause: error,
-    });
-  }
-  if (!(error instanceof ClickHouseError)) return unreachable(error, address);
-  if (error.code === "394") {
-    return new CollectorError("STORE_QUERY_CANCELLED", "The query was ended.", { cause: error });
-  }
-  if (LIMIT_CODES.has(error.code)) {
-    return new CollectorError(
-      "STORE_QUERY_LIMIT",
-      `The query needs more than it may have (${error.type ?? error.code}). Ask for a shorter time or add a service.`,
-      { cause: error, retryable: true },
-    );
-  }
-  return new CollectorError("STORE_QUERY_FAILED", `The engine refused a query: ${error.message}`, {
-    cause: error,
   });
 }
 

@@ -270,10 +270,10 @@ describe.skipIf(!availability.available)("store", () => {
     });
 
     test("services, operations and who calls whom", async () => {
-      expect(await store.services.names(range)).toEqual(
+      expect((await store.services.names(range)).found).toEqual(
         expect.arrayContaining(["cart", "checkout", "gateway", "twice"]),
       );
-      expect(await store.services.operations("cart", { ...range, kind: "server" })).toEqual([
+      expect((await store.services.operations("cart", { ...range, kind: "server" })).found).toEqual([
         { name: "GET /cart", kind: "server" },
         { name: "PUT /cart", kind: "server" },
       ]);

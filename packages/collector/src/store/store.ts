@@ -52,6 +52,8 @@ export interface StoreStatus {
   readonly isReady: boolean;
   /** Undefined for a ClickHouse server. */
   readonly engine: EngineStatus | undefined;
+  /** Why it is not ready; undefined while it is. */
+  readonly fault: string | undefined;
   /** Each server with what keeps it from answering; undefined for the embedded engine. */
   readonly servers: readonly ServerStatus[] | undefined;
   /** Undefined while the engine does not answer. */
@@ -79,6 +81,8 @@ export interface ServerStatus {
 }
 
 const COPY_PERIOD_MS = 60_000;
+/** How long a look at the store's state may take. */
+const STATUS_LIMIT_MS = 2_000;
 
 interface Parts {
   readonly options: StoreOptions;
@@ -207,6 +211,7 @@ export class Store {
       kind: engine === undefined ? "clickhouse" : "embedded",
       isReady: disk !== undefined,
       engine: engine?.status(),
+      fault: servers.flatMap(({ fault }) => fault ?? []).at(0),
       servers: engine === undefined ? servers : undefined,
       disk,
       maxDiskBytes: isEmbedded(options.config) ? retention.max_disk : undefined,
@@ -247,14 +252,22 @@ export class Store {
   }
 
   #diskUsages(): Promise<(ServerStatus & { readonly usage: DiskUsage | undefined })[]> {
+    const { clock = systemClock } = this.#parts.options;
     return Promise.all(
       this.#parts.shards.all.map(async (shard) => {
+        const { address } = shard;
+        // Whoever asks how things are must hear of an engine that hangs, and not hang with it.
+        const limit = new AbortController();
+        const cancel = clock.after(STATUS_LIMIT_MS, () => limit.abort());
         try {
-          return { address: shard.address, fault: null, usage: await diskUsage(shard) };
+          return { address, fault: null, usage: await diskUsage(shard, limit.signal) };
         } catch (error) {
           // Being away is a state to show, not a fault of whoever asks for it.
           if (!(error instanceof CollectorError)) throw error;
-          return { address: shard.address, fault: error.message, usage: undefined };
+          const silent = `The store at ${address} has not answered for ${STATUS_LIMIT_MS / 1_000} s.`;
+          return { address, fault: limit.signal.aborted ? silent : error.message, usage: undefined };
+        } finally {
+          cancel();
         }
       }),
     );

@@ -1,216 +1,112 @@
-// Faults that a spool must live through: `npm run faults [-- --rounds N]`. Ends with "lost 0, duplicated 0" and exit 0,
-// or tells what went wrong and exits 1.
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
-import http from "node:http";
+// Faults that a spool and a store must live through: `npm run faults`. See `--help`.
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { otlpJsonToProtobuf } from "../../dist/otlp/index.js";
-import { Spool } from "../../dist/spool/index.js";
-import { engineKilled } from "./engine.mjs";
+import { chance } from "./chance.mjs";
+import { flippedBits, tornTail } from "./damage.mjs";
+import { diskFull, readOnly } from "./disk.mjs";
+import { engineKilled, storeStopped } from "./engine.mjs";
+import { killed } from "./kill.mjs";
 
-const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "100" }, seed: { type: "string", default: "1" } },
-});
-const CHILD = join(dirname(fileURLToPath(import.meta.url)), "spool-child.mjs");
+const FAULTS = {
+  kill: { title: "kill -9 under load", run: killed },
+  torn: { title: "a tail torn at every byte", run: tornTail },
+  bits: { title: "flipped bits", run: flippedBits },
+  disk: { title: "disk full and healed", run: diskFull },
+  readonly: { title: "read-only directory and healed", run: readOnly },
+  engine: { title: "engine and collector killed under load", run: engineKilled },
+  slow: { title: "a store that stands still", run: storeStopped },
+};
+
+const HELP = `npm run faults [-- flags]
+
+Does to spool and store what happens to them, and counts what is missing afterwards. Nothing is simulated but the fault.
+
+${Object.entries(FAULTS)
+  .map(([name, { title }]) => `  ${name.padEnd(10)} ${title}`)
+  .join("\n")}
+
+  --rounds N      kills of the collector (default 100); the other faults are scaled with it
+  --only NAMES    some of these faults, with commas between them
+  --seed N        of everything random (default 1)
+  --help          this text
+
+Talk on stderr; on stdout one line of JSON: lost and duplicated records in all, and each fault's own counts.
+Exit codes: 0 nothing lost or duplicated, 1 something was, or a fault was not lived through, 2 wrong use.`;
+
+const options = readOptions();
 const dir = await mkdtemp(join(tmpdir(), "tocsin-faults-"));
-const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
-const random = mulberry32(Number(values.seed));
-let lost = 0;
-let duplicated = 0;
-let failed = false;
-
+const random = chance(options.seed);
+const summary = { lost: 0, duplicated: 0, failed: [], skipped: [], faults: {} };
 try {
-  for (const durability of ["write", "fsync"]) {
-    const rounds = Math.ceil(Number(values.rounds) / 2);
-    report(`kill -9, ${rounds} rounds, durability ${durability}`, await killRounds(durability, rounds));
-  }
-  report("disk full and healed", await diskFull());
-  const engine = await engineKilled(dir, Math.ceil(Number(values.rounds) / 5), random);
-  lost += engine.lost;
-  duplicated += engine.duplicated;
-  report("engine and collector killed under load", engine);
+  for (const name of options.only) await play(name);
 } finally {
-  agent.destroy();
   await rm(dir, { recursive: true, force: true });
 }
-console.log(`lost ${lost}, duplicated ${duplicated}`);
-process.exitCode = failed || lost + duplicated > 0 ? 1 : 0;
+say(`lost ${summary.lost}, duplicated ${summary.duplicated}`);
+process.stdout.write(`${JSON.stringify(summary)}\n`);
+process.exitCode = summary.failed.length > 0 || summary.lost + summary.duplicated > 0 ? 1 : 0;
 
-function report(name, outcome) {
-  console.log(`${outcome.skipped ? "skipped" : outcome.ok ? "ok" : "FAILED"}  ${name}: ${outcome.text}`);
-  if (!outcome.ok && !outcome.skipped) failed = true;
-}
-
-/** Sends log records without pause, kills the collector at a random moment, starts it again on the same directory. */
-async function killRounds(durability, rounds) {
-  const home = join(dir, durability);
-  await spawnSync("mkdir", ["-p", home]);
-  const acknowledged = new Set();
-  let sent = 0;
-  for (let round = 0; round < rounds; round++) {
-    const child = spawn(process.execPath, [CHILD, home, durability], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const port = await firstLine(child);
-    let alive = true;
-    const senders = Array.from({ length: 6 }, async () => {
-      while (alive) {
-        const names = Array.from({ length: 1 + Math.floor(random() * 20) }, () => `record ${sent++}`);
-        if (await post(port, names)) for (const name of names) acknowledged.add(name);
-        else if (alive) await new Promise((resolve) => setImmediate(resolve));
-      }
-    });
-    await new Promise((resolve) => setTimeout(resolve, 20 + random() * 150));
-    child.kill("SIGKILL");
-    alive = false;
-    await once(child, "exit");
-    await Promise.all(senders);
-  }
-  const child = spawn(process.execPath, [CHILD, home, durability], { stdio: ["ignore", "pipe", "inherit"] });
-  const port = await firstLine(child);
-  await post(port, ["the end"]);
-  const seen = await untilStored(join(home, "store.log"), "the end");
-  child.kill("SIGKILL");
-  await once(child, "exit");
-  const missing = [...acknowledged].filter((name) => !seen.has(name));
-  const twice = [...seen].filter(([, count]) => count > 1);
-  lost += missing.length;
-  duplicated += twice.length;
-  const ok = missing.length + twice.length === 0;
-  return {
-    ok,
-    text: `${acknowledged.size} acknowledged, ${missing.length} lost, ${twice.length} duplicated`,
-  };
-}
-
-/** Names in the store and how often; a batch that was stored under a token before counts once, as an insert would. */
-async function untilStored(file, last) {
-  for (;;) {
-    const byToken = new Map();
-    for (const line of (await readFile(file, "utf8")).split("\n")) {
-      const batch = parsed(line);
-      if (batch) byToken.set(batch.token, batch.bodies);
-    }
-    const seen = new Map();
-    for (const bodies of byToken.values())
-      for (const name of bodies) seen.set(name, (seen.get(name) ?? 0) + 1);
-    if (seen.has(last)) return seen;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** A line that was being written when the process died is not one; its batch was not committed. */
-function parsed(line) {
-  try {
-    return line === "" ? undefined : JSON.parse(line);
-  } catch {
-    // The next process appends behind it, so a whole batch may stand at the end of the line.
-    const start = line.lastIndexOf('{"token"');
-    return start > 0 ? parsed(line.slice(start)) : undefined;
-  }
-}
-
-/** Fills a small file system, sees the spool refuse, makes room, sees it take again; nothing acknowledged is lost. */
-async function diskFull() {
-  const mount = join(dir, "small");
-  spawnSync("mkdir", ["-p", mount]);
-  if (spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", mount]).status !== 0) {
-    return { skipped: true, text: "a small file system cannot be mounted here" };
-  }
-  try {
-    await writeFile(join(mount, "ballast"), Buffer.alloc(1_000_000));
-    let spool = await Spool.open({
-      dir: join(mount, "spool"),
-      consumers: ["store"],
-      segmentBytes: 256 * 1024,
-    });
-    const acknowledged = [];
-    let refused;
-    for (let index = 0; refused === undefined; index++) {
-      await spool.append(bulky(index)).then(
-        () => acknowledged.push(index),
-        (error) => {
-          refused = error;
-        },
-      );
-    }
-    for (let again = 0; again < 50; again++) await spool.append(bulky(-1)).catch(() => {});
-    await unlink(join(mount, "ballast"));
-    const healed = 1_000_000;
-    await spool.append(bulky(healed));
-    acknowledged.push(healed);
-    await spool.close();
-    spool = await Spool.open({ dir: join(mount, "spool"), consumers: ["store"] });
-    const seen = [];
-    for (;;) {
-      const batch = await spool.consumer("store").read({ wait: false });
-      if (!batch) break;
-      for (const { body } of batch.records) seen.push(Number(body.toString("utf8", 0, 10)));
-      await spool.consumer("store").commit(batch.position);
-    }
-    await spool.close();
-    const wanted = new Set(acknowledged);
-    const missing = acknowledged.filter((index) => !seen.includes(index)).length;
-    const extra = seen.filter((index) => !wanted.has(index)).length + (seen.length - new Set(seen).size);
-    lost += missing;
-    duplicated += extra;
-    const ok = missing + extra === 0 && refused.code === "SPOOL_WRITE_FAILED" && refused.retryable;
-    return {
-      ok,
-      text: `${acknowledged.length} acknowledged, refused with ${refused.code}, ${missing} lost, ${extra} not acknowledged but there`,
-    };
-  } finally {
-    spawnSync("umount", [mount]);
-  }
-}
-
-function bulky(index) {
-  const body = Buffer.alloc(20_000, " ");
-  body.write(String(index).padStart(10));
-  return { signal: "logs", body, receivedAtMs: 0 };
-}
-
-function post(port, names) {
-  const logRecords = names.map((name) => ({ body: { stringValue: name } }));
-  const body = otlpJsonToProtobuf(
-    "logs",
-    JSON.stringify({ resourceLogs: [{ scopeLogs: [{ logRecords }] }] }),
-  );
-  return new Promise((resolve) => {
-    const headers = { "content-type": "application/x-protobuf", "content-length": body.length };
-    const request = http.request({
-      port,
-      host: "127.0.0.1",
-      path: "/v1/logs",
-      method: "POST",
-      agent,
-      headers,
-    });
-    request.on("response", (response) => {
-      response.resume().on("error", () => {});
-      resolve(response.statusCode === 200);
-    });
-    request.on("error", () => resolve(false));
-    request.end(body);
+/**
+ * Each fault answers with `lost` and `duplicated`, other `counts`, and in `problem` what else was not as it should be;
+ * `skipped` says why it could not be tried here.
+ */
+async function play(name) {
+  const { title, run } = FAULTS[name];
+  const startedMs = performance.now();
+  const {
+    lost = 0,
+    duplicated = 0,
+    counts = {},
+    problem,
+    skipped,
+  } = await run({
+    dir: join(dir, name),
+    rounds: options.rounds,
+    random,
   });
+  if (skipped) {
+    summary.skipped.push(name);
+    return say(`skipped  ${title}: ${skipped}`);
+  }
+  const seconds = Math.round((performance.now() - startedMs) / 100) / 10;
+  summary.lost += lost;
+  summary.duplicated += duplicated;
+  summary.faults[name] = { lost, duplicated, ...counts, seconds };
+  const isGood = lost + duplicated === 0 && problem === undefined;
+  if (!isGood) summary.failed.push(name);
+  const numbers = Object.entries({ lost, duplicated, ...counts }).map(([what, count]) => `${count} ${what}`);
+  say(`${isGood ? "ok" : "FAILED"}  ${title}: ${numbers.join(", ")}${problem ? `; ${problem}` : ""}`);
 }
 
-async function firstLine(child) {
-  for await (const line of createInterface({ input: child.stdout })) return Number(line);
-  throw new Error("the collector ended before it listened");
+function say(line) {
+  process.stderr.write(`${line}\n`);
 }
 
-function mulberry32(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        rounds: { type: "string", default: "100" },
+        only: { type: "string", default: Object.keys(FAULTS).join() },
+        seed: { type: "string", default: "1" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(`${HELP}\n`);
+      process.exit(0);
+    }
+    const only = values.only.split(",").map((name) => name.trim());
+    const unknown = only.find((name) => !(name in FAULTS));
+    if (unknown !== undefined) throw new Error(`There is no fault "${unknown}".`);
+    const [rounds, seed] = [values.rounds, values.seed].map(Number);
+    if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error("--rounds is a whole number above 0.");
+    if (!Number.isInteger(seed)) throw new Error("--seed is a whole number.");
+    return { rounds, seed, only };
+  } catch (error) {
+    say(`${error.message}\n\n${HELP}`);
+    return process.exit(2);
+  }
 }

@@ -110,7 +110,7 @@ GROUP BY id LIMIT ${MAX_SERIES + 1}`,
     const answers = await this.#shards.queryBinary(
       `SELECT id, toUnixTimestamp64Milli(time), value FROM samples WHERE ${IN_RANGE}
 ORDER BY id, time LIMIT ${MAX_SAMPLES + 1}`.replace("{ids}", idsOf(matchers, startMs, endMs)),
-      { params: sampleParams(matchers, startMs, endMs), signal },
+      { params: sampleParams(matchers, startMs, endMs), signal, maxResultRows: MAX_SAMPLES + 1 },
     );
     for (const rows of answers) {
       if (rows.length > MAX_SAMPLES * ROW_BYTES) throw tooMuch(`more than ${MAX_SAMPLES} samples`);
@@ -134,7 +134,7 @@ ORDER BY id, time LIMIT ${MAX_SAMPLES + 1}`.replace("{ids}", idsOf(matchers, sta
     const rows = await this.#shards.query<{ series_id: string; time_ms: number; histogram: string }>(
       `SELECT toString(id) AS series_id, toUnixTimestamp64Milli(time) AS time_ms, histogram FROM histogram_samples WHERE ${IN_RANGE}
 ORDER BY id, time LIMIT ${MAX_HISTOGRAMS + 1}`.replace("{ids}", idsOf(matchers, startMs, endMs)),
-      { params: sampleParams(matchers, startMs, endMs), signal },
+      { params: sampleParams(matchers, startMs, endMs), signal, maxResultRows: MAX_HISTOGRAMS + 1 },
     );
     if (rows.length > MAX_HISTOGRAMS) throw tooMuch(`more than ${MAX_HISTOGRAMS} histogram samples`);
     for (const row of rows) {

@@ -76,7 +76,7 @@ interface GroupRow {
 
 /** SQL of what groups have in common. */
 function keyOf(by: string, conditions: Conditions): string {
-  const known = KEYS[by];
+  const known = KEYS.get(by);
   if (known !== undefined) return known;
   return conditions.value(
     by,
@@ -86,14 +86,15 @@ function keyOf(by: string, conditions: Conditions): string {
   );
 }
 
-const KEYS: Readonly<Record<string, string>> = {
-  service: "toString(ServiceName)",
-  operation: "toString(SpanName)",
-  route: "SpanAttributes['http.route']",
-  version: "ResourceAttributes['service.version']",
-  status: "lower(StatusCode)",
-  kind: "lower(SpanKind)",
-};
+/** A map, as an object also has what it was born with. */
+const KEYS: ReadonlyMap<string, string> = new Map([
+  ["service", "toString(ServiceName)"],
+  ["operation", "toString(SpanName)"],
+  ["route", "SpanAttributes['http.route']"],
+  ["version", "ResourceAttributes['service.version']"],
+  ["status", "lower(StatusCode)"],
+  ["kind", "lower(SpanKind)"],
+]);
 
 /** The same group of several shards is one. */
 function mergeRows(rows: readonly GroupRow[]): GroupRow[] {

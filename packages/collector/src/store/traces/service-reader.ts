@@ -21,7 +21,14 @@ export interface TimeRange {
   readonly signal?: AbortSignal;
 }
 
-const MAX_NAMES = 1_000;
+/** Services, operations or calls that one answer has at most. */
+const MAX_NAMES = 10_000;
+
+/** What there is of something, in order; not all of it where there is too much. */
+export interface Names<T> {
+  readonly found: readonly T[];
+  readonly isTruncated: boolean;
+}
 
 /** What services there are, what they do and whom they call, as their spans say. */
 export class ServiceReader {
@@ -31,26 +38,26 @@ export class ServiceReader {
     this.#shards = shards;
   }
 
-  async names(range: TimeRange): Promise<string[]> {
+  async names(range: TimeRange): Promise<Names<string>> {
     const rows = await this.#shards.query<{ name: string }>(
-      `SELECT DISTINCT ServiceName AS name FROM otel_traces WHERE ${IN_RANGE} ORDER BY name LIMIT ${MAX_NAMES}`,
+      `SELECT DISTINCT ServiceName AS name FROM otel_traces WHERE ${IN_RANGE} ORDER BY name LIMIT ${MAX_NAMES + 1}`,
       { params: rangeParams(range), signal: range.signal },
     );
-    return [...new Set(rows.map((row) => row.name))].sort();
+    return cut([...new Set(rows.map((row) => row.name))].sort());
   }
 
-  async operations(service: string, range: TimeRange & { kind?: SpanKindName }): Promise<Operation[]> {
+  async operations(service: string, range: TimeRange & { kind?: SpanKindName }): Promise<Names<Operation>> {
     const rows = await this.#shards.query<{ name: string; kind: string }>(
       `SELECT SpanName AS name, lower(SpanKind) AS kind FROM otel_traces
 WHERE ServiceName = {service:String} AND ${IN_RANGE} AND ({kind:String} = '' OR lower(SpanKind) = {kind:String})
-GROUP BY name, kind ORDER BY name, kind LIMIT ${MAX_NAMES}`,
+GROUP BY name, kind ORDER BY name, kind LIMIT ${MAX_NAMES + 1}`,
       { params: { ...rangeParams(range), service, kind: range.kind ?? "" }, signal: range.signal },
     );
     const seen = new Map(rows.map((row) => [`${row.kind} ${row.name}`, row]));
-    return [...seen.values()].map((row) => ({ name: row.name, kind: row.kind as SpanKindName }));
+    return cut([...seen.values()].map((row) => ({ name: row.name, kind: row.kind as SpanKindName })));
   }
 
-  async dependencies(range: TimeRange): Promise<ServiceCall[]> {
+  async dependencies(range: TimeRange): Promise<Names<ServiceCall>> {
     const rows = await this.#shards.query<ServiceCall>(
       `SELECT parents.ServiceName AS parent, children.ServiceName AS child, count() AS callCount
 FROM (SELECT TraceId, ParentSpanId, ServiceName FROM otel_traces WHERE ${IN_RANGE} AND ParentSpanId != ''
@@ -59,7 +66,7 @@ INNER JOIN (SELECT TraceId, SpanId, ServiceName FROM otel_traces WHERE ${IN_RANG
       AND SpanKind IN ('Client', 'Producer')) AS parents
 ON parents.TraceId = children.TraceId AND parents.SpanId = children.ParentSpanId
 WHERE parents.ServiceName != children.ServiceName
-GROUP BY parent, child ORDER BY parent, child LIMIT ${MAX_NAMES}`,
+GROUP BY parent, child ORDER BY parent, child LIMIT ${MAX_NAMES + 1}`,
       { params: rangeParams(range), signal: range.signal },
     );
     const merged = new Map<string, ServiceCall>();
@@ -67,8 +74,12 @@ GROUP BY parent, child ORDER BY parent, child LIMIT ${MAX_NAMES}`,
       const key = JSON.stringify([row.parent, row.child]);
       merged.set(key, { ...row, callCount: row.callCount + (merged.get(key)?.callCount ?? 0) });
     }
-    return [...merged.values()];
+    return cut([...merged.values()]);
   }
+}
+
+function cut<T>(all: readonly T[]): Names<T> {
+  return { found: all.slice(0, MAX_NAMES), isTruncated: all.length > MAX_NAMES };
 }
 
 const IN_RANGE =

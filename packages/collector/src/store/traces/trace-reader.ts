@@ -1,3 +1,4 @@
+import { CollectorError } from "../../errors.js";
 import { Conditions, nanosOf } from "../conditions.js";
 import { compareWhole, formatCursor, type PageCursor, parseCursor } from "../page-cursor.js";
 import type { Shards } from "../shards.js";
@@ -27,7 +28,11 @@ export class TraceReader {
     return (await this.byIds([traceId], signal))[0] ?? (await this.#anywhere(traceId, signal));
   }
 
-  /** Several traces, whole, in the order of their ids; those that the store does not have are left out. */
+  /**
+   * Several traces, whole, in the order of their ids; those that the store does not have are left out.
+   *
+   * @throws {CollectorError} STORE_QUERY_LIMIT when they have too many spans for one answer
+   */
   async byIds(traceIds: readonly string[], signal?: AbortSignal): Promise<StoredTrace[]> {
     const ids = traceIds.map((traceId) => traceId.toLowerCase().padStart(32, "0"));
     const ranges = await this.#shards.query<{ first: number; last: number; n: number }>(
@@ -40,7 +45,7 @@ FROM otel_traces_trace_id_ts WHERE TraceId IN {ids:Array(String)}`,
     const rows = await this.#shards.query<SpanRow>(
       `${SPAN_SELECT} WHERE TraceId IN {ids:Array(String)}
   AND Timestamp >= toDateTime64({first:Int64}, 9) AND Timestamp < toDateTime64({last:Int64}, 9)
-ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
+ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL + 1}`,
       {
         signal,
         params: {
@@ -50,6 +55,12 @@ ORDER BY Timestamp LIMIT ${MAX_SPANS + 1} BY TraceId LIMIT ${MAX_SPANS_IN_ALL}`,
         },
       },
     );
+    if (rows.length > MAX_SPANS_IN_ALL) {
+      throw new CollectorError(
+        "STORE_QUERY_LIMIT",
+        `The ${ids.length} traces have more than ${MAX_SPANS_IN_ALL} spans. Ask for fewer at a time.`,
+      );
+    }
     const spans = new Map<string, StoredSpan[]>();
     for (const row of rows) {
       const others = spans.get(row.traceId);
