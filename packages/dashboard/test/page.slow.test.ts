@@ -210,6 +210,45 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     expect(faults).toEqual([]);
   });
 
+  test("charts begin with what the collector has kept, also after a reload", async () => {
+    const kept = { requests: [10, 80, 20], errors: [0.5, 0.01, 0.02], latency: [3, 0.1, 0.1] };
+    const { page, faults } = await open("/services/checkout", { ...burningStory(), kept });
+    for (let visit = 0; visit < 2; visit++) {
+      await page.getByRole("img", { name: /^rate: now 40 \/s, highest 80 \/s at/ }).waitFor();
+      await page.getByRole("img", { name: /^errors: now 9\.17 %, highest 50 % at/ }).waitFor();
+      await page.getByRole("img", { name: /^p95: now 212 ms, highest 3 s at/ }).waitFor();
+      await page.reload();
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test("a collector that has kept nothing, or does not answer for it, leaves the charts to what the page sees", async () => {
+    const { page, faults } = await open("/services/checkout");
+    await page.getByRole("img", { name: /^rate: now 40 \/s, highest 40 \/s at/ }).waitFor();
+    expect(faults).toEqual([]);
+    const refusing = await open("/services/checkout");
+    await refusing.page.route("**/prometheus/**", (route) => route.fulfill({ status: 503, body: "{}" }));
+    await refusing.page.reload();
+    await refusing.page.getByRole("img", { name: /^rate: now 40 \/s, highest 40 \/s at/ }).waitFor();
+    expect(refusing.faults).toEqual([]);
+  });
+
+  test("a service says how exact its latencies are, what is full where, and what waits for it", async () => {
+    const { page } = await open("/services/checkout", burningStory(), { bypassCSP: true });
+    const signals = page.getByRole("region", { name: "Signals" });
+    await signals.getByRole("definition").filter({ hasText: "212 ms ± 41 %" }).waitFor();
+    const facts = await signals.getByRole("definition").allTextContents();
+    for (const text of ["12 ms ± 4.53 %", "≥ 1.2 s", "event loop 8 %", "checkout-7d9f"]) {
+      expect(facts).toContain(text);
+    }
+    expect(await row(page, "connection pool orders-db").allTextContents()).toEqual([
+      "connection pool orders-db5 %120checkout-5c01db.client.connection.count",
+    ]);
+    const messages = signals.getByRole("group", { name: "messages" }).getByRole("row").nth(1);
+    expect(await messages.textContent()).toBe("orderskafkabilling1,234–2.5 s31 s");
+    expect(await violationsOf(page)).toEqual([]);
+  });
+
   test("the theme is chosen, seen and kept", async () => {
     const { page } = await open("/");
     const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);

@@ -24,6 +24,8 @@ export interface ApiState {
   preview: SilencePreview;
   actions: readonly ActionRun[];
   catalogue: Catalogue;
+  /** What the collector has kept, by a word of the query: values every ten seconds up to now. */
+  kept?: Readonly<Record<"requests" | "errors" | "latency", readonly number[]>>;
   /** The one that a reader must send; undefined where the collector is open. */
   token?: string;
 }
@@ -88,6 +90,7 @@ export async function startStoryApi(state: ApiState) {
         ? json(response, 200, explanationOf(alert))
         : json(response, 404, { error: `There is no alert at ${path}.` });
     }
+    if (path === "/prometheus/api/v1/query_range") return answerRange(state, request, response);
     if (path === "/api/v1/silences") return json(response, 200, state.silences);
     if (path === "/api/v1/actions/catalogue") return json(response, 200, state.catalogue);
     if (path === "/api/v1/actions") return json(response, 200, state.actions);
@@ -118,6 +121,23 @@ export async function startStoryApi(state: ApiState) {
   };
 }
 
+/** As Prometheus answers; the last value lies on the end that was asked for. */
+function answerRange({ kept }: ApiState, request: IncomingMessage, response: ServerResponse): void {
+  const asked = new URL(request.url ?? "/", "http://page").searchParams;
+  const query = asked.get("query") ?? "";
+  const isRatio = query.includes(" / ");
+  const values = isRatio ? kept?.errors : query.includes("latency") ? kept?.latency : kept?.requests;
+  const [end, step] = [Number(asked.get("end")), Number(asked.get("step"))];
+  const points = (values ?? []).map((value, index, all) => [
+    end - (all.length - 1 - index) * step,
+    String(value),
+  ]);
+  json(response, 200, {
+    status: "success",
+    data: { resultType: "matrix", result: points.length > 0 ? [{ metric: {}, values: points }] : [] },
+  });
+}
+
 async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let text = "";
   for await (const chunk of request.setEncoding("utf8")) text += String(chunk);
@@ -138,7 +158,28 @@ export function burningStory(): ApiState {
     trafficPerSecond,
     errorRatio,
     latencySeconds: { p50: 0.012, p95: 0.212, p99: 1.2 },
-    saturation: { ratio: 0.08, part: "event loop" },
+    latencyRelativeErrors: { p50: 0.0453, p95: 0.41, p99: null },
+    saturation: {
+      ratio: 0.08,
+      part: "event loop",
+      instance: `${name}-7d9f`,
+      readings: [
+        {
+          ...{ part: "event loop", ratio: 0.08, value: 0.08, unit: "ratio", fullAt: 1 },
+          ...{ metric: "nodejs.eventloop.utilization", name: "", instance: `${name}-7d9f` },
+        },
+        {
+          ...{ part: "connection pool", ratio: 0.05, value: 1, unit: "connections", fullAt: 20 },
+          ...{ metric: "db.client.connection.count", name: "orders-db", instance: `${name}-5c01` },
+        },
+      ],
+    },
+    messaging: [
+      {
+        ...{ system: "kafka", destination: "orders", consumerGroup: "billing", lagMessages: 1_234 },
+        ...{ oldestSeconds: null, ageSeconds: { p50: 2.5, p95: 31, p99: 40 } },
+      },
+    ],
     state: "receiving",
     lastSeenAt: new Date().toISOString(),
     versions: [],

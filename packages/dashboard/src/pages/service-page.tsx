@@ -1,18 +1,22 @@
+import { useEffect } from "preact/hooks";
 import { Chart } from "../parts/chart.js";
 import { DeploymentTable } from "../parts/deployment-table.js";
 import { Link } from "../parts/link.js";
 import { Mark } from "../parts/mark.js";
+import { MessagingTable } from "../parts/messaging-table.js";
 import { Panel } from "../parts/panel.js";
+import { SaturationTable } from "../parts/saturation-table.js";
 import { saturationText, stateOf } from "../parts/service-table.js";
 import { SloTable } from "../parts/slo-table.js";
 import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Service } from "../state/api-types.js";
-import { latency, percent, perSecond, time } from "../state/format.js";
-import { deployments, history, services, slos } from "../state/live.js";
+import { latency, percent, perSecond, quantile, quantileWithError, time } from "../state/format.js";
+import { fillHistory, history } from "../state/history.js";
+import { deployments, services, slos } from "../state/live.js";
 
 const DEPLOYMENTS_SHOWN = 10;
 
-/** One service: the four signals as numbers and, since the page was opened, as charts. */
+/** One service: the four signals as numbers and, over the last ten minutes, as charts. */
 export function ServicePage({ name }: { name: string }) {
   const own = (slos.value.data ?? []).filter(({ service }) => service === name);
   return (
@@ -49,12 +53,14 @@ function Signals({ service }: { service: Service }) {
   const facts: readonly (readonly [string, string])[] = [
     ["rate", perSecond(service.trafficPerSecond)],
     ["errors", percent(service.errorRatio)],
-    ["p50", latency(service.latencySeconds.p50)],
-    ["p95", latency(service.latencySeconds.p95)],
-    ["p99", latency(service.latencySeconds.p99)],
+    ["p50", quantileWithError(service, "p50")],
+    ["p95", quantileWithError(service, "p95")],
+    ["p99", quantileWithError(service, "p99")],
     ["saturation", saturationText(service)],
+    ...(service.saturation?.instance ? [["fullest instance", service.saturation.instance] as const] : []),
     ["version", service.version || "–"],
   ];
+  const readings = service.saturation?.readings ?? [];
   return (
     <>
       <p>
@@ -78,24 +84,32 @@ function Signals({ service }: { service: Service }) {
                 <th scope="row">{each.version}</th>
                 <td class="n">{perSecond(each.trafficPerSecond)}</td>
                 <td class="n">{percent(each.errorRatio)}</td>
-                <td class="n">{latency(each.latencySeconds.p95)}</td>
+                <td class="n">{quantile(each, "p95")}</td>
               </tr>
             ))}
           </tbody>
         </WideTable>
       )}
+      {service.messaging !== undefined && service.messaging.length > 0 && (
+        <MessagingTable messaging={service.messaging} />
+      )}
+      {readings.length > 0 && <SaturationTable readings={readings} />}
     </>
   );
 }
 
 function Charts({ name }: { name: string }) {
+  const environment = services.value.data?.find(({ service }) => service === name)?.environment;
+  useEffect(() => {
+    if (environment !== undefined) void fillHistory(name, environment, Date.now());
+  }, [name, environment, services.value.receivedAtMs]);
   const samples = history.value.get(name) ?? [];
   const [first] = samples;
   if (!first) return null;
   return (
     <section aria-label="Charts">
       <header>
-        <h2>As seen by this page since {time(first.atMs)}</h2>
+        <h2>Since {time(first.atMs)}</h2>
       </header>
       <div class="charts">
         <Chart

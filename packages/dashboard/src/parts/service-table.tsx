@@ -1,5 +1,5 @@
 import type { Service, Slo } from "../state/api-types.js";
-import { age, latency, number, percent, perSecond } from "../state/format.js";
+import { age, number, percent, perSecond, quantile } from "../state/format.js";
 import { nowMs } from "../state/live.js";
 import { Link } from "./link.js";
 import { Mark, type Tone } from "./mark.js";
@@ -27,7 +27,6 @@ export function ServiceTable({ services, slos }: { services: readonly Service[];
       <tbody>
         {bySeverity(services, slos).map((service) => {
           const { tone, word } = stateOf(service, slos);
-          const { p50, p95, p99 } = service.latencySeconds;
           return (
             <tr key={`${service.service} ${service.environment}`}>
               <td>
@@ -38,9 +37,9 @@ export function ServiceTable({ services, slos }: { services: readonly Service[];
               </th>
               <td class="n">{perSecond(service.trafficPerSecond)}</td>
               <td class="n">{percent(service.errorRatio)}</td>
-              <td class="n">{latency(p50)}</td>
-              <td class="n">{latency(p95)}</td>
-              <td class="n">{latency(p99)}</td>
+              <td class="n">{quantile(service, "p50")}</td>
+              <td class="n">{quantile(service, "p95")}</td>
+              <td class="n">{quantile(service, "p99")}</td>
               <td>{saturationText(service)}</td>
               <td class="n">{percent(lowestBudget(service, slos))}</td>
               <td>{service.version || "–"}</td>

@@ -1,20 +1,53 @@
 // The parts of the collector's HTTP API that the page reads. Instants are ISO 8601, ratios 0-1, unknown is null.
 
+type Quantiles = {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+};
+
 export interface Figures {
   readonly trafficPerSecond: number;
   readonly errorRatio: number | null;
-  readonly latencySeconds: {
-    readonly p50: number | null;
-    readonly p95: number | null;
-    readonly p99: number | null;
-  };
+  readonly latencySeconds: Quantiles;
+  /** How far each may be off, as a share of it; null beyond the sender's last bucket. Absent in older collectors. */
+  readonly latencyRelativeErrors?: Quantiles;
+}
+
+/** How full one part of a service is, of the instance where it is the fullest. */
+export interface SaturationReading {
+  readonly part: string;
+  readonly ratio: number;
+  readonly value: number;
+  readonly unit: "ratio" | "seconds" | "cpus" | "bytes" | "requests" | "connections";
+  readonly fullAt: number;
+  readonly metric: string;
+  readonly name: string;
+  readonly instance: string;
+}
+
+/** One queue or topic that a service consumes. */
+export interface Messaging {
+  readonly system: string;
+  readonly destination: string;
+  readonly consumerGroup: string;
+  readonly lagMessages: number | null;
+  readonly oldestSeconds: number | null;
+  readonly ageSeconds: Quantiles;
 }
 
 export interface Service extends Figures {
   readonly service: string;
   readonly version: string;
   readonly environment: string;
-  readonly saturation: { readonly ratio: number | null; readonly part: string | null } | null;
+  readonly saturation: {
+    readonly ratio: number | null;
+    readonly part: string | null;
+    /** This and `readings` are absent in older collectors. */
+    readonly instance?: string | null;
+    readonly readings?: readonly SaturationReading[];
+  } | null;
+  readonly messaging?: readonly Messaging[];
   readonly state: "receiving" | "quiet";
   readonly lastSeenAt: string;
   readonly versions?: readonly ({ readonly version: string } & Figures)[];

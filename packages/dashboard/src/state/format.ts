@@ -1,3 +1,5 @@
+import type { Figures } from "./api-types.js";
+
 /** Three significant digits, no exponent: `92`, `9.17`, `0.0213`, `1,230`. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return "–";
@@ -22,6 +24,19 @@ export function objective(ratio: number): string {
 export function latency(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";
   return seconds >= 1 ? `${number(seconds)} s` : `${number(seconds * 1_000)} ms`;
+}
+
+/** A quantile; one beyond the sender's last bucket is known to be that great at least. */
+export function quantile(figures: Figures, name: "p50" | "p95" | "p99"): string {
+  const { latencySeconds, latencyRelativeErrors } = figures;
+  const isBeyond = latencySeconds[name] !== null && latencyRelativeErrors?.[name] === null;
+  return `${isBeyond ? "≥ " : ""}${latency(latencySeconds[name])}`;
+}
+
+/** The same with how far it may be off: `212 ms ± 4.5 %`. */
+export function quantileWithError(figures: Figures, name: "p50" | "p95" | "p99"): string {
+  const error = figures.latencyRelativeErrors?.[name];
+  return error ? `${quantile(figures, name)} ± ${percent(error)}` : quantile(figures, name);
 }
 
 export function burn(rate: number | null | undefined): string {

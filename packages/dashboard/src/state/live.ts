@@ -12,6 +12,7 @@ import type {
   Status,
 } from "./api-types.js";
 import { ask } from "./collector.js";
+import { remember } from "./history.js";
 import { route } from "./route.js";
 
 /** One thing that the page shows: the last good answer, and what went wrong since. Old data stays. */
@@ -22,8 +23,6 @@ export interface Shown<T> {
 }
 
 const POLL_MS = 2_000;
-/** What is remembered of each service since the page was opened, for the charts: ten minutes. */
-const HISTORY_POINTS = 300;
 
 const nothing = { data: undefined, error: undefined, receivedAtMs: undefined };
 
@@ -45,16 +44,6 @@ export const status = signal<Shown<Status>>(nothing);
 export const isLive = signal(true);
 /** The page's own clock, for ages. */
 export const nowMs = signal(Date.now());
-
-/** One look at a service. */
-export interface Sample {
-  readonly atMs: number;
-  readonly trafficPerSecond: number;
-  readonly errorRatio: number | null;
-  readonly p95Seconds: number | null;
-}
-
-export const history = signal<ReadonlyMap<string, readonly Sample[]>>(new Map());
 
 export const firing = computed(() =>
   (alerts.value.data ?? []).filter(
@@ -95,7 +84,7 @@ export function startLive(): () => void {
 /** Looks once at everything. Each part fails alone. */
 export async function refresh(): Promise<void> {
   await Promise.all([
-    load(services, "/api/v1/services", isList).then(remember),
+    load(services, "/api/v1/services", isList).then(rememberServices),
     load(slos, "/api/v1/slos", isList),
     load(alerts, "/api/v1/alerts", isList),
     load(silences, "/api/v1/silences", isList),
@@ -143,20 +132,9 @@ async function load<T>(
   }
 }
 
-function remember(): void {
+function rememberServices(): void {
   const { data, receivedAtMs, error } = services.value;
-  if (!data || receivedAtMs === undefined || error !== undefined) return;
-  const next = new Map(history.value);
-  for (const { service, trafficPerSecond, errorRatio, latencySeconds } of data) {
-    const sample = {
-      atMs: receivedAtMs,
-      trafficPerSecond,
-      errorRatio,
-      p95Seconds: latencySeconds?.p95 ?? null,
-    };
-    next.set(service, [...(next.get(service) ?? []), sample].slice(-HISTORY_POINTS));
-  }
-  history.value = next;
+  if (data && receivedAtMs !== undefined && error === undefined) remember(data, receivedAtMs);
 }
 
 /**
