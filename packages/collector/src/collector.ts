@@ -224,9 +224,9 @@ function openPipeline(
         clocks.observe(columns, receivedAtMs);
         signals.observeTraces(columns, receivedAtMs);
       },
-      metrics: (columns, receivedAtMs) => {
-        clocks.observe(columns, receivedAtMs);
-        signals.observeMetrics(columns, receivedAtMs);
+      metrics: (columns, receivedAtMs, origin) => {
+        if (origin === "otlp") clocks.observe(columns, receivedAtMs);
+        signals.observeMetrics(columns, receivedAtMs, origin);
       },
     },
     state: { signals, ...(memory && { slos: memory.tracker, sampled: memory.sampler }) },

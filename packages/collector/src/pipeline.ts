@@ -4,6 +4,7 @@ import { Counter, type Registry } from "prom-client";
 import { decodeMetrics } from "./otlp/decode-metrics.js";
 import { decodeTraces } from "./otlp/decode-traces.js";
 import type { DecodeOptions, MetricColumns, SpanColumns } from "./otlp/index.js";
+import { metricsOfSamples } from "./signals/sample-metrics.js";
 import { readSnapshot, type Snapshot, writeSnapshot } from "./snapshot.js";
 import {
   comparePositions,
@@ -15,7 +16,8 @@ import {
 /** What is told of every record of the spool, once and in order. */
 export interface Observers {
   traces(columns: SpanColumns, receivedAtMs: UnixMs): void;
-  metrics(columns: MetricColumns, receivedAtMs: UnixMs): void;
+  /** @param origin whether they came as OTLP, or as samples by remote write or a scrape */
+  metrics(columns: MetricColumns, receivedAtMs: UnixMs, origin: "otlp" | "samples"): void;
 }
 
 /** State that must survive a restart: it goes into the snapshot and comes back from it. */
@@ -197,7 +199,7 @@ export class SignalsPipeline {
     }
   }
 
-  /** False for what is not for signals: samples are read by the head, logs by the store alone. */
+  /** False for what is not for signals: most samples are read by the head alone, logs by the store. */
   #dispatch({ signal, body, receivedAtMs }: SpoolRecord): boolean {
     const { observers, spans } = this.#options;
     switch (signal) {
@@ -205,9 +207,13 @@ export class SignalsPipeline {
         observers.traces(decodeTraces(body, spans), receivedAtMs);
         return true;
       case "metrics":
-        observers.metrics(decodeMetrics(body), receivedAtMs);
+        observers.metrics(decodeMetrics(body), receivedAtMs, "otlp");
         return true;
-      case "samples":
+      case "samples": {
+        const metrics = metricsOfSamples(body);
+        if (metrics) observers.metrics(decodeMetrics(metrics), receivedAtMs, "samples");
+        return metrics !== undefined;
+      }
       case "logs":
         return false;
     }

@@ -15,7 +15,7 @@ export interface HistogramForm {
 }
 
 /** PromQL's schema of native histograms whose bounds are listed; a sidecar writes it without loading PromQL. */
-const CUSTOM_BUCKETS_SCHEMA = -53;
+export const CUSTOM_BUCKETS_SCHEMA = -53;
 
 /** `le` as senders of OpenTelemetry metrics have it: `0.1`, `1.0`. */
 const BOUND_TEXTS = DURATION_BOUNDS_SECONDS.map((bound) =>
@@ -23,7 +23,7 @@ const BOUND_TEXTS = DURATION_BOUNDS_SECONDS.map((bound) =>
 );
 
 /** The scope that tells these series from those of a service that measures. */
-const SCOPE = "tocsin.spans";
+export const TRACED_SCOPE = "tocsin.spans";
 
 /**
  * What a service that only sends spans would have published if it measured: `http_server_request_duration_seconds`,
@@ -103,7 +103,7 @@ function targetLabels({ service, namespace, version, environment }: VersionBook)
     job: namespace === "" ? service : `${namespace}/${service}`,
     service_version: version,
     deployment_environment_name: environment,
-    otel_scope_name: SCOPE,
+    otel_scope_name: TRACED_SCOPE,
   };
 }
 

@@ -18,7 +18,7 @@ import { releaseOf } from "./release.js";
 import type { RequestClass } from "./requests.js";
 import { instanceKey } from "./resource-key.js";
 import type { PointDelta, SeriesDeltas } from "./series-deltas.js";
-import { groupSubject, type SourceChoice } from "./source-choice.js";
+import { groupSubject, type MetricOrigin, type SourceChoice } from "./source-choice.js";
 import type { ObservationSink } from "./span-requests.js";
 
 /** Histograms of handled requests, and how many seconds one unit of theirs is. */
@@ -37,6 +37,7 @@ export interface MetricContext {
   readonly deltas: SeriesDeltas;
   readonly groupBy: readonly string[];
   readonly sink: ObservationSink;
+  readonly origin: MetricOrigin;
 }
 
 /** Finds the requests among metrics: what each point of a request histogram added since the last one. */
@@ -80,7 +81,7 @@ const NO_VALUE_FLAG = 1;
 function observePoint(
   context: PointContext,
   point: number,
-  { choice, deltas, groupBy, sink }: MetricContext,
+  { choice, deltas, groupBy, sink, origin }: MetricContext,
 ): void {
   const { columns, metric, resource, kind, observation } = context;
   const timeMs = columns.timeMs[point] ?? 0;
@@ -92,6 +93,8 @@ function observePoint(
     ? exponentialValues(columns, point)
     : { values: explicitValues(columns, point), scale: FINEST_SCALE };
   const delta = addedBy(context, point, labels, values, deltas);
+  // The same requests may come by OTLP and from a page that is scraped, under two names of one process.
+  if (!choice.countsOrigin(kind, resource.serviceName, origin, timeMs)) return;
   const count = delta ? sumOf(delta.values) : 0;
   // The choice is told of every point, whether it added something or not.
   const toMs = delta && count > 0 ? delta.toMs : Number.NEGATIVE_INFINITY;

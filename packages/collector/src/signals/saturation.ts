@@ -67,7 +67,10 @@ export class SaturationBook {
   saturationOf(service: string, environment: string, nowMs: UnixMs, version?: string): Saturation {
     const worst = new Map<SaturationPart, InstanceReading>();
     let inFlight: number | null = null;
-    for (const instance of this.#services.get(keyOf(service, environment))?.values() ?? []) {
+    // What is scraped seldom tells the environment.
+    const instances =
+      this.#services.get(keyOf(service, environment)) ?? this.#services.get(keyOf(service, ""));
+    for (const instance of instances?.values() ?? []) {
       if (version !== undefined && version !== instance.version) continue;
       for (const reading of partsOf(instance.readings.at(nowMs), this.#limits)) {
         const known = worst.get(reading.part);

@@ -29,7 +29,7 @@ import {
   type ServiceSignals,
   serviceDetail,
 } from "./service-signals.js";
-import { SourceChoice, type SourceChoiceState } from "./source-choice.js";
+import { type MetricOrigin, SourceChoice, type SourceChoiceState } from "./source-choice.js";
 import { type ObservationSink, observeSpans } from "./span-requests.js";
 
 export interface SignalsOptions {
@@ -108,13 +108,14 @@ export class Signals {
   }
 
   /** Decode with all attributes: any of them may tell two series apart. */
-  observeMetrics(columns: MetricColumns, receivedAtMs: UnixMs): void {
+  observeMetrics(columns: MetricColumns, receivedAtMs: UnixMs, origin: MetricOrigin = "otlp"): void {
     this.#begin(columns.resources, earliest(columns.startTimeMs, columns.pointCount), receivedAtMs);
     observeMetricRequests(columns, {
       choice: this.#choice,
       deltas: this.#deltas,
       groupBy: this.groupBy,
       sink: this.#sink,
+      origin,
     });
     this.#saturation.observe(columns);
     this.#lags.observe(columns);

@@ -6,6 +6,9 @@ export function groupSubject(service: string, key: string): string {
   return `${service}\u0002${key}`;
 }
 
+/** How metrics came: as OTLP, or as samples by remote write or a scrape. */
+export type MetricOrigin = "otlp" | "samples";
+
 /** Without a metric for this long a service counts by its spans again. */
 export const METRICS_GONE_AFTER_MS = 180_000;
 
@@ -30,6 +33,8 @@ export class SourceChoice {
   readonly #choices = new Map<string, Choice>();
   /** Services whose spans tell how messages are processed, not only how they are fetched. */
   readonly #processing = new Set<string>();
+  /** By which way each service's metrics come, and when they did last. */
+  readonly #origins = new Map<string, { origin: MetricOrigin; lastMs: UnixMs }>();
 
   /** Whether a span that ended then counts. */
   countsSpan(kind: RequestClass, service: string, instance: string, endMs: UnixMs): boolean {
@@ -45,6 +50,16 @@ export class SourceChoice {
       if (instances.size >= INSTANCES_KEPT) forgetFirst(instances, instance);
       instances.add(instance);
     } else this.#spanInstances.set(key, new Set([instance]));
+    return true;
+  }
+
+  /** Whether metrics that come by this way count: those that came first do, until no more of them come. */
+  countsOrigin(kind: RequestClass, service: string, origin: MetricOrigin, timeMs: UnixMs): boolean {
+    const key = `${kind}\u0001${service}`;
+    const chosen = this.#origins.get(key);
+    if (chosen && chosen.origin !== origin && timeMs - chosen.lastMs <= METRICS_GONE_AFTER_MS) return false;
+    if (chosen?.origin === origin) chosen.lastMs = Math.max(chosen.lastMs, timeMs);
+    else this.#origins.set(key, { origin, lastMs: timeMs });
     return true;
   }
 
@@ -101,10 +116,13 @@ export class SourceChoice {
         [...changeoverMs].map(([instance, atMs]) => [instance, Number.isFinite(atMs) ? atMs : null]),
       ]),
       processing: [...this.#processing],
+      origins: [...this.#origins].map(([key, { origin, lastMs }]) => [key, origin, lastMs]),
     };
   }
 
-  load({ spans, metrics, processing = [] }: SourceChoiceState): void {
+  load({ spans, metrics, processing = [], origins = [] }: SourceChoiceState): void {
+    this.#origins.clear();
+    for (const [key, origin, lastMs] of origins) this.#origins.set(key, { origin, lastMs });
     this.#spanInstances.clear();
     this.#choices.clear();
     this.#processing.clear();
@@ -129,6 +147,8 @@ function forgetFirst(instances: Set<string>, newcomer: string): void {
 export interface SourceChoiceState {
   /** Absent in what an older version wrote. */
   processing?: string[];
+  /** Absent too. */
+  origins?: [key: string, origin: MetricOrigin, lastMs: UnixMs][];
   spans: [key: string, instances: string[]][];
   metrics: [key: string, lastMetricMs: UnixMs, changeovers: [instance: string, atMs: UnixMs | null][]][];
 }
