@@ -1,4 +1,4 @@
-import { type ReadText, readText } from "./cgroup.js";
+import { cgroupFolders, type ReadText, readText } from "./cgroup.js";
 
 /** How often the container's CPU quota held this process's cgroup back; counters since the cgroup began. */
 export interface CpuThrottling {
@@ -17,8 +17,8 @@ export interface CpuThrottling {
  * @see Linux, "Control Group v2", CPU interface files; "CFS Bandwidth Control".
  */
 export function readCpuThrottling(read: ReadText = readText): CpuThrottling | undefined {
-  for (const path of PATHS) {
-    const stat = fieldsOf(read(path) ?? "");
+  for (const folder of [...cgroupFolders(read, ""), ...cgroupFolders(read, "cpu")]) {
+    const stat = fieldsOf(read(`${folder}/cpu.stat`) ?? "");
     const periods = stat.get("nr_periods") ?? 0;
     if (periods <= 0) continue;
     const micros = stat.get("throttled_usec") ?? (stat.get("throttled_time") ?? 0) / 1000;
@@ -26,12 +26,6 @@ export function readCpuThrottling(read: ReadText = readText): CpuThrottling | un
   }
   return undefined;
 }
-
-const PATHS = [
-  "/sys/fs/cgroup/cpu.stat",
-  "/sys/fs/cgroup/cpu/cpu.stat",
-  "/sys/fs/cgroup/cpu,cpuacct/cpu.stat",
-];
 
 /** Lines of "name number". */
 function fieldsOf(text: string): ReadonlyMap<string, number> {

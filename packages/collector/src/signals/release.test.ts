@@ -15,7 +15,11 @@ test.each<{ name: string; attributes: TestAttributes; want: Partial<Release> }>(
   { name: "nothing", attributes: {}, want: { version: "", image: "", revision: "", rollout: "" } },
   {
     name: "its version, whatever else is known",
-    attributes: { "service.version": "1.42.0", "container.image.tag": "latest", "vcs.ref.head.revision": REVISION },
+    attributes: {
+      "service.version": "1.42.0",
+      "container.image.tag": "latest",
+      "vcs.ref.head.revision": REVISION,
+    },
     want: { version: "1.42.0", revision: REVISION },
   },
   {
@@ -38,19 +42,29 @@ test.each<{ name: string; attributes: TestAttributes; want: Partial<Release> }>(
     attributes: { "vcs.ref.head.revision": REVISION },
     want: { version: "9d59409acf47", revision: REVISION, image: "" },
   },
-  { name: "the revision by its older name", attributes: { "vcs.repository.ref.revision": REVISION }, want: { version: "9d59409acf47" } },
+  {
+    name: "the revision by its older name",
+    attributes: { "vcs.repository.ref.revision": REVISION },
+    want: { version: "9d59409acf47" },
+  },
   {
     name: "its roll-out, where nothing else tells",
     attributes: { "k8s.pod.label.pod-template-hash": "7d9f", "k8s.replicaset.name": "checkout-7d9f" },
     want: { version: "7d9f", rollout: "7d9f" },
   },
-  { name: "its ReplicaSet", attributes: { "k8s.replicaset.name": "checkout-5c01" }, want: { version: "checkout-5c01" } },
+  {
+    name: "its ReplicaSet",
+    attributes: { "k8s.replicaset.name": "checkout-5c01" },
+    want: { version: "checkout-5c01" },
+  },
 ])("a process is called by $name", ({ attributes, want }) => {
   expect(releaseFrom(attributes)).toMatchObject(want);
 });
 
 test("a resource is read once", () => {
   const span = { endMs: 1_700_000_000_000, durationMs: 1 };
-  const { resources } = decodeTraces(tracesBody({ "service.name": "checkout", "service.version": "1" }, [span]));
+  const { resources } = decodeTraces(
+    tracesBody({ "service.name": "checkout", "service.version": "1" }, [span]),
+  );
   expect(releaseOf(resources[0]!)).toBe(releaseOf(resources[0]!));
 });

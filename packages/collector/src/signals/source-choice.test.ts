@@ -22,7 +22,12 @@ test("every request of every process is counted once, whenever its metrics begin
         for (const [index, { metricsFrom, spansFirst }] of processes.entries()) {
           const from = processOf("checkout", "1", `i-${index}`);
           const ends = Array.from({ length: 10 }, (_, second) => START + (step * 10 + second) * SECOND + 500);
-          const spans = () => feedSpans(signals, ends.map((endMs) => ({ endMs, durationMs: 1 })), from);
+          const spans = () =>
+            feedSpans(
+              signals,
+              ends.map((endMs) => ({ endMs, durationMs: 1 })),
+              from,
+            );
           const metrics = () => {
             if (step < metricsFrom) return;
             const timeMs = START + (step + 1) * 10 * SECOND;
