@@ -71,17 +71,22 @@ describe.skipIf(!existsSync(TOCSIN))("how full a service is", () => {
     const url = await service.listening();
     options.started?.(service.child.pid ?? 0);
     const endMs = performance.now() + 30_000;
-    for (;;) {
-      await fetch(url).then((answer) => answer.text());
-      const all = (await (await fetch(`${api}/api/v1/services`)).json()) as {
-        service: string;
-        saturation: Saturation;
-      }[];
-      const saturation = all.find((each) => each.service === name)?.saturation;
-      const parts = new Map(saturation?.readings.map((reading) => [reading.part, reading]));
-      if (saturation && look(parts)) return { saturation, parts };
-      if (performance.now() > endMs) throw new Error(`${name} is seen as ${JSON.stringify(saturation)}`);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+    try {
+      for (;;) {
+        await fetch(url).then((answer) => answer.text());
+        const all = (await (await fetch(`${api}/api/v1/services`)).json()) as {
+          service: string;
+          saturation: Saturation;
+        }[];
+        const saturation = all.find((each) => each.service === name)?.saturation;
+        const parts = new Map(saturation?.readings.map((reading) => [reading.part, reading]));
+        if (saturation && look(parts)) return { saturation, parts };
+        if (performance.now() > endMs) throw new Error(`${name} is seen as ${JSON.stringify(saturation)}`);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    } finally {
+      // What is busy must not starve the next one.
+      await service.stop();
     }
   }
 
