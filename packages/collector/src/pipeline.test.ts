@@ -52,9 +52,10 @@ async function open(clock: ManualClock) {
     logger: silentLogger,
     registry: new Registry(),
   });
+  const isBehindAtFirst = !pipeline.hasCaughtUp;
   pipeline.start();
   const lag = () => spool.status().consumers[0].lagBytes;
-  return { spool, pipeline, lag, spans: () => spans };
+  return { spool, pipeline, lag, isBehindAtFirst, spans: () => spans };
 }
 
 test("a full spool is made room in before the snapshot's time, and what it counted stays exact", async () => {
@@ -73,4 +74,27 @@ test("a full spool is made room in before the snapshot's time, and what it count
   expect(again.spans()).toBe(60 * 20);
   await again.pipeline.close();
   await again.spool.close();
+});
+
+test("it has caught up only when it has seen what was in the spool at its start", async () => {
+  const clock = new ManualClock(1_790_000_000_000);
+  const written = await Spool.open({
+    dir: join(dir, "spool"),
+    consumers: ["signals"],
+    maxBytes: 20_000,
+    clock,
+  });
+  for (let n = 0; n < 5; n++)
+    await written.append({ signal: "traces", body: BODY, receivedAtMs: clock.now() });
+  await written.close();
+  const { pipeline, spool, spans, isBehindAtFirst } = await open(clock);
+  expect(isBehindAtFirst).toBe(true);
+  while (!pipeline.hasCaughtUp) await new Promise((resolve) => setImmediate(resolve));
+  expect(spans()).toBe(5 * 20);
+  // What comes afterwards does not make it fall behind again.
+  await spool.append({ signal: "traces", body: BODY, receivedAtMs: clock.now() });
+  expect(pipeline.hasCaughtUp).toBe(true);
+  while (spans() < 6 * 20) await new Promise((resolve) => setImmediate(resolve));
+  await pipeline.close();
+  await spool.close();
 });

@@ -79,6 +79,15 @@ export const SignalsConfig = z.strictObject({
     .positive()
     .default(MAX_GROUPS)
     .describe("Values of one attribute of one service that are told apart; the rest counts as {other}."),
+  sampled: z
+    .record(
+      z.string().min(1),
+      ratio().refine((value) => value > 0, { error: "Of a service that sends no traces nothing is known." }),
+    )
+    .default({})
+    .describe(
+      "Ratio at which the traces of a service are sampled, by its name, such as `checkout: 10%`: for senders that do not say so in tracestate.",
+    ),
   saturation: SaturationConfig.prefault({}).describe(
     "When a part of a service counts as full that has no limit of its own.",
   ),
@@ -88,12 +97,14 @@ export const SignalsConfig = z.strictObject({
 export function signalsOptions({ signals }: { readonly signals: z.infer<typeof SignalsConfig> }): {
   groupBy: readonly string[];
   maxGroups: number;
+  sampled: ReadonlyMap<string, number>;
   saturation: SaturationLimits;
 } {
   const { saturation } = signals;
   return {
     groupBy: signals.group_by,
     maxGroups: signals.max_groups,
+    sampled: new Map(Object.entries(signals.sampled)),
     saturation: {
       eventLoopDelaySeconds: saturation.event_loop_delay / 1_000,
       throttledRatio: saturation.cpu_throttling,

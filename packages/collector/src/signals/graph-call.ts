@@ -47,6 +47,7 @@ export function pendingCall(
   row: number,
   attributes: RequestAttributes,
   receivedAtMs: UnixMs,
+  weights: ReadonlyMap<string, number>,
 ): PendingCall {
   const database = attributes.text("db.system.name", "db.system");
   const messaging = attributes.text("messaging.system");
@@ -65,7 +66,7 @@ export function pendingCall(
       errorType: "",
       isSpanError: columns.statusCode[row] === 2,
     }),
-    weight: weightOf(columns, row),
+    weight: weightOf(columns, row, weights),
     receivedAtMs,
   };
 }
@@ -95,6 +96,7 @@ export function answerOf(
   row: number,
   attributes: RequestAttributes,
   receivedAtMs: UnixMs,
+  weights: ReadonlyMap<string, number>,
 ): Answer {
   const resource = resourceOf(columns, row);
   const isMessage = columns.kind[row] === CONSUMER;
@@ -110,14 +112,18 @@ export function answerOf(
     system: text("messaging.system"),
     ageSeconds: isMessage ? messageAgeSeconds(attributes, columns.startTimeMs[row] ?? 0) : Number.NaN,
     handlesMessage: isMessage && messageRole(attributes) !== "none",
-    weight: isMessage ? weightOf(columns, row) : 1,
+    weight: isMessage ? weightOf(columns, row, weights) : 1,
     receivedAtMs,
   };
 }
 
-function weightOf({ bytes, traceStateStart, traceStateEnd }: SpanColumns, row: number): number {
+function weightOf(columns: SpanColumns, row: number, weights: ReadonlyMap<string, number>): number {
+  const otherwise = weights.get(resourceOf(columns, row)?.serviceName ?? "");
+  const { bytes, traceStateStart, traceStateEnd } = columns;
   const start = traceStateStart[row] ?? 0;
-  return start === 0 ? 1 : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0));
+  return start === 0
+    ? (otherwise ?? 1)
+    : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0), otherwise);
 }
 
 function resourceOf({ resources, scopes, scope }: SpanColumns, row: number): OtlpResource | undefined {

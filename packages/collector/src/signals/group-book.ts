@@ -36,6 +36,11 @@ export interface GroupTotals {
   readonly errorsTotal: number;
 }
 
+/** How fast requests with one value of an attribute were answered lately; for series. */
+export interface GroupLatency extends Pick<GroupTotals, "service" | "environment" | "attribute" | "value"> {
+  readonly latencySeconds: RequestFigures["latencySeconds"];
+}
+
 interface Group {
   readonly window: RequestWindow;
   firstSeenMs: UnixMs;
@@ -90,6 +95,16 @@ export class GroupBook {
     for (const { service, environment, attribute, groups } of this.#subjects.values()) {
       for (const [value, { firstSeenMs, requestsTotal, errorsTotal }] of groups.entries()) {
         yield { service, environment, attribute, value, firstSeenMs, requestsTotal, errorsTotal };
+      }
+    }
+  }
+
+  /** Latencies of the last minute by value of each attribute. */
+  *latencies(nowMs: UnixMs): Generator<GroupLatency> {
+    for (const { service, environment, attribute, groups } of this.#subjects.values()) {
+      for (const [value, group] of groups.entries()) {
+        const { latencySeconds } = figures(group, nowMs);
+        yield { service, environment, attribute, value, latencySeconds };
       }
     }
   }

@@ -124,7 +124,7 @@ describe("signals by an attribute", () => {
     feedSpans(signals, [requestOf("acme", 1, true), requestOf("acme", 2), requestOf("globex", 2)]);
     const samples = [...signalSeries(signals, START + 3_000)];
     const shown = samples
-      .filter(({ labels }) => labels.__name__!.startsWith("tocsin_service_group_"))
+      .filter(({ labels }) => /^tocsin_service_group_.*_total$/.test(labels.__name__!))
       .map(({ labels, value, startMs }) => [
         labels.__name__!.slice(21),
         labels.tenant_id,
@@ -137,6 +137,17 @@ describe("signals by an attribute", () => {
       ["requests_total", "globex", 1, 2_000],
       ["errors_total", "globex", 0, 2_000],
     ]);
+  });
+
+  test("the latency of each value is a series too", () => {
+    const signals = new Signals({ groupBy: [TENANT] });
+    feedSpans(signals, [requestOf("acme", 1), requestOf("globex", 2)]);
+    const shown = [...signalSeries(signals, START + 3_000)]
+      .filter(({ labels }) => labels.__name__ === "tocsin_service_group_latency_seconds")
+      .map(({ labels, value }) => [labels.tenant_id, labels.quantile, Number(value).toPrecision(1)]);
+    const quantilesOf = (tenant: string) =>
+      ["0.5", "0.95", "0.99"].map((quantile) => [tenant, quantile, "0.02"]);
+    expect(shown).toEqual([...quantilesOf("acme"), ...quantilesOf("globex")]);
   });
 
   test("totals go on after a restart", () => {

@@ -52,13 +52,15 @@ export function routeName(method: string, route: string): string {
 
 /**
  * How many requests one sampled span stands for, from W3C `tracestate`: `ot=th:…` (rejection threshold) or the older
- * `ot=p:…` (power of two). 1 where it says nothing.
+ * `ot=p:…` (power of two).
+ *
+ * @param otherwise what it is where `tracestate` says nothing
  *
  * @see OpenTelemetry, "TraceState: Probability Sampling".
  */
-export function sampledWeight(traceState: string): number {
+export function sampledWeight(traceState: string, otherwise = 1): number {
   const vendor = /(?:^|,)\s*ot=([^,]*)/.exec(traceState)?.[1];
-  if (vendor === undefined) return 1;
+  if (vendor === undefined) return otherwise;
   for (const field of vendor.split(";")) {
     const [key, value = ""] = field.split(":");
     if (key === "th" && /^[0-9a-f]{1,14}$/.test(value)) {
@@ -67,5 +69,5 @@ export function sampledWeight(traceState: string): number {
     }
     if (key === "p" && /^\d{1,2}$/.test(value) && Number(value) < 63) return 2 ** Number(value);
   }
-  return 1;
+  return otherwise;
 }

@@ -1,6 +1,6 @@
 import type { Labels, UnixMs } from "@tocsin/model";
 import type { SloStatus } from "../slo/status.js";
-import type { GroupTotals } from "./group-book.js";
+import type { GroupLatency, GroupTotals } from "./group-book.js";
 import { groupLabel } from "./group-keys.js";
 import { histogramSeries, tracedSeries } from "./histogram-series.js";
 import type { JobSuccess } from "./job-book.js";
@@ -14,6 +14,7 @@ export interface SignalSeriesSource {
   services(nowMs: UnixMs): readonly ServiceSignals[];
   versions(): Iterable<VersionBook>;
   groupTotals(): Iterable<GroupTotals>;
+  groupLatencies(nowMs: UnixMs): Iterable<GroupLatency>;
   jobSuccesses(): Iterable<JobSuccess>;
   graphTotals(): Iterable<EdgeTotals>;
 }
@@ -33,7 +34,7 @@ export interface SeriesOptions {
  *   `tocsin_service_message_age_seconds` by quantile (of those handled in the last minute), by service, environment,
  *   `messaging_system`, `destination` and `consumer_group`
  * - `tocsin_service_group_requests_total`, `tocsin_service_group_errors_total` by service, environment and one attribute
- *   that is grouped by (counters)
+ *   that is grouped by (counters), and `tocsin_service_group_latency_seconds` by quantile, over the last minute
  * - `tocsin_service_last_success_timestamp_seconds` by service, environment and operation, of jobs
  * - OpenTelemetry's histograms of requests, of services that only send spans: see `tracedSeries`
  * - the histograms and counters of OpenTelemetry's service graph connector, `traces_service_graph_request_*`
@@ -79,6 +80,12 @@ export function* signalSeries(
     const labels = { service, environment, [groupLabel(attribute)]: value };
     yield sample("tocsin_service_group_requests_total", labels, each.requestsTotal, firstSeenMs);
     yield sample("tocsin_service_group_errors_total", labels, each.errorsTotal, firstSeenMs);
+  }
+  for (const { service, environment, attribute, value, latencySeconds } of signals.groupLatencies(nowMs)) {
+    const labels = { service, environment, [groupLabel(attribute)]: value };
+    for (const [quantile, seconds] of quantiles(latencySeconds)) {
+      yield sample("tocsin_service_group_latency_seconds", { ...labels, quantile }, seconds);
+    }
   }
   for (const { service, environment, job, lastSuccessMs } of signals.jobSuccesses()) {
     const labels = { service, environment, operation: job };

@@ -51,6 +51,11 @@ export interface FollowedMessage {
   readonly second: number;
 }
 
+interface ServiceGraphOptions {
+  readonly onMessage?: (message: FollowedMessage) => void;
+  readonly weights?: ReadonlyMap<string, number>;
+}
+
 type ConnectionType = "" | "messaging_system" | "database" | "virtual_node";
 
 interface EdgeBook extends EdgeTotals {
@@ -89,12 +94,17 @@ export class ServiceGraph {
   readonly #edges = new Map<string, EdgeBook>();
   readonly #observation = new Observation();
   readonly #onMessage: (message: FollowedMessage) => void;
+  readonly #weights: ReadonlyMap<string, number>;
   /** Calls that were not told apart because too many waited, or there were too many edges. */
   droppedCount = 0;
 
-  /** @param onMessage is told of every message whose sender is known */
-  constructor(onMessage: (message: FollowedMessage) => void = () => {}) {
+  /**
+   * @param options.onMessage is told of every message whose age is known
+   * @param options.weights for how many calls one span stands, by service, where `tracestate` does not say
+   */
+  constructor({ onMessage = () => {}, weights = new Map() }: ServiceGraphOptions = {}) {
     this.#onMessage = onMessage;
+    this.#weights = weights;
   }
 
   observe(columns: SpanColumns, receivedAtMs: UnixMs): void {
@@ -104,7 +114,7 @@ export class ServiceGraph {
       const kind = columns.kind[row];
       if (kind === CLIENT || kind === PRODUCER) {
         attributes.seek(row);
-        const call = pendingCall(columns, row, attributes, receivedAtMs);
+        const call = pendingCall(columns, row, attributes, receivedAtMs, this.#weights);
         const id = idAt(bytes, columns.spanId[row] ?? 0);
         const answer = this.#unclaimed.get(id);
         if (answer) {
@@ -116,7 +126,7 @@ export class ServiceGraph {
       } else if (kind === SERVER || kind === CONSUMER) {
         const parent = columns.parentSpanId[row] ?? 0;
         if (parent === 0 && kind === SERVER) continue;
-        const answer = answerOf(columns, row, attributes, receivedAtMs);
+        const answer = answerOf(columns, row, attributes, receivedAtMs, this.#weights);
         if (kind === CONSUMER && !Number.isNaN(answer.ageSeconds)) this.#follow(answer, answer.ageSeconds);
         if (parent === 0) continue;
         const id = idAt(bytes, parent);

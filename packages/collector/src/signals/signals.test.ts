@@ -152,6 +152,18 @@ describe("signals from spans", () => {
     expect(signals.services(START + 1_000)[0]).toMatchObject({ requests: 400, errors: 20 });
   });
 
+  test("so do those of a sender that does not say so, where the configuration does", () => {
+    const signals = new Signals({ sampled: new Map([["checkout", 0.1]]) });
+    const span = (traceState: string) => ({ endMs: START, durationMs: 10, traceState });
+    feedSpans(signals, [span(""), span("vendor=1"), span("ot=th:8")]);
+    feedSpans(signals, [span("")], resource("cart"));
+    const requests = signals.services(START + 1_000).map(({ service, requests }) => [service, requests]);
+    expect(requests).toEqual([
+      ["cart", 1],
+      ["checkout", 22],
+    ]);
+  });
+
   test("client spans and spans inside a service are no requests; consumers' are", () => {
     const signals = new Signals();
     const kinds = [1, 2, 3, 4, 5].map((kind) => ({ kind, endMs: START, durationMs: 1 }));

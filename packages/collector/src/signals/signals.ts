@@ -41,6 +41,8 @@ export interface SignalsOptions {
   readonly groupBy?: readonly string[];
   /** Values of one attribute of one service that are told apart. Default 200. */
   readonly maxGroups?: number;
+  /** Ratio, over 0, at which services' traces are sampled that do not say so in `tracestate`. Default: all are sent. */
+  readonly sampled?: ReadonlyMap<string, number>;
   /** Where the parts of a service are full that have no limit of their own. */
   readonly saturation?: SaturationLimits;
 }
@@ -73,7 +75,9 @@ export class Signals {
   readonly #deployments = new DeploymentBook();
   readonly #lags = new LagBook();
   readonly #messages = new MessageBook(this.#lags);
-  readonly #graph = new ServiceGraph((message) => this.#messages.add(message));
+  readonly #graph: ServiceGraph;
+  /** For how many requests one span stands, by service, where `tracestate` does not say. */
+  readonly #weights: ReadonlyMap<string, number>;
   readonly #deploymentFigures = new DeploymentFigures();
   readonly #jobs = new JobBook();
   readonly #groups: GroupBook;
@@ -94,6 +98,11 @@ export class Signals {
     this.#groups = new GroupBook(options.maxGroups);
     this.#saturation = new SaturationBook(options.saturation);
     this.#spanKeys = requestKeys(this.groupBy);
+    this.#weights = new Map([...(options.sampled ?? [])].map(([service, ratio]) => [service, 1 / ratio]));
+    this.#graph = new ServiceGraph({
+      onMessage: (message) => this.#messages.add(message),
+      weights: this.#weights,
+    });
   }
 
   /** How to decode spans for `observeTraces`: what is not read is passed over. All attributes work too. */
@@ -103,7 +112,12 @@ export class Signals {
 
   observeTraces(columns: SpanColumns, receivedAtMs: UnixMs): void {
     this.#begin(columns.resources, earliest(columns.endTimeMs, columns.rowCount), receivedAtMs);
-    observeSpans(columns, { choice: this.#choice, groupBy: this.groupBy, sink: this.#sink });
+    observeSpans(columns, {
+      choice: this.#choice,
+      groupBy: this.groupBy,
+      sink: this.#sink,
+      weights: this.#weights,
+    });
     this.#graph.observe(columns, receivedAtMs);
   }
 
@@ -180,6 +194,11 @@ export class Signals {
   /** What the values of attributes counted, for series. */
   groupTotals(): ReturnType<GroupBook["totals"]> {
     return this.#groups.totals();
+  }
+
+  /** How fast requests with the values of attributes were answered in the last minute, for series. */
+  groupLatencies(nowMs: UnixMs): ReturnType<GroupBook["latencies"]> {
+    return this.#groups.latencies(nowMs);
   }
 
   /** When jobs last succeeded, for series. */

@@ -28,6 +28,8 @@ export interface SpanContext {
   readonly choice: SourceChoice;
   readonly groupBy: readonly string[];
   readonly sink: ObservationSink;
+  /** For how many requests one span stands, by service, where `tracestate` does not say. */
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface SpanContext {
  */
 export function observeSpans(columns: SpanColumns, context: SpanContext): void {
   const { choice, groupBy, sink } = context;
-  const rows = new RequestRows(columns, groupBy);
+  const rows = new RequestRows(columns, groupBy, context.weights);
   const jobs: number[] = [];
   for (let row = 0; row < columns.rowCount; row++) {
     const kind = columns.kind[row];
@@ -95,8 +97,10 @@ class RequestRows {
   readonly #instances: readonly string[];
   readonly #groups: readonly (readonly string[])[];
   readonly #firstGroupId: number;
+  readonly #weights: ReadonlyMap<string, number>;
 
-  constructor(columns: SpanColumns, groupBy: readonly string[]) {
+  constructor(columns: SpanColumns, groupBy: readonly string[], weights: ReadonlyMap<string, number>) {
+    this.#weights = weights;
     this.#columns = columns;
     this.#attributes = new RequestAttributes(columns.attributes);
     this.#instances = columns.resources.map(instanceKey);
@@ -201,7 +205,10 @@ class RequestRows {
   #weightOf(row: number): number {
     const { bytes, traceStateStart, traceStateEnd } = this.#columns;
     const start = traceStateStart[row] ?? 0;
-    return start === 0 ? 1 : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0));
+    const otherwise = this.#weights.get(this.observation.service);
+    return start === 0
+      ? (otherwise ?? 1)
+      : sampledWeight(textAt(bytes, start, traceStateEnd[row] ?? 0), otherwise);
   }
 
   #resourceOf(row: number): number {
