@@ -151,7 +151,7 @@ test.each([
 });
 
 test("a quantile beyond the last bound is known to be that great at least, and no better", () => {
-  const histogram = explicitOf([20], BOUNDS);
+  const histogram = explicitOf([0.2, 20], BOUNDS);
   expect(histogram.quantile(0.99)).toBe(10);
   expect(histogram.quantileError(0.99)).toBe(Number.POSITIVE_INFINITY);
 });

@@ -129,7 +129,10 @@ export class ExponentialHistogram {
     if (index === undefined) return undefined;
     if (index < 0) return Math.max(0, this.#min);
     const [low, high] = bucketBounds(this.#start + index, this.#scale);
-    return Math.min(this.#max, Math.max(this.#min, middle(low, high)));
+    // Of what lies beyond the last explicit bound that bound is all that is known.
+    const isBeyond =
+      !this.#explicit.isEmpty && this.#explicit.around(low, high)[1] === Number.POSITIVE_INFINITY;
+    return isBeyond ? Math.min(this.#max, high) : Math.min(this.#max, Math.max(this.#min, middle(low, high)));
   }
 
   /**
