@@ -20,7 +20,7 @@ import type { Memory } from "./parts/memory.js";
 import { remoteWriteConsumer, remoteWriteTargets } from "./parts/metrics-engine.js";
 import type { PartContext } from "./parts/parts.js";
 import { Reloading } from "./parts/reloading.js";
-import { SignalsPipeline } from "./pipeline.js";
+import { type PipelineOptions, SignalsPipeline } from "./pipeline.js";
 import { signalsOptions } from "./signals/config.js";
 import { SenderClocks } from "./signals/sender-clocks.js";
 import { Signals } from "./signals/signals.js";
@@ -154,7 +154,14 @@ async function startParts(
     });
   const signals = memory?.signals ?? new Signals(signalsOptions(config));
   const clocks = new SenderClocks();
-  const pipeline = closers.add("pipeline", await openPipeline(context, { signals, clocks, memory, spool }));
+  const readsSamples = memory !== undefined || remoteWrite.length > 0;
+  const readSamples = readsSamples
+    ? (await import("./signals/sample-metrics.js")).metricsOfSamples
+    : undefined;
+  const pipeline = closers.add(
+    "pipeline",
+    await openPipeline(context, { signals, clocks, memory, spool, readSamples }),
+  );
   if (memory) await watching?.startHead(context, memory.head, spool.consumer("head"));
   headLoaded();
   const api = await openApi(context);
@@ -179,7 +186,6 @@ async function startParts(
   });
   if (config.reload_on_change) await reloading.watchFiles(closers);
   pipeline.start();
-  const readsSamples = memory !== undefined || remoteWrite.length > 0;
   if (readsSamples)
     (await import("./parts/measure.js")).startMeasuring(context, { signals, memory, spool, pipeline });
   api.serve(
@@ -212,9 +218,10 @@ function openPipeline(
     readonly clocks: SenderClocks;
     readonly memory: Memory | undefined;
     readonly spool: Spool;
+    readonly readSamples: PipelineOptions["readSamples"];
   },
 ): Promise<SignalsPipeline> {
-  const { signals, clocks, memory, spool } = parts;
+  const { signals, clocks, memory, spool, readSamples } = parts;
   const { clock, logger, registry } = context;
   return SignalsPipeline.open({
     consumer: spool.consumer("signals"),
@@ -229,6 +236,7 @@ function openPipeline(
         signals.observeMetrics(columns, receivedAtMs, origin);
       },
     },
+    readSamples,
     state: { signals, ...(memory && { slos: memory.tracker, sampled: memory.sampler }) },
     snapshotFile: join(context.dataDir, "state"),
     clock,

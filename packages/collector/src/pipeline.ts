@@ -4,7 +4,6 @@ import { Counter, type Registry } from "prom-client";
 import { decodeMetrics } from "./otlp/decode-metrics.js";
 import { decodeTraces } from "./otlp/decode-traces.js";
 import type { DecodeOptions, MetricColumns, SpanColumns } from "./otlp/index.js";
-import { metricsOfSamples } from "./signals/sample-metrics.js";
 import { readSnapshot, type Snapshot, writeSnapshot } from "./snapshot.js";
 import {
   comparePositions,
@@ -38,6 +37,11 @@ export interface PipelineOptions {
   /** Which attributes of spans the observers read. */
   readonly spans: DecodeOptions;
   readonly observers: Observers;
+  /**
+   * What observers read of a record of samples, as an OTLP metrics request; undefined where it holds nothing for them.
+   * Left out in a collector that takes no samples.
+   */
+  readonly readSamples?: ((body: Uint8Array) => Uint8Array | undefined) | undefined;
   /** By the name under which the state is kept. */
   readonly state: Readonly<Record<string, Stateful>>;
   readonly snapshotFile: string;
@@ -210,7 +214,7 @@ export class SignalsPipeline {
         observers.metrics(decodeMetrics(body), receivedAtMs, "otlp");
         return true;
       case "samples": {
-        const metrics = metricsOfSamples(body);
+        const metrics = this.#options.readSamples?.(body);
         if (metrics) observers.metrics(decodeMetrics(metrics), receivedAtMs, "samples");
         return metrics !== undefined;
       }
