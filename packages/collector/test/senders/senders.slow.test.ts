@@ -1,7 +1,7 @@
 // Real senders against a real collector process, read back where its users read. Run it with `npm run test:slow`.
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,10 @@ import { type CollectorProcess, startProcess } from "../process.js";
 const run = promisify(execFile);
 const SDK = fileURLToPath(new URL("sdk.mjs", import.meta.url));
 const LOAD = fileURLToPath(new URL("../../../../../shared/tools/otlp-load/otlp-load.mjs", import.meta.url));
-const TABLES = { traces: "otel_traces", logs: "otel_logs" } as const;
+const EXAMPLES =
+  process.env.TOCSIN_CONFORMANCE ??
+  fileURLToPath(new URL("../../../../../shared/conformance", import.meta.url));
+const BEGAN = new Date(Date.now() - 60_000).toISOString();
 
 let collector: CollectorProcess;
 
@@ -91,10 +94,36 @@ describe("the OpenTelemetry SDK, set up by its environment alone", () => {
   });
 });
 
+/** Spans or log lines that the query API finds. */
+async function found(signal: "traces" | "logs", start: string): Promise<number> {
+  if (signal === "traces") {
+    const { groups } = await get<{ groups: { spanCount: number }[] }>(
+      `/api/v1/traces/summary?start=${start}`,
+    );
+    return groups.reduce((sum, { spanCount }) => sum + spanCount, 0);
+  }
+  let count = 0;
+  let cursor = "";
+  do {
+    const path = `/api/v1/logs?start=${start}&limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+    const page = await get<{ logs: unknown[]; nextCursor: string | null }>(path);
+    count += page.logs.length;
+    cursor = page.nextCursor ?? "";
+  } while (cursor !== "");
+  return count;
+}
+
+/** The value of an instant query's only series. */
+async function value(promql: string): Promise<number | undefined> {
+  const path = `/prometheus/api/v1/query?query=${encodeURIComponent(promql)}`;
+  const { data } = await get<{ data: { result: { value: [number, string] }[] } }>(path);
+  return data.result.length === 1 ? Number(data.result[0]?.value[1]) : undefined;
+}
+
 const isLoadThere = existsSync(LOAD);
 if (!isLoadThere) console.warn(`Skipped: the load generator is not at ${LOAD}.`);
 
-describe.skipIf(!isLoadThere)("the load generator: what was accepted, the engine confirmed", () => {
+describe.skipIf(!isLoadThere)("the load generator: what was accepted is found again", () => {
   const encodings = [
     ["http", "protobuf"],
     ["http", "json"],
@@ -103,6 +132,12 @@ describe.skipIf(!isLoadThere)("the load generator: what was accepted, the engine
   const cases = encodings.flatMap(([protocol, encoding]) =>
     (["none", "gzip"] as const).map((compression) => ({ protocol, encoding, compression })),
   );
+  const METRICS = [
+    "http_server_requests_total",
+    "http_server_request_duration_seconds_count",
+    "nodejs_eventloop_utilization_ratio",
+    "db_client_operation_duration_seconds",
+  ];
 
   test.each(cases)("$protocol $encoding $compression", async ({ protocol, encoding, compression }) => {
     const port = protocol === "grpc" ? collector.otlpGrpcPort : collector.otlpHttpPort;
@@ -110,8 +145,10 @@ describe.skipIf(!isLoadThere)("the load generator: what was accepted, the engine
     try {
       for (const signal of ["traces", "logs", "metrics"] as const) {
         const acceptedBefore = await own("tocsin_receive_accepted_items_total", { signal });
-        const table = signal === "metrics" ? undefined : TABLES[signal];
-        const writtenBefore = table ? await own("tocsin_store_rows_written_total", { table }) : 0;
+        const beganSeconds = Date.now() / 1_000;
+        // Spans begin before they are sent.
+        const start = new Date(Date.now() - 10_000).toISOString();
+        const foundBefore = signal === "metrics" ? 0 : await found(signal, start);
         const out = join(dir, `${signal}.json`);
         await run(process.execPath, [
           LOAD,
@@ -127,12 +164,100 @@ describe.skipIf(!isLoadThere)("the load generator: what was accepted, the engine
         const accepted = async () =>
           (await own("tocsin_receive_accepted_items_total", { signal })) - acceptedBefore;
         expect(await accepted(), signal).toBe(totals.accepted);
-        if (!table) continue;
-        const written = async () => (await own("tocsin_store_rows_written_total", { table })) - writtenBefore;
-        await expect.poll(written, { timeout: 60_000 }).toBe(totals.accepted);
+        if (signal === "metrics") {
+          for (const metric of METRICS) {
+            const fresh = () => value(`count(timestamp(${metric}) >= ${beganSeconds})`);
+            await expect.poll(fresh, { timeout: 30_000, message: metric }).toBeGreaterThan(0);
+          }
+        } else {
+          const read = async () => (await found(signal, start)) - foundBefore;
+          await expect.poll(read, { timeout: 60_000, interval: 500, message: signal }).toBe(totals.accepted);
+        }
       }
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
   });
 });
+
+const examples = await readdir(join(EXAMPLES, "otlp-json")).catch(() => []);
+if (examples.length === 0) console.warn(`Skipped: the specification's examples are not in ${EXAMPLES}.`);
+
+describe.skipIf(examples.length === 0)(
+  "the specification's JSON examples, found again field by field",
+  () => {
+    const TRACE_ID = "5b8efff798038103d269b633813fc60c";
+
+    beforeAll(async () => {
+      for (const file of examples) {
+        const signal = file.startsWith("trace") ? "traces" : file.startsWith("metrics") ? "metrics" : "logs";
+        const text = await readFile(join(EXAMPLES, "otlp-json", file), "utf8");
+        // They are of 2018, which is past any retention: their seconds are counted from now.
+        const nowSeconds = Math.floor(Date.now() / 1_000) - 5;
+        const recent = text.replace(/"15447126(6\d)(\d{9})"/g, (_, second: string, nanos: string) => {
+          return `"${nowSeconds + Number(second) - 60}${nanos}"`;
+        });
+        const response = await fetch(`http://127.0.0.1:${collector.otlpHttpPort}/v1/${signal}`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: recent,
+        });
+        expect([response.status, await response.json()], file).toEqual([200, {}]);
+      }
+    });
+
+    test("the trace", async () => {
+      const trace = () =>
+        get<{ spans: unknown[] }>(`/api/v1/traces/${TRACE_ID}`).catch(() => ({ spans: [] }));
+      await expect.poll(async () => (await trace()).spans.length, { timeout: 60_000 }).toBe(1);
+      expect((await trace()).spans).toMatchObject([
+        {
+          service: "my.service",
+          name: "I'm a server span",
+          kind: "server",
+          parentSpanId: "eee19b7ec3c1b173",
+          durationNanos: 1_000_000_000,
+          attributes: { "my.span.attr": "some value" },
+        },
+      ]);
+    });
+
+    test("the log record and the event", async () => {
+      const search = (query: string) => get<{ logs: unknown[] }>(`/api/v1/logs?start=${BEGAN}&${query}`);
+      const byTrace = () => search(`trace_id=${TRACE_ID}`);
+      await expect.poll(async () => (await byTrace()).logs.length, { timeout: 60_000 }).toBe(1);
+      expect((await byTrace()).logs).toMatchObject([
+        {
+          service: "my.service",
+          body: "Example log record",
+          spanId: "eee19b7ec3c1b174",
+          attributes: {
+            "string.attribute": "some string",
+            "boolean.attribute": "true",
+            "int.attribute": "10",
+            "double.attribute": "637.704",
+            "array.attribute": '["many","values"]',
+            "map.attribute": '{"some.map.key":"some value"}',
+          },
+        },
+      ]);
+      const byAttribute = await search(
+        `attribute=${encodeURIComponent("event.attribute=some event attribute")}`,
+      );
+      expect(byAttribute.logs).toMatchObject([{ service: "my.service", eventName: "browser.page_view" }]);
+      expect((await search("q=GUID")).logs).toHaveLength(1);
+    });
+
+    test.each([
+      ["my_counter_total", 5],
+      ["my_gauge_ratio", 10],
+      ["my_histogram_sum", 2],
+      ['my_histogram_bucket{le="1.0"}', 1],
+      ['my_histogram_bucket{le="+Inf"}', 2],
+      ["histogram_count(my_exponential_histogram)", 3],
+      ["histogram_sum(my_exponential_histogram)", 10],
+    ])("the metric %s", async (promql, want) => {
+      await expect.poll(() => value(promql), { timeout: 30_000 }).toBe(want);
+    });
+  },
+);
