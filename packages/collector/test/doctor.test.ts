@@ -138,6 +138,24 @@ test("a sender without a token, and one whose token may not write, are named; th
   expect(text).toContain("fix: give a token that may read, with --token or TOCSIN_TOKEN");
 });
 
+test("a service whose items are cut, invalid or refused is named", async () => {
+  const { url, otlpHttpPort } = await start({ limits: { max_attributes: 2, max_items: 2 } });
+  const attributes = ["a", "b", "c"].map((key) => ({ key, value: { stringValue: key } }));
+  const request = spanEndingIn(0, "wordy") as { resourceSpans: { scopeSpans: { spans: object[] }[] }[] };
+  const spans = request.resourceSpans[0]?.scopeSpans[0]?.spans ?? [];
+  Object.assign(spans[0] ?? {}, { attributes });
+  spans.push({ name: "without ids" });
+  expect((await sendHttp(otlpHttpPort, request)).status).toBe(200);
+  spans.push({ name: "one too many" });
+  expect((await sendHttp(otlpHttpPort, request)).status).toBe(413);
+  const found = (await faults(url)).map(({ text }) => text.replace(/last \d+ s ago/, "last N s ago"));
+  expect(found).toEqual([
+    "127.0.0.1 is refused over otlp-http, once, last N s ago: The request has 3 spans, log records or data points, the limit is 2. Send smaller batches, or raise limits.max_items.",
+    'service "wordy": invalid items left out: 1, last N s ago',
+    'service "wordy": attributes dropped: 1, last N s ago',
+  ]);
+});
+
 test("a service whose clock is wrong is named", async () => {
   const { url, otlpHttpPort } = await start();
   await sendHttp(otlpHttpPort, spanEndingIn(90, "fast"));

@@ -1,6 +1,6 @@
 import type { WrongDoorSender } from "../api/wrong-door.js";
 import type { HeadStatus } from "../head/index.js";
-import type { RefusedSender } from "../receive/index.js";
+import type { CutItems, RefusedSender } from "../receive/index.js";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -30,7 +30,7 @@ export interface Status {
     readonly asksForToken: boolean;
     readonly asksForCertificate: boolean;
   };
-  readonly receive: { readonly refused: readonly RefusedSender[] };
+  readonly receive: { readonly refused: readonly RefusedSender[]; readonly cut: readonly CutItems[] };
   readonly head?: HeadStatus;
   readonly senders: readonly {
     readonly service: string;
@@ -46,6 +46,7 @@ export function statusFindings(status: Status): Finding[] {
     ...disk(status),
     ...wrongDoorFinding(status),
     ...refusals(status),
+    ...cutItems(status),
     ...refusedSeries(status),
     ...senderClocks(status),
   ];
@@ -186,6 +187,28 @@ function refusalFix({ reason, transport }: RefusedSender, otlp: Status["otlp"]):
     case "aborted":
       return "the collector's log tells more; senders keep their data and come again";
   }
+}
+
+const CUTS: Readonly<Record<CutItems["reason"], readonly [text: string, fix: string]>> = {
+  attributes: [
+    "attributes dropped",
+    "send fewer attributes on one item, or raise limits.max_attributes",
+  ],
+  attribute_length: ["attributes shortened", "send shorter texts, or raise limits.max_attribute_length"],
+  invalid: ["invalid items left out", "give spans a trace id and a span id, and metrics a name"],
+};
+
+function cutItems({ receive, timeMs }: Status): Finding[] {
+  return receive.cut
+    .filter(({ lastAtMs }) => !isLongAgo(lastAtMs, timeMs))
+    .map(({ service, reason, count, lastAtMs }) => {
+      const [what, fix] = CUTS[reason];
+      return {
+        level: "warning",
+        text: `service "${service}": ${what}: ${count}, ${ago(lastAtMs, timeMs)}`,
+        fix,
+      };
+    });
 }
 
 function refusedSeries({ head, timeMs }: Status): Finding[] {

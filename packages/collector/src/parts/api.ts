@@ -125,7 +125,7 @@ export function createApi(deps: ApiDeps): ServedApp {
         asksForCertificate: tls?.client_ca_file !== undefined,
       }),
       senders: () => deps.clocks.list(),
-      receive: () => ({ refused: deps.intake.refusedSenders() }),
+      receive: () => ({ refused: deps.intake.refusedSenders(), cut: deps.intake.cutItems() }),
       spool: () => deps.spool.status(),
       head: () => deps.head?.status(),
       store: () => storeStatus(keep),

@@ -1,3 +1,4 @@
+export type { CutItems } from "./cut-log.js";
 export {
   createOtlpHttpReceiver,
   type HttpReceiver,

@@ -2,11 +2,13 @@ import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/mode
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
 import { limitRequest } from "../otlp/limit.js";
+import { serviceOfRequest } from "../otlp/service-of.js";
 import { validPart } from "../otlp/valid-part.js";
 import { validateRequest } from "../otlp/validate.js";
 import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Admission, type Backpressure, type Reservation } from "./admission.js";
 import type { LimitsConfig } from "./config.js";
+import { type CutItems, CutLog } from "./cut-log.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
 import { Refusal, refusalOf } from "./refusal.js";
 import { RefusalLog, type RefusedSender } from "./refusal-log.js";
@@ -107,6 +109,7 @@ export class Intake {
   readonly #gate: SeriesGate | undefined;
   readonly #admission: Admission;
   readonly #refusals: RefusalLog;
+  readonly #cuts: CutLog;
 
   constructor(deps: IntakeDeps) {
     const { spool, limits, clock = systemClock, logger = silentLogger, registry = new Registry() } = deps;
@@ -117,6 +120,7 @@ export class Intake {
     this.#admission = new Admission(this.limits, clock, deps.backpressure);
     this.#metrics = new ReceiveMetrics(registry, this.#admission);
     this.#refusals = new RefusalLog(clock, logger);
+    this.#cuts = new CutLog(clock, logger);
   }
 
   /** Room for the bytes of one request; to be asked for before they are read. */
@@ -146,7 +150,10 @@ export class Intake {
         throw error;
       }
     }
-    if (rejected > 0) this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
+    if (rejected > 0) {
+      this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
+      this.#cuts.note(serviceOfRequest(body), "invalid", rejected);
+    }
     // Golden signals count such points all the same; what is refused is to keep them as series.
     const refused = signal === "metrics" && items > 0 ? this.#gate?.refused(body) : undefined;
     const unkept = refused?.points ?? 0;
@@ -162,6 +169,9 @@ export class Intake {
     const limited = limitRequest(signal, body, this.limits);
     this.#metrics.cut.inc({ what: "attributes" }, limited.droppedAttributes);
     this.#metrics.cut.inc({ what: "attribute_length" }, limited.shortenedAttributes);
+    const service = serviceOfRequest(body);
+    this.#cuts.note(service, "attributes", limited.droppedAttributes);
+    this.#cuts.note(service, "attribute_length", limited.shortenedAttributes);
     return limited.body;
   }
 
@@ -189,9 +199,15 @@ export class Intake {
     return this.#refusals.senders();
   }
 
+  /** Whose data were cut lately and why, the latest first. */
+  cutItems(): CutItems[] {
+    return this.#cuts.list();
+  }
+
   close(): void {
     this.#admission.close();
     this.#refusals.close();
+    this.#cuts.close();
   }
 }
 

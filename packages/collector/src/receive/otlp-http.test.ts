@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deflateSync, gzipSync } from "node:zlib";
-import { type Clock, systemClock } from "@tocsin/model";
+import { type Clock, silentLogger, systemClock } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -178,6 +178,42 @@ describe("a good request", () => {
     expect(spans.attributes.first[1]).toBe(1);
     expect(attributeText(spans.attributes, 0)).toBe("long");
     expect(await sum("tocsin_receive_cut_total")).toBe(2);
+  });
+
+  test("whose items are cut or invalid is named by its service once a minute", async () => {
+    const clock = new ManualClock(1_790_000_000_000);
+    const logged: object[] = [];
+    const logger = {
+      ...silentLogger,
+      warn: (fields: object, message: string) => logged.push({ ...fields, message }),
+    };
+    const limited = new Intake({ spool, limits: { maxAttributes: 1 }, clock, logger });
+    const attributes = [1, 2, 3].map((intValue) => ({ key: `k${intValue}`, value: { intValue } }));
+    const resource = { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] };
+    const spans = [
+      { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", attributes },
+      { name: "without ids" },
+    ];
+    const body = JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
+    for (let round = 0; round < 2; round++) {
+      await limited.accept("otlp-http", "traces", otlpJsonToProtobuf("traces", body));
+    }
+    expect(logged).toEqual([]);
+    await clock.advance(60_000);
+    expect(logged).toEqual([
+      {
+        message: "parts of what was sent were left out in the last minute",
+        cut: [
+          { service: "shop", reason: "attributes", count: 4 },
+          { service: "shop", reason: "invalid", count: 2 },
+        ],
+      },
+    ]);
+    expect(limited.cutItems()).toMatchObject([
+      { reason: "invalid", count: 2 },
+      { reason: "attributes", count: 4 },
+    ]);
+    limited.close();
   });
 
   test("that holds nothing is fine", async () => {

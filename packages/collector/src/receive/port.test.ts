@@ -2,6 +2,7 @@ import http from "node:http";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import fc from "fast-check";
 import { Registry } from "prom-client";
 import { afterEach, expect, test } from "vitest";
 import { hasOpenssl, makeCertificates } from "../../test/certificates.js";
@@ -178,6 +179,33 @@ test("what is neither is answered, and a sender that breaks off harms nobody", a
     short.resetAndDestroy();
   }
   expect((await post(httpPort)).status).toBe(200);
+});
+
+test("whatever comes first on a connection, the doors stay open", async () => {
+  const { httpPort, grpcPort } = await doors();
+  const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  const beginnings = [
+    Buffer.alloc(0),
+    preface,
+    preface.subarray(0, 10),
+    Buffer.from("POST /v1/logs HTTP/1.1\r\n"),
+    Buffer.from([22, 3, 1]),
+  ];
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    for (const port of [httpPort, grpcPort]) {
+      const socket = await rawConnection(port);
+      const done = ended(socket.on("error", () => {}));
+      socket.end(bytes);
+      socket.setTimeout(50, () => socket.destroy());
+      await done;
+    }
+  };
+  const bytes = fc
+    .tuple(fc.constantFrom(...beginnings), fc.uint8Array({ maxLength: 64 }))
+    .map(([beginning, rest]) => Buffer.concat([beginning, rest]));
+  await fc.assert(fc.asyncProperty(bytes, send), { numRuns: 60 });
+  expect((await post(httpPort)).status).toBe(200);
+  expect(await exportOverGrpc(grpcPort)).toEqual([0, ""]);
 });
 
 test("closing does not wait for who has said nothing yet", async () => {
