@@ -190,10 +190,7 @@ function refusalFix({ reason, transport }: RefusedSender, otlp: Status["otlp"]):
 }
 
 const CUTS: Readonly<Record<CutItems["reason"], readonly [text: string, fix: string]>> = {
-  attributes: [
-    "attributes dropped",
-    "send fewer attributes on one item, or raise limits.max_attributes",
-  ],
+  attributes: ["attributes dropped", "send fewer attributes on one item, or raise limits.max_attributes"],
   attribute_length: ["attributes shortened", "send shorter texts, or raise limits.max_attribute_length"],
   invalid: ["invalid items left out", "give spans a trace id and a span id, and metrics a name"],
 };
