@@ -113,6 +113,11 @@ test("a report is a Markdown table of months", async () => {
     "| 2026-11 | orders | checkout | 99.9 % | 96.6667 % | 6,960 of 7,200 | 3330 % | missed |",
   );
   await expect(run(slo, ["report", "--month", "soon"])).rejects.toThrow(UsageError);
+  const { out: year } = await run(slo, ["report", "orders", "--by", "year", "--json"]);
+  expect(JSON.parse(year)).toMatchObject([{ name: "orders", period: "2026", good: 6_960, total: 7_200 }]);
+  await expect(run(slo, ["report", "--by", "week"])).rejects.toThrow(
+    "--by week is none of month, quarter, year.",
+  );
 });
 
 test("services show the four signals, and one of them its routes and deployments", async () => {
@@ -186,4 +191,19 @@ test("Sloth's form converts to ours and to OpenSLO; a fault is shown with its pl
   const bad = await run(slo, ["convert", "bad.yaml"]);
   expect(bad).toMatchObject({ code: 1, out: "" });
   expect(bad.err).toContain('bad.yaml:5:5 error[config/unknown-key] slos[0]: unknown key "objectiv".');
+});
+
+test("a correction takes events out and is listed with its reason", async () => {
+  const times = ["--from", "2026-11-20T14:30:00Z", "--until", "2026-11-20T14:40:00Z"];
+  await expect(run(slo, ["correct", "orders", ...times])).rejects.toThrow(UsageError);
+  const { out } = await run(slo, ["correct", "orders", ...times, "--reason", "moved"]);
+  expect(out).toBe(
+    "Corrected: orders does not count 2026-11-20T14:30:00Z to 2026-11-20T14:40:00Z; 1,200 events were taken out.\n",
+  );
+  const detail = JSON.parse((await run(slo, ["show", "orders", "--json"])).out);
+  expect(detail).toMatchObject({
+    good: 4_800,
+    total: 4_800,
+    corrections: [{ reason: "moved", by: "" }, { reason: "load test" }],
+  });
 });

@@ -9,7 +9,7 @@ import { toShortForm } from "../slo/convert/short-form.js";
 import { readSloDocuments } from "../slo/documents/read-documents.js";
 import { withUniqueNames } from "../slo/documents/unique-names.js";
 import type { MonthCounts } from "../slo/months.js";
-import { reportMarkdown, reportRows } from "../slo/report.js";
+import { REPORT_PERIODS, reportMarkdown, reportRows } from "../slo/report.js";
 import type { SloStatus } from "../slo/status.js";
 import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
@@ -22,6 +22,10 @@ const FLAGS = {
   window: { type: "string" },
   since: { type: "string" },
   month: { type: "string" },
+  by: { type: "string" },
+  from: { type: "string" },
+  until: { type: "string" },
+  reason: { type: "string" },
   to: { type: "string" },
 } as const;
 
@@ -34,13 +38,18 @@ export const slo: Command = {
   list                 every SLO: budget left, burn rates, when the budget ends
   show NAME            one SLO with its window pairs
   simulate NAME        its own counts replayed: pages, tickets, budget, old against new
-  report [NAME]        what was promised and kept, month by month, in Markdown
+  report [NAME]        what was promised and kept, by calendar period, in Markdown
+  correct NAME         take the events of a stretch of time out, such as a maintenance; it is journaled
   convert FILE...      OpenSLO and Sloth documents as SLOs of tocsin.yaml, or as OpenSLO
 
   --objective RATIO    simulate: another objective, such as 99.5%
   --window DURATION    simulate: another period, such as 7d
   --since DURATION     simulate: how far back, such as 7d (default: all that is known)
   --month YYYY-MM      report: this month only
+  --by PERIOD          report: month (default), quarter or year; they begin by the SLO's own clock
+  --from TIME          correct: start, such as 2026-01-10T02:00:00Z
+  --until TIME         correct: end, not included
+  --reason TEXT        correct: why
   --to FORM            convert: tocsin (default) or openslo
 ${CLIENT_HELP}`,
   async run(args, io) {
@@ -72,10 +81,13 @@ ${CLIENT_HELP}`,
         return ExitCode.good;
       }
       case "report":
-        show(await reportOf(client, name, flags.month), reportMarkdown);
+        show(await reportOf(client, name, flags), reportMarkdown);
+        return ExitCode.good;
+      case "correct":
+        show(await correct(client, name, flags), correctionText);
         return ExitCode.good;
       default:
-        throw new UsageError(`"${what}" is none of list, show, simulate, report, convert.`);
+        throw new UsageError(`"${what}" is none of list, show, simulate, report, correct, convert.`);
     }
   },
 };
@@ -86,7 +98,11 @@ function pathOf(name: string | undefined): string {
   return `/api/v1/slos/${encodeURIComponent(name)}`;
 }
 
-async function reportOf(client: CollectorClient, name: string | undefined, month: string | undefined) {
+async function reportOf(client: CollectorClient, name: string | undefined, { month, by = "month" }: Flags) {
+  const period = REPORT_PERIODS.find((each) => each === by);
+  if (!period) throw new UsageError(`--by ${by} is none of ${REPORT_PERIODS.join(", ")}.`);
+  if (month !== undefined && period !== "month")
+    throw new UsageError("--month names a month, so --by cannot be another.");
   if (month !== undefined && !/^\d{4}-(0[1-9]|1[0-2])$/.test(month)) {
     throw new UsageError(`--month ${month} is not a month. Write it as 2026-11.`);
   }
@@ -100,7 +116,34 @@ async function reportOf(client: CollectorClient, name: string | undefined, month
       ),
     ),
   );
-  return details.flatMap((detail) => reportRows(detail, month));
+  return details.flatMap((detail) => reportRows(detail, { by: period, only: month }));
+}
+
+interface CorrectionAnswer {
+  readonly slo: string;
+  readonly from: string;
+  readonly to: string;
+  readonly excludedEvents: number;
+}
+
+async function correct(
+  client: CollectorClient,
+  name: string | undefined,
+  { from, until, reason }: Flags,
+): Promise<CorrectionAnswer> {
+  if (from === undefined || until === undefined || reason === undefined) {
+    throw new UsageError("Say from when, until when and why: --from TIME --until TIME --reason TEXT.");
+  }
+  return client.json<CorrectionAnswer>(`${pathOf(name)}/corrections`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ from, to: until, reason }),
+  });
+}
+
+function correctionText({ slo, from, to, excludedEvents }: CorrectionAnswer): string {
+  const events = Math.round(excludedEvents).toLocaleString("en-US");
+  return `Corrected: ${slo} does not count ${from} to ${to}; ${events} events were taken out.\n`;
 }
 
 async function convert(flags: Flags, files: readonly string[], io: CommandIo): Promise<number> {

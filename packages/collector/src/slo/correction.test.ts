@@ -48,6 +48,16 @@ test.each([
     corrections: [{ days: ["thu"], between: "22:00-15:30", reason: "long night" }],
     want: { bad: 30, total: 90 },
   },
+  {
+    name: "a day may be taken out in whole",
+    corrections: [{ days: ["fri"], between: "00:00-24:00", reason: "holiday" }],
+    want: { bad: 0, total: 0 },
+  },
+  {
+    name: "and from some hour to its end",
+    corrections: [{ days: ["fri"], between: "15:30-24:00", reason: "weekend" }],
+    want: { bad: 30, total: 90 },
+  },
 ])("$name", ({ corrections, want }) => {
   const tracker = trackerOf(corrections);
   feed(tracker);

@@ -41,7 +41,8 @@ function occurrences(correction: RecurringCorrection, atMs: UnixMs): { fromMs: U
     const day = wallTimeAt(correction.timeZone, dayMs);
     const weekday = new Date(Date.UTC(day.year, day.month - 1, day.day)).getUTCDay();
     if (!correction.days.includes(weekday)) return [];
-    const wraps = correction.toMinute <= correction.fromMinute;
+    // 24:00 is the next day's midnight.
+    const wraps = correction.toMinute <= correction.fromMinute || correction.toMinute === 1_440;
     const end = new Date(Date.UTC(day.year, day.month - 1, day.day + (wraps ? 1 : 0)));
     const fromMs = instantOf(correction.timeZone, { ...day, ...timeOfDay(correction.fromMinute) });
     const toMs = instantOf(correction.timeZone, {

@@ -27,7 +27,7 @@ export class SloLedger implements SloBook {
   #slices: TimeSlices | undefined;
   /** Made with the first request; SLOs by query have none. */
   #spenders: Spenders | undefined;
-  #months = new Months();
+  #months: Months;
   /** Corrections that were made while running, besides those of the configuration. */
   #corrections: OnceCorrection[] = [];
   #carriedBad = 0;
@@ -42,6 +42,7 @@ export class SloLedger implements SloBook {
     this.unitsPerEvent = unitsOf(spec);
     this.#ring = new WindowRing(levelsOf(longestMs(spec.period), this.unitsPerEvent));
     this.#slices = slicesOf(spec, this.unitsPerEvent);
+    this.#months = new Months(spec.period.kind === "calendar" ? spec.period.timeZone : "UTC");
   }
 
   /** Memory of the counts in bytes. */

@@ -1,4 +1,5 @@
 import type { UnixMs } from "@tocsin/model";
+import { calendarBounds, naturalAnchor, wallTimeAt } from "./calendar.js";
 import type { NumberWriter } from "./number-codec.js";
 import type { EventCounts } from "./window-ring.js";
 
@@ -10,16 +11,22 @@ export interface MonthCounts extends EventCounts {
 
 const MONTHS_KEPT = 24;
 
-/** Events per calendar month of UTC, for the last two years. */
+/** Events per calendar month, for the last two years. */
 export class Months {
+  readonly #timeZone: string;
   /** Bad and total by month number modulo 24. */
   readonly #counts = new Float64Array(2 * MONTHS_KEPT);
   /** Months since the year 0; -1 before the first event. */
   #newest = -1;
 
+  /** @param timeZone IANA name of the zone whose clock begins a month */
+  constructor(timeZone = "UTC") {
+    this.#timeZone = timeZone;
+  }
+
   /** Adds events of one second; events older than what is kept are left out. */
   add(second: number, bad: number, total: number): void {
-    const month = monthAt(second * 1_000);
+    const month = monthAt(this.#timeZone, second * 1_000);
     if (this.#newest < 0) this.#newest = month;
     for (; this.#newest < month; this.#newest++) {
       const at = placeOf(this.#newest + 1);
@@ -56,16 +63,18 @@ export class Months {
   }
 }
 
-let last = { fromMs: 0, toMs: 0, month: 0 };
+/** The last answer of each zone, since events come in order or nearly so. */
+const answers = new Map<string, { startMs: UnixMs; endMs: UnixMs; month: number }>();
 
-/** The month of an instant; the last answer is remembered, since events come in order or nearly so. */
-function monthAt(atMs: UnixMs): number {
-  if (atMs < last.fromMs || atMs >= last.toMs) {
-    const date = new Date(atMs);
-    const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
-    last = { fromMs: Date.UTC(year, month, 1), toMs: Date.UTC(year, month + 1, 1), month: 12 * year + month };
-  }
-  return last.month;
+/** The month of an instant, counted since the year 0. */
+function monthAt(timeZone: string, atMs: UnixMs): number {
+  const known = answers.get(timeZone);
+  if (known && atMs >= known.startMs && atMs < known.endMs) return known.month;
+  const period = { kind: "calendar", unit: "month", count: 1, timeZone, anchor: naturalAnchor() } as const;
+  const { year, month } = wallTimeAt(timeZone, atMs);
+  const answer = { ...calendarBounds(period, atMs), month: 12 * year + month - 1 };
+  answers.set(timeZone, answer);
+  return answer.month;
 }
 
 function placeOf(month: number): number {
