@@ -167,6 +167,15 @@ test.each<[string, Partial<Release>[], string[]]>([
   expect(book.list().map(changeText)).toEqual(want);
 });
 
+test.each(["b", "shop:b", "shop:b@0123"])("a mark by its tag is the deployment of the image %s", (image) => {
+  const book = new DeploymentBook();
+  const of = (tag: string) => ({ ...release({ version: "1", tag }), image: tag === "b" ? image : tag });
+  book.observe("checkout", "", of("a"), 0, 0);
+  book.observe("checkout", "", of("b"), 10_000, 10_000);
+  book.mark({ service: "checkout", environment: "", version: "b", atMs: 400_000, by: "ci" });
+  expect(book.list()).toMatchObject([{ version: "1", changed: ["image"], source: "marked", by: "ci" }]);
+});
+
 test("a mark by the commit is the deployment whose commit it is", () => {
   const book = new DeploymentBook();
   book.observe("checkout", "", release({ version: "1", revision: "aaaaaaaaaa" }), 0, 0);

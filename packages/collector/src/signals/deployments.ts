@@ -230,7 +230,8 @@ function merge(known: Deployment, other: Omit<Deployment, "id">): Deployment {
 
 /** Whether people may call it so: by its version, its tag or its commit. */
 function isNamed({ version, image, revision }: Omit<Deployment, "id">, name: string): boolean {
-  if (version === name || `${image}@`.includes(`:${name}@`)) return true;
+  const [tagged = ""] = image.split("@");
+  if (version === name || tagged.slice(tagged.lastIndexOf(":") + 1) === name) return true;
   return name.length >= 7 && revision.startsWith(name);
 }
 
