@@ -57,8 +57,10 @@ export function referred<K extends keyof typeof KINDS>(
   otherwise: string,
 ): Referred<K> | undefined {
   const known: readonly Referred<K>[] = catalogue[list];
-  const found = known.find((each) => each.name === name);
-  if (found) return found;
+  const found = known.filter((each) => each.name === name);
+  // Two teams may each have an "availability" in a file of their own; each means its own.
+  const nearby = found.find(({ document }) => document.source.file === place.document.source.file);
+  if (nearby ?? found[0]) return nearby ?? found[0];
   const kind = KINDS[list];
   const nearest = nearestName(
     name,
@@ -82,14 +84,15 @@ export function referred<K extends keyof typeof KINDS>(
   return undefined;
 }
 
-/** Adds a thing to its list; a second one of the name is a fault, since references could mean either. */
+/** Adds a thing to its list; a second one of the name in the same file is a fault, since references could mean either. */
 export function define<T extends Named<unknown>>(
   list: T[],
   kind: string,
   thing: T,
   problems: Problem[],
 ): void {
-  if (list.some(({ name }) => name === thing.name)) {
+  const { file } = thing.document.source;
+  if (list.some(({ name, document }) => name === thing.name && document.source.file === file)) {
     problems.push(
       thing.document.problemAt(["metadata", "name"], {
         code: "slo/duplicate",

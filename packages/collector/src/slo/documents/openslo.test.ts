@@ -379,7 +379,25 @@ test("every kind may stand in any order, in one file or in several", () => {
   expect({ ...specs[0], place: undefined }).toEqual({ ...together, place: undefined });
 });
 
-test("the same thing defined twice is a fault", () => {
+test("files that use the same names mean their own things by them", () => {
+  const file = (threshold: number) =>
+    [
+      slo({ ...sliRef(), objectives: [{ target: 0.9 }, { target: 0.99 }] }),
+      named("SLI", "sli", { ratioMetric: { rawType: "failure", raw: query(`r${threshold}`) } }),
+    ]
+      .map((each) => stringify(each))
+      .join("---\n");
+  const { specs, problems } = readSloDocuments([
+    { file: "a.yaml", text: file(1) },
+    { file: "b.yaml", text: file(2) },
+  ]);
+  expect(problems).toEqual([]);
+  expect(specs.map(({ sli }) => sli.kind === "raw" && sli.query)).toEqual(["r1", "r1", "r2", "r2"]);
+});
+
+const sliRef = () => ({ indicator: undefined, indicatorRef: "sli" });
+
+test("the same thing defined twice in one file is a fault", () => {
   expect(read(slo(), slo()).problems.map(formatProblemLine)).toEqual([
     'slo.yaml:33:9 The SLO "shop" is defined twice.',
   ]);

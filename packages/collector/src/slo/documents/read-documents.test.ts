@@ -109,6 +109,10 @@ describe.skipIf(!isThere)("OpenSLO", () => {
         file,
       ).toContain("slo/unreadable-source");
     }
+    const together = readSloDocuments(
+      files.map((file) => ({ file, text: readFileSync(join(CONFORMANCE, "openslo", file), "utf8") })),
+    );
+    expect(together.problems.filter(({ severity }) => severity === "error")).toEqual([]);
     const minutes = open("budgeting-method--timeslices-slo.yaml");
     expect(minutes.problems.map(formatProblemLine)).toContain(
       'budgeting-method--timeslices-slo.yaml:27:17 "1m" is one minute; a month is "1M". It is read as months here, since no calendar begins every minute.',
