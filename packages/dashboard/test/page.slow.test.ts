@@ -245,6 +245,7 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
       "connection pool orders-db5 %120checkout-5c01db.client.connection.count",
     ]);
     const messages = signals.getByRole("group", { name: "messages" }).getByRole("row").nth(1);
+    await signals.getByText("12 routes are counted as {other}").waitFor();
     expect(await messages.textContent()).toBe("orderskafkabilling1,234–2.5 s31 s");
     expect(await violationsOf(page)).toEqual([]);
   });

@@ -174,6 +174,7 @@ export function burningStory(): ApiState {
         },
       ],
     },
+    foldedRoutes: name === "checkout" ? 12 : 0,
     messaging: [
       {
         ...{ system: "kafka", destination: "orders", consumerGroup: "billing", lagMessages: 1_234 },

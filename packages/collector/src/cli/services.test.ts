@@ -56,6 +56,11 @@ beforeAll(async () => {
       "service.name": "kafka-exporter",
     },
   );
+  const many = Array.from({ length: 205 }, (_, index) => ({
+    ...{ endMs: NOW - 1_500, durationMs: 1 },
+    attributes: { "http.request.method": "GET", "http.route": `/users/${index}` },
+  }));
+  feedSpans(signals, many, { "service.name": "exploding", "service.version": "1" });
   const app = express();
   app.use("/api/v1", servicesRoutes({ signals, clock: new ManualClock(NOW) }));
   server = createServer(app);
@@ -76,9 +81,10 @@ async function linesOf(...args: string[]): Promise<string[]> {
 
 test("one line per service: the four signals, what waits, and where a latency is known to be that great at least", async () => {
   expect(await linesOf()).toEqual([
-    "service      version   rate  errors     p50        p95        p99  waiting  saturation    by",
-    "billing            2   1 /s     0 %   30 ms      30 ms      30 ms    1,234  not measured  spans",
-    "shop (prod)    1.0.0  12 /s     0 %  239 ms  ≥ 1000 ms  ≥ 1000 ms        –  memory 75 %   metrics",
+    "service      version    rate  errors     p50        p95        p99  waiting  saturation    by",
+    "billing            2    1 /s     0 %   30 ms      30 ms      30 ms    1,234  not measured  spans",
+    "exploding          1  205 /s     0 %    1 ms       1 ms       1 ms        –  not measured  spans",
+    "shop (prod)    1.0.0   12 /s     0 %  239 ms  ≥ 1000 ms  ≥ 1000 ms        –  memory 75 %   metrics",
   ]);
 });
 
@@ -91,6 +97,14 @@ test("a service says how exact its latencies are, and what is full in which inst
     "memory      75 %    96 MiB  128 MiB      shop-7d9f",
     "event loop  25 %      25 %    100 %      shop-7d9f",
   ]);
+});
+
+test("routes that explode are said to be counted together", async () => {
+  const lines = await linesOf("exploding");
+  expect(lines.some((line) => line.startsWith("{other}"))).toBe(true);
+  expect(lines.at(-1)).toBe(
+    "More routes than can be told apart: the rest is counted as {other}. Give them an http.route.",
+  );
 });
 
 test("a consumer says what waits for it, and how old its messages are", async () => {

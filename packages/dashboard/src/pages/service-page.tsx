@@ -93,6 +93,12 @@ function Signals({ service }: { service: Service }) {
       {service.messaging !== undefined && service.messaging.length > 0 && (
         <MessagingTable messaging={service.messaging} />
       )}
+      {(service.foldedRoutes ?? 0) > 0 && (
+        <p>
+          <Mark tone="warn" word={`${service.foldedRoutes} routes are counted as {other}`} />: more than can
+          be told apart. Give them an http.route.
+        </p>
+      )}
       {readings.length > 0 && <SaturationTable readings={readings} />}
     </>
   );

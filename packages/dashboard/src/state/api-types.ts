@@ -48,6 +48,8 @@ export interface Service extends Figures {
     readonly readings?: readonly SaturationReading[];
   } | null;
   readonly messaging?: readonly Messaging[];
+  /** Routes that are counted together because there are too many. */
+  readonly foldedRoutes?: number;
   readonly state: "receiving" | "quiet";
   readonly lastSeenAt: string;
   readonly versions?: readonly ({ readonly version: string } & Figures)[];
