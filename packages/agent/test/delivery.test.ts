@@ -17,7 +17,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-test("a token goes along as a bearer token, headers as they were given, and gzip is gzip", async () => {
+test.concurrent("a token goes along as a bearer token, headers as they were given, and gzip is gzip", async () => {
   const sink = await Sink.open();
   const seen = await end(WAYS[0], sink.url, {
     env: {
@@ -78,7 +78,7 @@ test.skipIf(!HAS_OPENSSL)(
   },
 );
 
-test("what was loaded too early is named once, with the cure, and requests are seen all the same", async () => {
+test.concurrent("what was loaded too early is named once, with the cure, and requests are seen all the same", async () => {
   const sink = await Sink.open();
   const service = new Service("late.cjs", sink.url, { nodeArgs: [] });
   try {
@@ -92,7 +92,7 @@ test("what was loaded too early is named once, with the cure, and requests are s
   expect(told).toHaveLength(1);
 });
 
-test("readiness turns off on SIGTERM while the service still serves what it has", async () => {
+test.concurrent("readiness turns off on SIGTERM while the service still serves what it has", async () => {
   const sink = await Sink.open();
   const service = new Service("draining.cjs", sink.url);
   const url = await service.listening();
