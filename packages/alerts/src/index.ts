@@ -43,9 +43,11 @@ export type {
   Evidence,
   EvidenceChange,
   EvidenceCollector,
+  EvidenceHistory,
   EvidenceShare,
   EvidenceValue,
   EvidenceWindow,
+  ExplainableAlert,
 } from "./explain/evidence.js";
 export { fingerprint } from "./fingerprint.js";
 export { type AddressGuard, type AddressGuardOptions, createAddressGuard } from "./http/address-guard.js";

@@ -310,9 +310,11 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
       .click();
     await page.getByRole("heading", { name: "Why did it fire?" }).waitFor();
     await page.getByRole("cell", { name: "1,104 / 12,000" }).waitFor();
+    await page.getByRole("img", { name: /^from 1 at .* to 92 at .*, highest 92, limit 14\.4$/ }).waitFor();
     const text = await page.getByRole("main").textContent();
     for (const fact of [
       "14.4×",
+      "before it fired",
       "deploy checkout 1.41.3 → 1.42.0",
       "POST /pay carries 99 % of the bad ones",
       "oncall/webhook/0",

@@ -300,6 +300,8 @@ export function burningStory(): ApiState {
 
 /** What was stored when the alert of the story fired. */
 function explanationOf(alert: Alert): Explanation {
+  const startMs = Date.parse(alert.activeAt) - 540_000;
+  const burning = { startMs, stepMs: 60_000, values: [1, 1, null, 40, 80, 90, 92, 92, 92, 92] };
   return {
     ...alert,
     receivers: ["oncall"],
@@ -307,7 +309,15 @@ function explanationOf(alert: Alert): Explanation {
       at: alert.activeAt,
       condition: "checkout-availability: 5m and 1h over 14.4",
       windows: [
-        { window: "5m", bad: 1_104, total: 12_000, errorRatio: 0.092, burnRate: 92, limit: 14.4 },
+        {
+          window: "5m",
+          bad: 1_104,
+          total: 12_000,
+          errorRatio: 0.092,
+          burnRate: 92,
+          limit: 14.4,
+          history: burning,
+        },
         { window: "1h", bad: 2_116, total: 144_000, errorRatio: 0.0147, burnRate: 14.7, limit: 14.4 },
       ],
       changes: [

@@ -1,3 +1,4 @@
+// One piece: a run is decided, written down, done and verified in this order, which is nowhere else to be seen.
 import {
   type Cancel,
   type Clock,

@@ -1,4 +1,5 @@
 // From alerts to notifications: groups, muting, and the decision whether there is something to tell.
+// One piece: who hears of an alert depends on all of them at once.
 import {
   type Cancel,
   type Clock,

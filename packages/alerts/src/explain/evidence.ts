@@ -12,12 +12,25 @@ export interface Evidence {
   readonly windows?: readonly EvidenceWindow[];
   /** Values of the expression (or of its parts) when it fired. */
   readonly values?: readonly EvidenceValue[];
+  /** How the value of the rule's expression went, and the limit that it was held against. */
+  readonly history?: EvidenceHistory;
   /** Deployments, scalings and edits shortly before. */
   readonly changes?: readonly EvidenceChange[];
   /** Where the bad events are: the largest shares first, by route, version, instance or error type. */
   readonly where?: readonly EvidenceShare[];
   readonly traceIds?: readonly string[];
   readonly logCount?: number;
+}
+
+/** A value at even steps of time; null where there was none. */
+export interface EvidenceHistory {
+  readonly startMs: UnixMs;
+  readonly stepMs: number;
+  readonly values: readonly (number | null)[];
+  /** What the values are of, and the comparison that makes the alert: `> 0.05`. */
+  readonly expression?: string;
+  readonly operator?: string;
+  readonly threshold?: number;
 }
 
 /** One burn-rate window. Ratios 0 to 1; burn rate 1 spends the budget exactly in the SLO window. */
@@ -30,6 +43,8 @@ export interface EvidenceWindow {
   readonly limit: number;
   /** Since when this window has been over its limit. */
   readonly overSinceMs?: UnixMs;
+  /** Burn rates of the window as of earlier moments. */
+  readonly history?: EvidenceHistory;
 }
 
 export interface EvidenceValue {
@@ -61,6 +76,8 @@ export interface ExplainableAlert {
   readonly labels: Labels;
   readonly rule: string;
   readonly activeAtMs: UnixMs;
+  /** What the rule itself knew. */
+  readonly evidence?: Evidence | undefined;
 }
 
 /** Adds what a rule cannot know (deployments near, top routes, sample traces) when an alert fires. It may fail. */

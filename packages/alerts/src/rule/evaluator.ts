@@ -1,11 +1,12 @@
 import { type Cancel, type Clock, type Logger, messageOf, type UnixMs } from "@tocsin/model";
-import { type Alert, isOn } from "../alert.js";
-import type { Evidence, EvidenceCollector } from "../explain/evidence.js";
+import type { Alert } from "../alert.js";
+import type { EvidenceCollector } from "../explain/evidence.js";
 import { fingerprint } from "../fingerprint.js";
 import type { JournalRecord } from "../journal.js";
 import { queryEscape } from "../template/builtins.js";
 import { alertSeries } from "./alert-series.js";
 import { type AlertStore, PENDING_REFRESH_MS, stateRecord } from "./alert-store.js";
+import { type Change, EvidenceGatherer } from "./evidence-gatherer.js";
 import type { SampleSink } from "./sample-sink.js";
 import type { AlertRule, AlertRuleSource, RuleResult } from "./source.js";
 import { shiftAlerts, stepRule, type TrackedAlert } from "./state.js";
@@ -25,20 +26,7 @@ export interface EvaluatorDeps {
   readonly logger: Logger;
 }
 
-const EVIDENCE_TIMEOUT_MS = 500;
 const CLOSE_PATIENCE_MS = 5_000;
-/** When everything fires at once, the first ones tell enough. */
-const MAX_EXPLAINED = 20;
-
-interface Change {
-  readonly ruleId: string;
-  tracked: TrackedAlert;
-}
-
-function startingOf(changes: readonly Change[]): Change[] {
-  return changes.filter(({ tracked }) => isOn(tracked.alert.state)).slice(0, MAX_EXPLAINED);
-}
-
 /** What one rule did last. */
 export interface RuleStatus {
   readonly rule: AlertRule;
@@ -55,6 +43,7 @@ export class SourceEvaluator {
   readonly startedAtMs: UnixMs;
   readonly #deps: EvaluatorDeps;
   readonly #health = new Map<string, Omit<RuleStatus, "rule" | "alerts">>();
+  readonly #gatherer: EvidenceGatherer | undefined;
   readonly #abort = new AbortController();
   #cancel: Cancel | undefined;
   #running: Promise<void> | undefined;
@@ -70,6 +59,8 @@ export class SourceEvaluator {
   constructor(source: AlertRuleSource, deps: EvaluatorDeps) {
     this.source = source;
     this.#deps = deps;
+    const { evidence } = deps;
+    this.#gatherer = evidence && new EvidenceGatherer(source.name, { ...deps, evidence });
     this.startedAtMs = deps.clock.now();
     this.#refreshedAtMs = this.startedAtMs;
   }
@@ -200,7 +191,7 @@ export class SourceEvaluator {
       for (const tracked of changed) changes.push({ ruleId: result.rule.id, tracked });
       await this.#writeSeries(result.rule, changed, nowMs);
     }
-    if (this.#deps.evidence) await this.#collectEvidence(this.#deps.evidence, changes, nowMs);
+    await this.#gatherer?.gather(changes, nowMs);
     if (this.#isPendingRefreshDue(nowMs)) this.#addPending(changes);
     if (changes.length > 0) {
       // Written down first. A disk that fails must not keep people from being told: notifications fail open.
@@ -220,57 +211,7 @@ export class SourceEvaluator {
       current,
       changes.map(({ tracked }) => tracked),
     );
-    this.#collectLater(changes, nowMs);
-  }
-
-  /** Nobody waits for these facts, so a store that is slow or gone delays no message. */
-  #collectLater(changes: readonly Change[], nowMs: UnixMs): void {
-    const { evidence, explained, logger } = this.#deps;
-    if (!evidence?.collectLater) return;
-    for (const change of startingOf(changes)) {
-      const { alert } = change.tracked;
-      Promise.resolve(evidence.collectLater(alert, nowMs))
-        .then((facts) => {
-          const tracked = Object.keys(facts).length > 0 ? this.#addFacts(change, facts, nowMs) : undefined;
-          if (tracked) explained(tracked, nowMs);
-        })
-        .catch((error: unknown) => {
-          logger.warn({ alert: alert.id, error: messageOf(error) }, "evidence could not be collected");
-        });
-    }
-  }
-
-  /** @returns undefined when the alert is another one, or gone, by now */
-  #addFacts({ ruleId, tracked }: Change, facts: Partial<Evidence>, nowMs: UnixMs): TrackedAlert | undefined {
-    const { alert } = tracked;
-    const alerts = this.#deps.store.get(this.source.name, ruleId);
-    const current = alerts.get(alert.fingerprint);
-    if (current?.alert.id !== alert.id) return undefined;
-    const evidence = { atMs: nowMs, ...current.alert.evidence, ...facts };
-    const added = { ...current, alert: { ...current.alert, evidence } };
-    this.#deps.store.set(this.source.name, ruleId, new Map(alerts).set(alert.fingerprint, added));
-    return added;
-  }
-
-  /** What a rule cannot know. It has little time, and its failure delays nothing else. */
-  async #collectEvidence(collector: EvidenceCollector, changes: Change[], nowMs: UnixMs): Promise<void> {
-    const starting = startingOf(changes);
-    if (starting.length === 0) return;
-    const collected = starting.map(async (change) => {
-      const facts = await collector.collect(change.tracked.alert, nowMs);
-      change.tracked = this.#addFacts(change, facts, nowMs) ?? change.tracked;
-    });
-    const timeout = new Promise<void>((resolve) => this.#deps.clock.after(EVIDENCE_TIMEOUT_MS, resolve));
-    const all = Promise.allSettled(collected).then((results) => {
-      for (const result of results) {
-        if (result.status === "rejected")
-          this.#deps.logger.warn(
-            { source: this.source.name, error: messageOf(result.reason) },
-            "evidence could not be collected",
-          );
-      }
-    });
-    await Promise.race([all, timeout]);
+    this.#gatherer?.gatherLater(changes, nowMs);
   }
 
   #step(result: RuleResult, nowMs: UnixMs): readonly TrackedAlert[] {

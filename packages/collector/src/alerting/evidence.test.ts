@@ -1,11 +1,18 @@
 import type { Alert, Evidence } from "@tocsin/alerts";
 import { ManualClock } from "@tocsin/model/testing";
+import { Engine, MemoryStorage } from "@tocsin/promql";
 import { expect, test } from "vitest";
 import { tracesBody } from "../../test/otlp-data.js";
 import { decodeTraces } from "../otlp/index.js";
 import { REQUEST_KEYS } from "../signals/request-attributes.js";
 import { Signals } from "../signals/signals.js";
 import { createEvidenceCollector, replayEvidence } from "./evidence.js";
+
+/** No series at all. */
+const NOTHING = {
+  rangeQuery: (query: string, startMs: number, endMs: number, stepMs: number) =>
+    new Engine().rangeQuery(new MemoryStorage(), query, startMs, endMs, stepMs),
+};
 
 const START = Date.parse("2026-11-20T14:00:00Z");
 
@@ -34,7 +41,12 @@ function signalsOfCart(): Signals {
 
 test("deployments near, and the routes with the errors, are told of a service's alert", async () => {
   const clock = new ManualClock(START + 100_000);
-  const collector = createEvidenceCollector({ signals: signalsOfCart(), store: () => undefined, clock });
+  const collector = createEvidenceCollector({
+    signals: signalsOfCart(),
+    store: () => undefined,
+    queryable: NOTHING,
+    clock,
+  });
   const alert = { rule: "A", labels: { service: "cart" }, activeAtMs: START + 90_000 };
   const { changes, where } = await collector.collect(alert, clock.now());
   expect(changes).toMatchObject([{ kind: "deploy", text: "cart 1.0.0 → 1.1.0" }]);
@@ -50,7 +62,21 @@ test("failing traces are looked up for five seconds at most", async () => {
   const collector = createEvidenceCollector({
     signals: new Signals(),
     clock,
+    queryable: NOTHING,
     store: () => ({
+      latency: {
+        async groups(_filter, by) {
+          expect(by).toBe("error.type");
+          const group = { spanCount: 3, errorCount: 3, latencySeconds: {} as never };
+          return {
+            groups: [
+              { key: "TypeError", ...group },
+              { key: "", ...group },
+            ],
+            isTruncated: false,
+          };
+        },
+      },
       traces: {
         async search(filter, page) {
           asked.push(filter);
@@ -61,7 +87,10 @@ test("failing traces are looked up for five seconds at most", async () => {
     }),
   });
   const alert = { rule: "A", labels: { service: "cart", environment: "prod" }, activeAtMs: START - 60_000 };
-  expect(await collector.collectLater!(alert, START)).toEqual({ traceIds: ["0af7"] });
+  expect(await collector.collectLater!(alert, START)).toEqual({
+    traceIds: ["0af7"],
+    where: [{ by: "error", value: "TypeError", bad: 3, total: 3, share: 0.5 }],
+  });
   expect(asked).toEqual([
     {
       service: "cart",

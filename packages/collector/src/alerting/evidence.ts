@@ -1,8 +1,18 @@
-import type { Alert, Evidence, EvidenceChange, EvidenceCollector, EvidenceShare } from "@tocsin/alerts";
+import type {
+  Alert,
+  Evidence,
+  EvidenceChange,
+  EvidenceCollector,
+  EvidenceShare,
+  ExplainableAlert,
+} from "@tocsin/alerts";
 import type { Clock, UnixMs } from "@tocsin/model";
+import type { Queryable } from "@tocsin/promql";
 import { changeText } from "../signals/deployments.js";
 import type { Signals } from "../signals/signals.js";
+import type { LatencyReader, SpanGroups } from "../store/traces/latency-reader.js";
 import type { TraceReader } from "../store/traces/trace-reader.js";
+import { valueHistory } from "./value-history.js";
 
 /** Deployments up to this long before an alert's condition began to hold are near. */
 const NEAR_MS = 3_600_000;
@@ -16,7 +26,11 @@ const STORE_LIMIT_MS = 5_000;
 export interface EvidenceDeps {
   readonly signals: Pick<Signals, "deployments" | "service">;
   /** Undefined where nothing is kept, or the store is not ready. */
-  readonly store: () => { readonly traces: Pick<TraceReader, "search"> } | undefined;
+  readonly store: () =>
+    | { readonly traces: Pick<TraceReader, "search">; readonly latency: Pick<LatencyReader, "groups"> }
+    | undefined;
+  /** What rules are evaluated with. */
+  readonly queryable: Pick<Queryable, "rangeQuery">;
   readonly clock: Clock;
 }
 
@@ -24,41 +38,86 @@ export interface EvidenceDeps {
  * What a rule cannot know of its service: deployments near, where errors are, and traces that failed. What is in memory
  * goes out with the first message; traces are looked up afterwards.
  */
-export function createEvidenceCollector({ signals, store, clock }: EvidenceDeps): EvidenceCollector {
+export function createEvidenceCollector({
+  signals,
+  store,
+  queryable,
+  clock,
+}: EvidenceDeps): EvidenceCollector {
   return {
     async collect(alert, nowMs) {
       const { service, environment, slo } = alert.labels;
       if (service === undefined) return {};
       const changes = changesOf(signals, service, environment, alert.activeAtMs, nowMs);
       // SLOs count their own bad events, over their own windows.
-      const where = slo === undefined ? errorsByRoute(signals, service, environment, nowMs) : [];
+      const where = slo === undefined ? errorShares(signals, service, environment, nowMs) : [];
       return { changes, ...(where.length > 0 ? { where } : {}) };
     },
     async collectLater(alert, nowMs) {
-      const { service, environment } = alert.labels;
-      const opened = store();
-      if (service === undefined || opened === undefined) return {};
       const limit = new AbortController();
       const cancel = clock.after(STORE_LIMIT_MS, () => limit.abort());
+      const { signal } = limit;
+      const { condition } = alert.evidence ?? {};
       try {
-        const { traces } = await opened.traces.search(
-          {
-            service,
-            status: "error",
-            startMs: alert.activeAtMs - TRACES_BEFORE_MS,
-            endMs: nowMs,
-            ...(environment === undefined
-              ? {}
-              : { attributes: [{ key: "deployment.environment.name", value: environment }] }),
-          },
-          { limit: MOST_TRACES, signal: limit.signal },
-        );
-        return traces.length > 0 ? { traceIds: traces.map(({ traceId }) => traceId) } : {};
+        const [history, stored] = await Promise.all([
+          condition === undefined
+            ? undefined
+            : // What the rule's own series say is worth having without the store, and the other way round.
+              valueHistory(condition, alert.labels, alert.activeAtMs, nowMs, queryable, signal).catch(
+                () => undefined,
+              ),
+          storedFacts(alert, nowMs, store(), signal),
+        ]);
+        return { ...(history ? { history } : {}), ...stored };
       } finally {
         cancel();
       }
     },
   };
+}
+
+/** Traces that failed, and of which types their errors are. */
+async function storedFacts(
+  alert: ExplainableAlert,
+  nowMs: UnixMs,
+  store: ReturnType<EvidenceDeps["store"]>,
+  signal: AbortSignal,
+): Promise<Partial<Evidence>> {
+  const { service, environment, slo } = alert.labels;
+  if (service === undefined || store === undefined) return {};
+  const filter = {
+    service,
+    status: "error" as const,
+    startMs: alert.activeAtMs - TRACES_BEFORE_MS,
+    endMs: nowMs,
+    ...(environment === undefined
+      ? {}
+      : { attributes: [{ key: "deployment.environment.name", value: environment }] }),
+  };
+  const [{ traces }, where] = await Promise.all([
+    store.traces.search(filter, { limit: MOST_TRACES, signal }),
+    // SLOs count the types of their own bad events.
+    slo === undefined
+      ? errorTypes(await store.latency.groups(filter, "error.type", MOST_SHARES, signal))
+      : [],
+  ]);
+  return {
+    ...(traces.length > 0 ? { traceIds: traces.map(({ traceId }) => traceId) } : {}),
+    ...(where.length > 0 ? { where } : {}),
+  };
+}
+
+function errorTypes({ groups }: SpanGroups): EvidenceShare[] {
+  const bad = groups.reduce((sum, { errorCount }) => sum + errorCount, 0);
+  return groups
+    .filter(({ key, errorCount }) => key !== "" && errorCount > 0)
+    .map(({ key, errorCount, spanCount }) => ({
+      by: "error",
+      value: key,
+      bad: errorCount,
+      total: spanCount,
+      share: errorCount / bad,
+    }));
 }
 
 function changesOf(
@@ -78,25 +137,39 @@ function changesOf(
     .map((each) => ({ atMs: each.atMs, kind: "deploy", text: `${service} ${changeText(each)}` }));
 }
 
-function errorsByRoute(
+/** Where errors are: the routes with the most, and versions where several serve at once. */
+function errorShares(
   signals: EvidenceDeps["signals"],
   service: string,
   environment: string | undefined,
   nowMs: UnixMs,
 ): EvidenceShare[] {
-  const routes = signals.service(service, nowMs, environment)?.routes ?? [];
-  const bad = routes.reduce((sum, { errors }) => sum + errors, 0);
-  return routes
+  const found = signals.service(service, nowMs, environment);
+  const versions = found?.versions ?? [];
+  return [
+    ...shares(
+      "route",
+      (found?.routes ?? []).map(({ route, ...figures }) => ({ value: route, ...figures })),
+    ),
+    ...(versions.length > 1
+      ? shares(
+          "version",
+          versions.map(({ version, ...figures }) => ({ value: version, ...figures })),
+        )
+      : []),
+  ];
+}
+
+function shares(
+  by: string,
+  parts: readonly { readonly value: string; readonly errors: number; readonly requests: number }[],
+): EvidenceShare[] {
+  const bad = parts.reduce((sum, { errors }) => sum + errors, 0);
+  return parts
     .filter(({ errors }) => errors > 0)
     .sort((a, b) => b.errors - a.errors)
     .slice(0, MOST_SHARES)
-    .map(({ route, errors, requests }) => ({
-      by: "route",
-      value: route,
-      bad: errors,
-      total: requests,
-      share: errors / bad,
-    }));
+    .map(({ value, errors, requests }) => ({ by, value, bad: errors, total: requests, share: errors / bad }));
 }
 
 /** What an evaluation of the same condition at the same instant says now. */

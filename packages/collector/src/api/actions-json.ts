@@ -44,6 +44,8 @@ export function runJson(run: ActionRun) {
   };
 }
 
+export type ActionRunJson = ReturnType<typeof runJson>;
+
 /** A plan as people may see it; what `act` needs to know besides stays inside. */
 export function planJson({ summary, changes, request, refusal, isNeeded }: ActionPlan) {
   return { summary, changes, request, refusal, needed: isNeeded };

@@ -1,7 +1,8 @@
 import { userInfo } from "node:os";
-import type { Evidence } from "@tocsin/alerts";
 import { formatLabels } from "@tocsin/model";
+import type { ActionRunJson } from "../api/actions-json.js";
 import type { AlertJson, ExplanationJson } from "../api/alerts.js";
+import { explanationText } from "./alert-explanation.js";
 import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
@@ -42,7 +43,9 @@ ${CLIENT_HELP}`,
         const found = await client.json<ExplanationJson>(
           `/api/v1/alerts/${encodeURIComponent(needed(rest))}/explain`,
         );
-        show(found, explanationText(found));
+        const runs = await client.json<ActionRunJson[]>("/api/v1/actions?limit=100");
+        const own = runs.filter(({ alert: { id } }) => id === found.id);
+        show({ ...found, runs: own }, explanationText(found, own));
         return ExitCode.good;
       }
       case "ack": {
@@ -87,47 +90,4 @@ function listLine(found: AlertJson): string {
   const taken = found.acknowledged ? ` taken by ${found.acknowledged.by}` : "";
   const since = (found.startsAt ?? found.activeAt).slice(0, 19).replace("T", " ");
   return `${found.state.padEnd(9)} ${since}  ${formatLabels(found.labels)}${muted}${taken}\n          ${found.annotations.summary ?? ""}  [${found.id}]\n`;
-}
-
-function explanationText(found: ExplanationJson): string {
-  const { evidence } = found;
-  const lines = [
-    `${found.name} ${found.state} since ${found.startsAt ?? found.activeAt}`,
-    `  ${formatLabels(found.labels)}`,
-  ];
-  if (!evidence) lines.push("  It has not fired yet, so there is no evidence.");
-  else lines.push(...evidenceLines(evidence));
-  if (evidence && (evidence.changes ?? []).length === 0)
-    lines.push("  What changed no deployment in the hour before");
-  lines.push(
-    ...found.notices.map(
-      ({ receiver, destination, status, attempts, error }) =>
-        `  Sent         ${receiver} (${destination}) ${status} after ${attempts} ${attempts === 1 ? "try" : "tries"}${error ? `: ${error}` : ""}`,
-    ),
-  );
-  lines.push(
-    ...(found.actions.length > 0 ? [`  Actions      ${found.actions.join(", ")}`] : []),
-    ...(found.replay ? [`  Replayed     just now from stored samples: ${found.replay.text}`] : []),
-  );
-  return `${lines.join("\n")}\n`;
-}
-
-function evidenceLines(evidence: Partial<Evidence>): string[] {
-  const percent = (ratio: number): string => `${Number((ratio * 100).toPrecision(3))} %`;
-  return [
-    ...(evidence.condition ? [`  Condition    ${evidence.condition}`] : []),
-    ...(evidence.windows ?? []).map(
-      ({ window, bad, total, errorRatio, burnRate, limit }) =>
-        `  Window ${window.padEnd(5)} ${bad} of ${total} bad, ${percent(errorRatio)}, burn ${Number(burnRate.toPrecision(3))}× (limit ${Number(limit.toPrecision(3))}×)`,
-    ),
-    ...(evidence.values ?? []).map(({ name, value }) => `  Value        ${value} = ${name}`),
-    ...(evidence.changes ?? []).map(
-      ({ kind, text, atMs }) => `  What changed ${kind} ${text} at ${new Date(atMs).toISOString()}`,
-    ),
-    ...(evidence.where ?? []).map(
-      ({ by, value, share, bad, total }) =>
-        `  Where        ${by} ${value}: ${percent(share)} of the bad ones (${bad} of ${total})`,
-    ),
-    ...(evidence.traceIds?.length ? [`  Traces       ${evidence.traceIds.join(" ")}`] : []),
-  ];
 }

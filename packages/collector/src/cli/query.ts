@@ -3,6 +3,7 @@ import { type PointJson, PromQLError, parse, type ResultJson } from "@tocsin/pro
 import { CLIENT_FLAGS, CLIENT_HELP, CollectorAnswerError, collectorClient } from "./client.js";
 import { type Command, type CommandIo, ExitCode, UsageError } from "./command.js";
 import { parseFlags } from "./flags.js";
+import { sparkline } from "./sparkline.js";
 
 const FLAGS = {
   ...CLIENT_FLAGS,
@@ -173,27 +174,16 @@ function sparklines(series: readonly MatrixSeries[]): { name: string; cells: str
       numbers.length === 0
         ? ["", "", ""]
         : [`min ${short(least)}`, `max ${short(greatest)}`, `last ${short(numbers.at(-1) ?? Number.NaN)}`];
-    return { name: formatLabels(metric), cells: [sparkline(values, columns, least, greatest), ...figures] };
+    return {
+      name: formatLabels(metric),
+      cells: [sparkline(cellsOf(values, columns), least, greatest), ...figures],
+    };
   });
 }
 
-const BARS = "▁▂▃▄▅▆▇█";
-
-function sparkline(
-  values: readonly PointJson[],
-  columns: readonly number[],
-  least: number,
-  greatest: number,
-): string {
+function cellsOf(values: readonly PointJson[], columns: readonly number[]): (number | null)[] {
   const byTime = new Map(values.map(([time, value]) => [time, toNumber(value)]));
-  return columns
-    .map((time) => {
-      const value = byTime.get(time);
-      if (value === undefined || !Number.isFinite(value)) return " ";
-      const share = greatest === least ? 0 : (value - least) / (greatest - least);
-      return BARS[Math.min(BARS.length - 1, Math.floor(share * BARS.length))];
-    })
-    .join("");
+  return columns.map((time) => byTime.get(time) ?? null);
 }
 
 function toNumber(text: string): number {

@@ -1,3 +1,4 @@
+// One piece: queue, file and compaction share one order of writing, and each crash between them is thought through here.
 import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -102,7 +102,12 @@ export async function createWatch(
       journal,
       externalUrl,
       appendSamples,
-      evidence: createEvidenceCollector({ signals: memory.signals, store, clock }),
+      evidence: createEvidenceCollector({
+        signals: memory.signals,
+        store,
+        queryable: memory.queryable,
+        clock,
+      }),
       listeners: [
         { onAlertChange: (change) => runner.alertChanged(triggerOf(change), change.alert.actions) },
       ],

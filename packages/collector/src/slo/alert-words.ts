@@ -1,4 +1,4 @@
-import type { Evidence } from "@tocsin/alerts";
+import type { Evidence, EvidenceHistory } from "@tocsin/alerts";
 import { formatLabels, type UnixMs } from "@tocsin/model";
 import { budgetOf, durationWords, exhaustion, percentWords, windowName } from "./budget.js";
 import { lowerBound } from "./evidence.js";
@@ -68,11 +68,33 @@ export function evidenceOf(
         errorRatio: total > 0 ? bad / total : 0,
         burnRate,
         limit: reading.pair.burnRate,
+        // Of the two windows that made it fire; the others tell less than they cost.
+        ...(reading.pair === pair ? { history: burnHistory(book, spec, windowMs, pair.shortMs, nowMs) } : {}),
       })),
     ),
     values: [{ name: "objective", value: spec.objective }],
     where: book.spenders(nowMs - pair.longMs, nowMs, EVIDENCE_SPENDERS),
   };
+}
+
+const HISTORY_POINTS = 24;
+
+/** Burn rates of a window as of moments over the last two short windows. */
+function burnHistory(
+  book: TrackedSlo["book"],
+  spec: TrackedSlo["spec"],
+  windowMs: number,
+  shortMs: number,
+  nowMs: UnixMs,
+): EvidenceHistory {
+  const stepMs = Math.max(1_000, Math.round((2 * shortMs) / HISTORY_POINTS / 1_000) * 1_000);
+  const startMs = nowMs - (HISTORY_POINTS - 1) * stepMs;
+  const values = Array.from({ length: HISTORY_POINTS }, (_, index) => {
+    const atMs = startMs + index * stepMs;
+    const { bad, total } = book.between(atMs - windowMs, atMs);
+    return total > 0 ? round(bad / total / errorBudgetOf(spec)) : null;
+  });
+  return { startMs, stepMs, values };
 }
 
 /** A text in one piece: V8 keeps one that was put together as a tree of its pieces, at several times the memory. */

@@ -6,6 +6,7 @@ import { Mark, type Tone } from "../parts/mark.js";
 import { Panel } from "../parts/panel.js";
 import { RunTable } from "../parts/run-table.js";
 import { matchersOf, SilenceDialog } from "../parts/silence-dialog.js";
+import { Sparkline } from "../parts/sparkline.js";
 import { TableHead, WideTable } from "../parts/wide-table.js";
 import type { Explanation } from "../state/api-types.js";
 import { burn, dayTime, number, percent, time } from "../state/format.js";
@@ -88,11 +89,17 @@ const REPLAY: Readonly<Record<NonNullable<Explanation["replay"]>["result"], { to
 };
 
 function EvidenceText({ evidence }: { evidence: Evidence }) {
-  const { condition, windows = [], values = [], changes = [], where = [], traceIds = [] } = evidence;
+  const { condition, windows = [], values = [], changes = [], where = [], traceIds = [], history } = evidence;
   return (
     <>
       {condition !== undefined && <pre>{condition}</pre>}
       {windows.length > 0 && <Windows windows={windows} />}
+      {history && (
+        <p>
+          <Sparkline history={history} limit={history.threshold} /> <code>{history.expression}</code>
+          {history.threshold !== undefined && ` fires when ${history.operator} ${number(history.threshold)}`}
+        </p>
+      )}
       <ul class="plain">
         {values.map(({ name, value }) => (
           <li key={name}>
@@ -131,6 +138,7 @@ function Windows({ windows }: { windows: NonNullable<Evidence["windows"]> }) {
           { number: "error rate" },
           { number: "burn" },
           { number: "limit" },
+          "before it fired",
         ]}
       />
       <tbody>
@@ -143,6 +151,7 @@ function Windows({ windows }: { windows: NonNullable<Evidence["windows"]> }) {
             <td class="n">{percent(each.errorRatio)}</td>
             <td class="n">{burn(each.burnRate)}</td>
             <td class="n">{burn(each.limit)}</td>
+            <td>{each.history && <Sparkline history={each.history} limit={each.limit} />}</td>
           </tr>
         ))}
       </tbody>

@@ -137,6 +137,16 @@ export interface Alert {
   readonly acknowledged: { readonly by: string } | null;
 }
 
+/** A value at even steps of time; null where there was none. */
+export interface ValueHistory {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly values: readonly (number | null)[];
+  readonly expression?: string;
+  readonly operator?: string;
+  readonly threshold?: number;
+}
+
 /** An alert with what was known when it fired, and who was told. */
 export interface Explanation extends Alert {
   readonly receivers: readonly string[];
@@ -150,7 +160,9 @@ export interface Explanation extends Alert {
       readonly errorRatio: number;
       readonly burnRate: number;
       readonly limit: number;
+      readonly history?: ValueHistory;
     }[];
+    readonly history?: ValueHistory;
     readonly values?: readonly { readonly name: string; readonly value: number }[];
     readonly changes?: readonly { readonly atMs: number; readonly kind: string; readonly text: string }[];
     readonly where?: readonly {
