@@ -82,7 +82,7 @@ const RULES = `groups:
         annotations:
           summary: '{{ $labels.job }} has {{ $value | humanize }} errors'
           worst: '{{ with query "topk(1, errors)" }}{{ . | first | label "instance" }}{{ end }}'
-          broken: '{{ $labels.job | nosuch }}'
+          broken: '{{ $labels.job | toTime }}'
 `;
 
 test("rules are evaluated in order, record what the next reads, and expand their templates", async () => {
@@ -106,7 +106,7 @@ test("rules are evaluated in order, record what the next reads, and expand their
       annotations: {
         summary: "cart has 2.001k errors",
         worst: "a",
-        broken: '<error expanding template: 1:18 function "nosuch" is not defined.>',
+        broken: '<error expanding template: 1:18 error calling toTime: can\'t convert "cart" to a number.>',
       },
       evidence: { condition: "job:errors:sum > 5", values: [{ value: 2_001 }] },
     },

@@ -131,12 +131,10 @@ function check(draft: SilenceDraft, nowMs: UnixMs): void {
     throw new AlertsError("ALERTS_SILENCE_INVALID", message);
   };
   if (draft.matchers.length === 0) fail("A silence needs at least one matcher.");
-  if (draft.matchers.every((matcher) => matcher.matches({})))
+  if (draft.matchers.every((matcher) => matcher.operator.startsWith("=") && matcher.matches({})))
     fail("Every matcher of this silence matches an empty label, so it would mute everything. Name a value.");
   if (!(draft.endsAtMs > draft.startsAtMs)) fail("A silence must end after it starts.");
   if (draft.endsAtMs <= nowMs) fail("This silence would end in the past.");
-  if (draft.comment === "") fail("A silence needs a comment that says why.");
-  if (draft.createdBy === "") fail("A silence needs the name of who created it.");
   if (draft.within) checkRecurrence(draft.within);
 }
 

@@ -40,6 +40,36 @@ export const DEFAULT_TEMPLATES = `
 {{ define "opsgenie.default.source" }}{{ template "__alertmanagerURL" . }}{{ end }}
 {{ define "email.default.subject" }}{{ template "__subject" . }}{{ end }}
 {{ define "email.default.html" }}<pre>{{ template "__both_lists" . }}</pre>{{ end }}
+{{ define "pagerduty.default.source" }}{{ template "pagerduty.default.client" . }}{{ end }}
+{{ define "victorops.default.state_message" }}{{ .CommonAnnotations.SortedPairs.Values | join " " }}
+{{ template "__both_lists" . }}{{ end }}
+{{ define "victorops.default.entity_display_name" }}{{ template "__subject" . }}{{ end }}
+{{ define "victorops.default.monitoring_tool" }}{{ template "__alertmanager" . }}{{ end }}
+{{ define "pushover.default.title" }}{{ template "__subject" . }}{{ end }}
+{{ define "pushover.default.message" }}{{ .CommonAnnotations.SortedPairs.Values | join " " }}
+{{ template "__both_lists" . }}{{ end }}
+{{ define "pushover.default.url" }}{{ template "__alertmanagerURL" . }}{{ end }}
+{{ define "wechat.default.message" }}{{ template "__subject" . }}
+{{ .CommonAnnotations.SortedPairs.Values | join " " }}
+{{ template "__both_lists" . }}{{ template "__alertmanagerURL" . }}{{ end }}
+{{ define "wechat.default.to_user" }}{{ end }}
+{{ define "wechat.default.to_party" }}{{ end }}
+{{ define "wechat.default.to_tag" }}{{ end }}
+{{ define "wechat.default.agent_id" }}{{ end }}
+{{ define "webex.default.message" }}{{ template "__both_lists" . }}{{ end }}
+{{ define "jira.default.summary" }}{{ template "__subject" . }}{{ end }}
+{{ define "jira.default.description" }}{{ template "__both_lists" . }}{{ end }}
+{{ define "jira.default.priority" }}{{ if eq .CommonLabels.severity "critical" }}High{{ else if eq .CommonLabels.severity "warning" }}Medium{{ else }}Low{{ end }}{{ end }}
+{{ define "rocketchat.default.title" }}{{ template "__subject" . }}{{ end }}
+{{ define "rocketchat.default.titlelink" }}{{ template "__alertmanagerURL" . }}{{ end }}
+{{ define "rocketchat.default.text" }}{{ end }}
+{{ define "rocketchat.default.emoji" }}{{ end }}
+{{ define "rocketchat.default.iconurl" }}{{ end }}
+{{ define "mattermost.default.title" }}{{ template "__subject" . }}{{ end }}
+{{ define "mattermost.default.titlelink" }}{{ template "__alertmanagerURL" . }}{{ end }}
+{{ define "mattermost.default.username" }}{{ template "__alertmanager" . }}{{ end }}
+{{ define "mattermost.default.fallback" }}{{ template "mattermost.default.title" . }} | {{ template "mattermost.default.titlelink" . }}{{ end }}
+{{ define "mattermost.default.text" }}{{ template "__text_alert_list_markdown" .Alerts }}{{ end }}
 {{ define "telegram.default.message" }}{{ template "__both_lists" . }}{{ end }}
 {{ define "discord.default.title" }}{{ template "__subject" . }}{{ end }}
 {{ define "discord.default.content" }}{{ end }}

@@ -262,6 +262,7 @@ class Run {
     if (!head) return undefined;
     if (head.kind === "function") return this.#function(head.name, rest, dot, piped, head.at);
     if (head.kind === "fields") return this.#fields(head, dot, rest, piped);
+    if (head.kind === "nil") this.#fail(head.at, "nil is not a command");
     if (rest.length > 0 || piped.length > 0) {
       return this.#fail(command.at, "this is no function, so it cannot take arguments");
     }
@@ -311,8 +312,13 @@ class Run {
 
   #field(value: unknown, name: string, args: readonly unknown[], at: number): unknown {
     const methods = (value as { [METHODS]?: Record<string, TemplateFunction> } | null | undefined)?.[METHODS];
-    if (methods && Object.hasOwn(methods, name))
-      return this.#invoke(`.${name}`, () => methods[name]?.(...args), at);
+    const method = methods && Object.hasOwn(methods, name) ? methods[name] : undefined;
+    if (method && args.length < method.length)
+      this.#fail(
+        at,
+        `.${name} wants ${method.length} argument${method.length === 1 ? "" : "s"} and got ${args.length}`,
+      );
+    if (method) return this.#invoke(`.${name}`, () => method(...args), at);
     const kind = kindOf(value);
     if (args.length > 0) this.#fail(at, `.${name} is not a method, so it cannot take arguments`);
     if (kind === "map") {

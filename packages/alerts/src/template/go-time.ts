@@ -160,7 +160,47 @@ export function partsOf(ms: number, zone: string): Parts {
     number("second"),
   );
   const offsetMinutes = Math.round((local - Math.floor(ms / 1_000) * 1_000) / 60_000);
-  return fromUtc(new Date(ms + offsetMinutes * 60_000), offsetMinutes, found.timeZoneName ?? zone);
+  return fromUtc(
+    new Date(ms + offsetMinutes * 60_000),
+    offsetMinutes,
+    abbreviationOf(ms, zone, offsetMinutes),
+  );
+}
+
+/** Each knows the short names of zones of its part of the world. */
+const LOCALES = ["en-US", "en-GB", "en-AU"];
+
+/** Names that the time zone database has and no locale tells. */
+const NAMES: Readonly<Record<string, string>> = {
+  "Asia/Tokyo": "JST",
+  "Asia/Seoul": "KST",
+  "Asia/Shanghai": "CST",
+  "Asia/Hong_Kong": "HKT",
+  "Asia/Kolkata": "IST",
+  "Asia/Calcutta": "IST",
+  "Asia/Karachi": "PKT",
+  "Asia/Manila": "PST",
+  "Asia/Jakarta": "WIB",
+  "Africa/Johannesburg": "SAST",
+  "Africa/Lagos": "WAT",
+  "Africa/Nairobi": "EAT",
+};
+
+const abbreviations = new Map<string, string>();
+
+/** What the time zone database calls a zone at an offset: `CET`, or `+08` where it has no name. */
+function abbreviationOf(ms: number, zone: string, offsetMinutes: number): string {
+  const key = `${zone} ${offsetMinutes}`;
+  const known = abbreviations.get(key);
+  if (known !== undefined) return known;
+  const named = LOCALES.map((locale) =>
+    new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" })
+      .formatToParts(ms)
+      .find(({ type }) => type === "timeZoneName"),
+  ).find((part) => part !== undefined && !/\d/.test(part.value));
+  const name = named?.value ?? NAMES[zone] ?? offset(offsetMinutes, "").replace(/00$/, "");
+  abbreviations.set(key, name);
+  return name;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -177,7 +217,6 @@ function formatFor(zone: string): Intl.DateTimeFormat {
       hour: "numeric",
       minute: "numeric",
       second: "numeric",
-      timeZoneName: "short",
     });
     formats.set(zone, format);
   }

@@ -5,7 +5,8 @@ import type { TemplateFunction } from "./execute.js";
 import { GoTime, ZERO_TIME_MS } from "./go-time.js";
 import { formatValue } from "./printf.js";
 import { humanizeDuration, numberOf, TEXT_FUNCTIONS } from "./text-functions.js";
-import { kindOf, METHODS, textOf } from "./value.js";
+import { duration, time } from "./time-value.js";
+import { kindOf, textOf, withMethods } from "./value.js";
 
 /** What templates of notifications see: Alertmanager's data, name for name. */
 export function notificationData(notification: Notification): Record<string, unknown> {
@@ -36,11 +37,6 @@ function alertData(alert: NotifiedAlert) {
     GeneratorURL: alert.generatorUrl,
     Fingerprint: alert.fingerprint,
   };
-}
-
-function withMethods<T extends object>(value: T, methods: Record<string, TemplateFunction>): T {
-  Object.defineProperty(value, METHODS, { value: methods });
-  return value;
 }
 
 type Pair = { Name: string; Value: string };
@@ -74,51 +70,11 @@ function pairList(pairs: Pair[]): Pair[] {
   });
 }
 
-function time(ms: number, zone = "UTC"): GoTime {
-  const value = new GoTime(ms, zone);
-  return withMethods(value, timeMethods(value));
-}
-
-function timeMethods(value: GoTime): Record<string, TemplateFunction> {
-  return {
-    Format: (layout: unknown) => value.format(asText(layout)),
-    String: () => value.toString(),
-    Unix: () => BigInt(Math.floor(value.ms / 1_000)),
-    UnixMilli: () => BigInt(value.ms),
-    UTC: () => time(value.ms),
-    Local: () => time(value.ms, Intl.DateTimeFormat().resolvedOptions().timeZone),
-    IsZero: () => value.isZero,
-    Before: (other: GoTime) => value.ms < other.ms,
-    After: (other: GoTime) => value.ms > other.ms,
-    Sub: (other: GoTime) => duration((value.ms - other.ms) / 1_000),
-    Year: () => BigInt(value.format("2006")),
-    Day: () => BigInt(value.format("2")),
-    Hour: () => BigInt(value.format("15")),
-    Minute: () => BigInt(value.format("4")),
-  };
-}
-
-/** Go's time.Duration, which prints as `1h2m3s`. */
-function duration(seconds: number): object {
-  const whole = Math.abs(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3_600), Math.floor(whole / 60) % 60];
-  const rest = `${Number((whole % 60).toFixed(9))}s`;
-  const text = hours > 0 ? `${hours}h${minutes}m${rest}` : minutes > 0 ? `${minutes}m${rest}` : rest;
-  return withMethods(
-    { seconds },
-    {
-      String: () => (seconds < 0 ? `-${text}` : text),
-      Seconds: () => seconds,
-      Minutes: () => seconds / 60,
-      Hours: () => seconds / 3_600,
-    },
-  );
-}
-
 /** Alertmanager's functions, name for name. */
 export function notificationFunctions(nowMs: number): Record<string, TemplateFunction> {
   return {
     ...TEXT_FUNCTIONS,
+    title: (text: unknown) => titleCase(asText(text)),
     trimSpace: (text: unknown) => asText(text).trim(),
     join: (separator: unknown, texts: unknown) => (texts as unknown[]).map(textOf).join(asText(separator)),
     stringSlice: (...texts: unknown[]) => texts.map(textOf),
@@ -161,4 +117,17 @@ function lowerFirst(key: string): string {
     : key === "ExternalURL"
       ? "externalURL"
       : key.charAt(0).toLowerCase() + key.slice(1);
+}
+
+const WORDS = new Intl.Segmenter("en", { granularity: "word" });
+
+/** Every word with a capital and the rest small, as Alertmanager has it; Prometheus leaves the rest as it is. */
+function titleCase(text: string): string {
+  return [...WORDS.segment(text)]
+    .map(({ segment, isWordLike }) => {
+      if (!isWordLike) return segment;
+      const [first = ""] = segment;
+      return first.toUpperCase() + segment.slice(first.length).toLowerCase();
+    })
+    .join("");
 }

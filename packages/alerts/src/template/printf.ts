@@ -77,14 +77,30 @@ function trimZeros(text: string): string {
 }
 
 function exponential(value: number, precision: number): string {
-  const text = precision < 0 ? value.toExponential() : value.toExponential(Math.min(100, precision));
+  const text =
+    precision < 0
+      ? value.toExponential()
+      : tieToEven(Math.min(100, precision), (digits) => value.toExponential(digits));
   return text.replace(/e([+-])(\d)$/, "e$10$2");
 }
 
 /** `toFixed` gives up above 1e21; BigInt does not. */
 function toFixed(value: number, precision: number): string {
-  if (Math.abs(value) < 1e21) return value.toFixed(Math.min(100, precision));
+  if (Math.abs(value) < 1e21) return tieToEven(Math.min(100, precision), (digits) => value.toFixed(digits));
   return `${BigInt(value)}${precision > 0 ? `.${"0".repeat(precision)}` : ""}`;
+}
+
+/** What lies exactly between two texts becomes the even one, as in Go; JavaScript takes the larger. */
+function tieToEven(precision: number, write: (digits: number) => string): string {
+  const rounded = write(precision);
+  if (precision >= 100) return rounded;
+  // With a hundred digits after the point every value that can be a tie stands there exactly.
+  const [, whole = "", rest = "", power = ""] = /^([^.]*)\.(\d+)(e.*)?$/.exec(write(100)) ?? [];
+  const [kept, beyond] = [rest.slice(0, precision), rest.slice(precision)];
+  if (!/^50*$/.test(beyond)) return rounded;
+  const last = `${whole}${kept}`.at(-1) ?? "0";
+  if (Number(last) % 2 === 1) return rounded;
+  return `${whole}${precision > 0 ? `.${kept}` : ""}${power}`;
 }
 
 /** All digits of the shortest form, without an exponent. */
@@ -98,14 +114,15 @@ function plainDigits(value: number): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-const VERB = /%(?:([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?(?:\[\d+\])?([a-zA-Z%])|(?=.|$))/gs;
+const VERB = /%(?:([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?(?:\[(\d+)\])?([a-zA-Z%])|(?=.|$))/gs;
 
 /** Go's fmt.Sprintf. Faults come out in the text, as Go puts them: `%!d(string=x)`. */
 export function sprintf(format: string, args: readonly unknown[]): string {
   let next = 0;
+  let isReordered = false;
   const text = format.replace(
     VERB,
-    (whole, flags: string | undefined, width, precision, verb: string | undefined) => {
+    (whole, flags: string | undefined, width, precision, index, verb: string | undefined) => {
       if (verb === undefined) return "%!(NOVERB)";
       if (verb === "%") return "%";
       const hasPrecision = whole.includes(".");
@@ -115,12 +132,17 @@ export function sprintf(format: string, args: readonly unknown[]): string {
         : precision === "*"
           ? Number(args[next++])
           : Number(precision ?? 0);
+      if (index !== undefined) {
+        next = Number(index) - 1;
+        isReordered = true;
+        if (next < 0 || next >= args.length) return `%!${verb}(BADINDEX)`;
+      }
       if (next >= args.length) return `%!${verb}(MISSING)`;
       const value = args[next++];
       return pad(formatVerb(verb, flags ?? "", digits, value), flags ?? "", widthCount, kindOf(value));
     },
   );
-  if (next >= args.length) return text;
+  if (isReordered || next >= args.length) return text;
   const extra = args.slice(next).map((value) => `${typeName(value)}=${formatValue(value)}`);
   return `${text}%!(EXTRA ${extra.join(", ")})`;
 }
@@ -151,7 +173,7 @@ function formatVerb(verb: string, flags: string, digits: number | undefined, val
     return `[${(value as unknown[]).map((item) => formatVerb(verb, flags, digits, item)).join(" ")}]`;
   const text =
     kind === "int"
-      ? formatInt(verb, value as bigint)
+      ? formatInt(verb, value as bigint, flags.includes("#"))
       : kind === "float"
         ? formatFloatVerb(verb, digits, value as number)
         : kind === "bool"
@@ -169,18 +191,20 @@ function withSign(text: string, flags: string, kind: string): string {
   return flags.includes("+") ? `+${text}` : flags.includes(" ") ? ` ${text}` : text;
 }
 
-function formatInt(verb: string, value: bigint): string | undefined {
+function formatInt(verb: string, value: bigint, isSharp: boolean): string | undefined {
+  const based = (base: number, prefix: string): string =>
+    `${value < 0n ? "-" : ""}${isSharp ? prefix : ""}${(value < 0n ? -value : value).toString(base)}`;
   switch (verb) {
     case "d":
       return String(value);
     case "b":
-      return value.toString(2);
+      return based(2, "0b");
     case "o":
-      return value.toString(8);
+      return based(8, "0");
     case "x":
-      return value.toString(16);
+      return based(16, "0x");
     case "X":
-      return value.toString(16).toUpperCase();
+      return based(16, "0x").toUpperCase();
     case "c":
       return String.fromCodePoint(Number(value));
     case "q":

@@ -1,11 +1,13 @@
+import { isIP } from "node:net";
 import type { Labels } from "@tocsin/model";
 import { parseDuration } from "@tocsin/model";
-import { asText, queryEscape } from "./builtins.js";
+import { asText, BUILTINS, queryEscape } from "./builtins.js";
 import { executeTemplate, type TemplateFunction, TemplateNeeds } from "./execute.js";
-import { GoTime } from "./go-time.js";
 import { formatFloat } from "./printf.js";
 import { parseTemplate } from "./syntax.js";
 import { humanizeDuration, numberOf, TEXT_FUNCTIONS } from "./text-functions.js";
+import { time } from "./time-value.js";
+import { unknownFunction } from "./unknown-function.js";
 import { SafeHtml, textOf } from "./value.js";
 
 /** Variables that Prometheus sets before every template of a rule. */
@@ -99,8 +101,13 @@ function expandOnce(
 export function ruleTemplateFault(text: string): { at: number; message: string } | undefined {
   if (!text.includes("{{")) return undefined;
   try {
-    parseTemplate(text, RULE_VARIABLES);
-    return undefined;
+    const unknown = unknownFunction(parseTemplate(text, RULE_VARIABLES), isRuleFunction);
+    return (
+      unknown && {
+        at: unknown.at,
+        message: `the template has a fault: function "${unknown.name}" not defined`,
+      }
+    );
   } catch (error) {
     const [, line = "1", column = "1", message = ""] =
       /^(\d+):(\d+) (.*)$/s.exec((error as Error).message) ?? [];
@@ -109,6 +116,23 @@ export function ruleTemplateFault(text: string): { at: number; message: string }
     return { at, message: `the template has a fault: ${message}` };
   }
 }
+
+function isRuleFunction(name: string): boolean {
+  return (
+    Object.hasOwn(BUILTINS, name) || Object.hasOwn(RULE_FUNCTIONS, name) || EVALUATION_FUNCTIONS.has(name)
+  );
+}
+
+/** Functions that depend on the evaluation, and those that are a part of the language. */
+const EVALUATION_FUNCTIONS: ReadonlySet<string> = new Set([
+  "and",
+  "or",
+  "query",
+  "now",
+  "pathPrefix",
+  "externalURL",
+  "args",
+]);
 
 type Sample = { Labels: Map<string, string>; Value: number };
 
@@ -145,13 +169,12 @@ const RULE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
   strvalue: (sample: Sample) => sample.Labels.get("__value__") ?? "",
   sortByLabel: (name: unknown, samples: Sample[]) =>
     [...samples].sort((a, b) => compare(a.Labels.get(asText(name)) ?? "", b.Labels.get(asText(name)) ?? "")),
-  stripPort: (host: unknown) =>
-    asText(host)
-      .replace(/^\[([^\]]+)\]:\d+$/, "$1")
-      .replace(/^([^:]+):\d+$/, "$1"),
-  stripDomain: (host: unknown) => {
-    const [, name = "", port = ""] = /^(.*?)(:\d+)?$/s.exec(asText(host)) ?? [];
-    return /^[\d.]+$/.test(name) || name.includes(":") ? asText(host) : name.split(".")[0] + port;
+  stripPort: (host: unknown) => splitHostPort(asText(host))?.host ?? asText(host),
+  stripDomain: (text: unknown) => {
+    const { host, port } = splitHostPort(asText(text)) ?? { host: asText(text), port: "" };
+    if (isIP(host) !== 0) return asText(text);
+    const [name = ""] = host.split(".");
+    return port === "" ? name : `${name}:${port}`;
   },
   graphLink: (expression: unknown) => `/graph?g0.expr=${queryEscape(textOf(expression))}&g0.tab=0`,
   tableLink: (expression: unknown) => `/graph?g0.expr=${queryEscape(textOf(expression))}&g0.tab=1`,
@@ -161,7 +184,7 @@ const RULE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
     humanize(numberOf(value), 1_024, ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"], false),
   humanizePercentage: (value: unknown) => `${formatFloat(numberOf(value) * 100, "g", 4)}%`,
   humanizeTimestamp: (value: unknown) => timeText(numberOf(value)),
-  toTime: (value: unknown) => new GoTime(numberOf(value) * 1_000),
+  toTime: (value: unknown) => time(milliseconds(numberOf(value))),
   toDuration: (value: unknown) => humanizeDuration(numberOf(value)),
   parseDuration: (text: unknown) => parseDuration(asText(text)) / 1_000,
   urlQueryEscape: (text: unknown) => queryEscape(asText(text)),
@@ -169,7 +192,20 @@ const RULE_FUNCTIONS: Readonly<Record<string, TemplateFunction>> = {
 };
 
 function timeText(seconds: number): string {
-  return Number.isFinite(seconds) ? new GoTime(seconds * 1_000).toString() : formatFloat(seconds, "g", 4);
+  return Number.isFinite(seconds) ? time(milliseconds(seconds)).toString() : formatFloat(seconds, "g", 4);
+}
+
+/** Go counts nanoseconds in 64 bits, which is 292 years to either side of 1970. */
+function milliseconds(seconds: number): number {
+  if (Math.abs(seconds) < 2 ** 63 / 1e9) return seconds * 1_000;
+  throw new Error(`${seconds} is too far from 1970 to be a timestamp`);
+}
+
+/** Go's net.SplitHostPort: undefined where a port is missing or colons are too many. */
+function splitHostPort(text: string): { host: string; port: string } | undefined {
+  const [, bracketed, plain, port = ""] = /^(?:\[([^\]]*)\]|([^:[\]]*)):([^:[\]]*)$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  return host === undefined ? undefined : { host, port };
 }
 
 function humanize(value: number, base: number, prefixes: readonly string[], hasSmall: boolean): string {

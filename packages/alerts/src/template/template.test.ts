@@ -60,6 +60,11 @@ describe("rules", () => {
       "{{ humanizeDuration 90061.0 }} {{ humanizeDuration 0.0025 }} {{ humanizeDuration 59.9 }} {{ humanizeDuration 60 }}",
       "1d 1h 1m 1s 2.5ms 59.9s 1m 0s",
     ],
+    [
+      '{{ stripDomain "a.b:" }} {{ stripDomain "[::1]:80" }} {{ stripPort "host:http" }} {{ stripPort "a:b:c" }}',
+      "a [::1]:80 host a:b:c",
+    ],
+    ['{{ (toTime 1700000000.0).Format "2006-01-02" }}', "2023-11-14"],
     ["{{ humanizeTimestamp 1700000000.0 }}", "2023-11-14 22:13:20 +0000 UTC"],
     ["{{ $labels.instance | stripPort }} {{ $labels.instance | stripDomain }}", "a.example.org a:9100"],
     [
@@ -119,10 +124,37 @@ test("Alertmanager's functions", () => {
     "b,a x 2",
   );
   expect(run('{{ date "2006-01-02 15:04" .T }} {{ .T | tz "Europe/Berlin" | date "15:04 MST" }}')).toBe(
-    "2023-11-14 21:56 22:56 GMT+1",
+    "2023-11-14 21:56 22:56 CET",
   );
   expect(run("{{ since .T }} {{ since .T | humanizeDuration }}")).toBe("16m40s 16m 40s");
   expect(run('{{ toJson (dict "a" 1 "b" "x") }} {{ append (list 1) 2 }}')).toBe('{"a":1,"b":"x"} [1 2]');
+});
+
+test.each([
+  ["Europe/Berlin", "22:56 CET"],
+  ["America/New_York", "16:56 EST"],
+  ["Australia/Sydney", "08:56 AEDT"],
+  ["Asia/Tokyo", "06:56 JST"],
+  ["Asia/Singapore", "05:56 +08"],
+  ["Asia/Kathmandu", "03:41 +0545"],
+])("a time in %s is named as the time zone database does", (zone, want) => {
+  const functions = notificationFunctions(0);
+  const data = { T: new GoTime(1_699_999_000_000), zone };
+  expect(executeTemplate('{{ .T | tz .zone | date "15:04 MST" }}', data, { functions })).toBe(want);
+});
+
+test("methods of times, titles and replacements as Alertmanager has them", () => {
+  const functions = notificationFunctions(0);
+  const run = (text: string) => executeTemplate(text, { T: new GoTime(1_699_999_000_500) }, { functions });
+  expect(run('{{ (.T | tz "UTC").Weekday }} {{ (.T | tz "UTC").Month }} {{ (.T | tz "UTC").YearDay }}')).toBe(
+    "Tuesday November 318",
+  );
+  expect(
+    run('{{ (.T | tz "UTC").Truncate 3600000000000 }} {{ ((.T | tz "UTC").Add 60000000000).Minute }}'),
+  ).toBe("2023-11-14 21:00:00 +0000 UTC 57");
+  expect(run('{{ "hello wORLD of foo_BAR it\'s" | title }}')).toBe("Hello World Of Foo_bar It's");
+  expect(run('{{ reReplaceAll "a" "$1x" "ba" }}|{{ reReplaceAll "(a)" "${1}x" "ba" }}')).toBe("b|bax");
+  expect(() => run("{{ nil }}")).toThrow("nil is not a command");
 });
 
 test("HTML output escapes values and leaves safe text", () => {
@@ -140,6 +172,9 @@ test.each([
   ["%06.2f|%+d|%x|%e", [3.1077, 5n, 255n, 1234.5], "003.11|+5|ff|1.234500e+03"],
   ["%v %v %v", [[1n, 2n], new Map([["a", "b"]]), undefined], "[1 2] map[a:b] <nil>"],
   ["100%", [], "100%!(NOVERB)"],
+  ["%.0f %.0f %.1f %.4g %.1e", [0.5, 1.5, 2.25, 1234.5, 1.25], "0 2 2.2 1234 1.2e+00"],
+  ["%#x %#o %#b %#X", [255n, 8n, 5n, -255n], "0xff 010 0b101 -0XFF"],
+  ["%[2]s %[1]s", ["a", "b"], "b a"],
 ])("sprintf(%s)", (format, args, want) => {
   expect(sprintf(format, args)).toBe(want);
 });

@@ -27,18 +27,16 @@ function replaceAll(pattern: string, replacement: string, text: string): string 
   let result = "";
   let end = 0;
   while (matcher.find()) {
-    const expanded = replacement.replace(
-      /\$\$|\$(\d+)|\$\{(\w+)\}|\$(\w+)/g,
-      (whole, index, braced, name) => {
-        if (whole === "$$") return "$";
-        const group = index ?? braced ?? name;
-        try {
-          return matcher.group(/^\d+$/.test(group) ? Number(group) : group) ?? "";
-        } catch {
-          return "";
-        }
-      },
-    );
+    const expanded = replacement.replace(/\$\$|\$\{(\w+)\}|\$(\w+)/g, (whole, braced, name) => {
+      if (whole === "$$") return "$";
+      // As long as it can be: `$1x` is the group named 1x, which is not there.
+      const group = braced ?? name;
+      try {
+        return matcher.group(/^\d+$/.test(group) ? Number(group) : group) ?? "";
+      } catch {
+        return "";
+      }
+    });
     result += text.slice(end, matcher.start()) + expanded;
     end = matcher.end();
   }

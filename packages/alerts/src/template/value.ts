@@ -80,3 +80,12 @@ export function textOf(value: unknown): string {
 export function sortedKeys(map: ReadonlyMap<string, unknown>): string[] {
   return [...map.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
+
+/** Gives a value methods that templates can call. */
+export function withMethods<T extends object>(
+  value: T,
+  methods: Record<string, (...args: never[]) => unknown>,
+): T {
+  Object.defineProperty(value, METHODS, { value: methods });
+  return value;
+}

@@ -32,7 +32,10 @@ export const PostedAlerts = z.array(
       annotations: labels.nullish(),
       startsAt: instant,
       endsAt: instant,
-      generatorURL: z.string().nullish(),
+      generatorURL: z
+        .string()
+        .refine((url) => url === "" || url.startsWith("/") || URL.canParse(url), "must be of type uri")
+        .nullish(),
     })
     .transform((alert) => ({
       labels: alert.labels,
@@ -86,8 +89,16 @@ export const PostedSilence = z
     within: silence.within,
   }));
 
-/** An alert as Alertmanager's API v2 gives it. */
-export function gettableAlert(view: RoutedAlertView, resolveTimeoutMs: number) {
+/**
+ * An alert as Alertmanager's API v2 gives it.
+ *
+ * @param mutedBy time intervals that mute the group in which it is shown
+ */
+export function gettableAlert(
+  view: RoutedAlertView,
+  resolveTimeoutMs: number,
+  mutedBy: readonly string[] = [],
+) {
   const { alert, silencedBy, inhibitedBy } = view;
   return {
     annotations: alert.annotations,
@@ -98,8 +109,8 @@ export function gettableAlert(view: RoutedAlertView, resolveTimeoutMs: number) {
     status: {
       inhibitedBy,
       silencedBy,
-      mutedBy: [],
-      state: silencedBy.length + inhibitedBy.length > 0 ? "suppressed" : "active",
+      mutedBy,
+      state: silencedBy.length + inhibitedBy.length + mutedBy.length > 0 ? "suppressed" : "active",
     },
     updatedAt: instantText(alert.updatedAtMs),
     ...(alert.generatorUrl === "" ? {} : { generatorURL: alert.generatorUrl }),

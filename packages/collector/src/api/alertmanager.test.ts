@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { AlertingConfig, createAlerting, MemoryJournal } from "@tocsin/alerts";
 import { systemClock } from "@tocsin/model";
@@ -117,9 +120,66 @@ test("a silence mutes, is found, changed and ended", async () => {
   expect((await fetch(`${url}/api/v2/silence/${silenceID}`, { method: "DELETE" })).status).toBe(200);
   expect(await get(`/silence/${silenceID}`)).toMatchObject({ status: { state: "expired" } });
   expect(await get("/alerts")).toMatchObject([{ status: { state: "active" } }]);
-  expect((await fetch(`${url}/api/v2/silence/none`)).status).toBe(404);
+  expect((await fetch(`${url}/api/v2/silence/none`)).status).toBe(422);
   const everything = { ...silence, matchers: [{ name: "job", value: ".*", isRegex: true }] };
   expect(await (await post("/silences", everything)).json()).toMatch(/would mute everything/);
+});
+
+test.each([
+  ["GET", "/silence/nope", undefined, 422, { code: 601 }],
+  ["DELETE", "/silence/nope", undefined, 422, { code: 601 }],
+  ["DELETE", "/silence/12345678-1234-1234-1234-123456789012", undefined, 404, /may have been forgotten/],
+  ["POST", "/silences", { matchers: [] }, 422, { code: 602 }],
+  ["POST", "/alerts", [{}], 422, { code: 602, message: /0\.labels/ }],
+  ["POST", "/alerts", [{ labels: { a: "b" }, generatorURL: "not a url" }], 422, { code: 602 }],
+  ["POST", "/alerts", undefined, 422, { code: 602 }],
+  ["POST", "/alerts", "{", 400, { code: 400 }],
+  ["PUT", "/alerts", [], 405, { code: 405, message: "method PUT is not allowed, but [GET,POST] are" }],
+  ["GET", "/nope", undefined, 404, { code: 404 }],
+  ["GET", "/alerts?receiver=(", undefined, 400, /regular expression/],
+  ["GET", "/alerts?filter=(", undefined, 400, /matcher/],
+])("%s %s %j is answered as Alertmanager answers", async (method, path, body, status, want) => {
+  const sent = typeof body === "string" ? body : JSON.stringify(body);
+  const response = await fetch(`${url}/api/v2${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: sent, headers: { "content-type": "application/json" } }),
+  });
+  expect(response.status).toBe(status);
+  const answer: unknown = await response.json();
+  if (want instanceof RegExp) expect(answer).toMatch(want);
+  else
+    expect(answer).toMatchObject(
+      "message" in want && want.message instanceof RegExp
+        ? { ...want, message: expect.stringMatching(want.message) }
+        : want,
+    );
+});
+
+test("a body that is not JSON is no body for this API", async () => {
+  const response = await fetch(`${url}/api/v2/alerts`, { method: "POST", body: "[]" });
+  expect(response.status).toBe(415);
+});
+
+test.each([
+  ["active=false", 1],
+  ["active=0", 1],
+  ["active=", 2],
+  ["active=yes", 2],
+  ["inhibited=False", 1],
+])("alerts?%s gives %i", async (query, count) => {
+  await post("/alerts", [
+    { labels: { alertname: "Down", job: "a" } },
+    { labels: { alertname: "Slow", job: "a" } },
+  ]);
+  expect(await get(`/alerts?${query}`)).toHaveLength(count);
+});
+
+test("a silence is found by a matcher that it has, and may be of nobody for no reason", async () => {
+  const matchers = [{ name: "job", value: "a", isRegex: false, isEqual: false }];
+  const body = { matchers, startsAt: new Date().toISOString(), endsAt: in1h(), createdBy: "", comment: "" };
+  expect((await post("/silences", body)).status).toBe(200);
+  expect(await get(`/silences?filter=${encodeURIComponent("job!=a")}`)).toHaveLength(1);
+  expect(await get(`/silences?filter=${encodeURIComponent("job=a")}`)).toEqual([]);
 });
 
 const hasAmtool = existsSync(AMTOOL);
@@ -144,6 +204,69 @@ describe.skipIf(!hasAmtool)("the real amtool", () => {
     await amtool("silence", "update", "--duration=2h", id);
     await amtool("silence", "expire", id);
     expect(await amtool("silence", "query")).not.toContain(id);
+  });
+  test("queries alerts by matchers, receiver and state, and in every form", async () => {
+    await amtool("alert", "add", "alertname=Down", "job=x", "severity=page", "--generator-url=http://p/g");
+    await amtool("alert", "add", "Slow", "job=x", `--end=${in1h()}`);
+    const count = async (...args: string[]) =>
+      (JSON.parse(await amtool("alert", "query", "-o", "json", ...args)) as object[]).length;
+    expect(await count()).toBe(1);
+    expect(await count("--inhibited")).toBe(1);
+    expect(await count("--active", "--inhibited")).toBe(2);
+    expect(await count("--receiver=pager")).toBe(1);
+    expect(await count("--active", "--inhibited", 'job=~"x|y"', "severity!=page")).toBe(1);
+    expect(await amtool("alert", "query", "-o", "extended")).toContain("http://p/g");
+    expect(await amtool("alert", "query", "Down")).toContain("Down");
+  });
+  test("imports, queries and updates silences", async () => {
+    const add = (
+      await amtool("silence", "add", "Down", 'job=~"x|y"', "-c", "why", "-a", "ana", "-d", "30m")
+    ).trim();
+    const exported = await amtool("silence", "query", "-o", "json");
+    expect(JSON.parse(exported)).toMatchObject([
+      {
+        id: add,
+        matchers: [
+          { name: "alertname", value: "Down" },
+          { name: "job", isRegex: true },
+        ],
+      },
+    ]);
+    const folder = await mkdtemp(join(tmpdir(), "tocsin-amtool-"));
+    try {
+      await writeFile(join(folder, "silences.json"), exported);
+      await amtool("silence", "expire", add);
+      await amtool("silence", "import", "--force", join(folder, "silences.json"));
+      const [imported] = (await amtool("silence", "query", "-q")).trim().split("\n");
+      expect(imported).not.toBe(add);
+      await amtool("silence", "update", "-d", "3h", "-c", "longer", imported!);
+      expect(await amtool("silence", "query", "-o", "extended")).toMatch(/longer/);
+      expect(await amtool("silence", "query", "--within", "1h")).not.toContain(imported);
+      expect(await amtool("silence", "query", "--expired", "-q")).toContain(add);
+      await amtool("silence", "expire", ...(await amtool("silence", "query", "-q")).trim().split("\n"));
+      expect((await amtool("silence", "query", "-q")).trim()).toBe("");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+  test("takes what `config show` prints", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tocsin-amtool-"));
+    try {
+      const file = join(folder, "shown.yml");
+      await writeFile(
+        file,
+        (await amtool("config", "show")).replace(/^\s+- ?log_configs[\s\S]*?(?=^\s+- name|^\w)/gm, ""),
+      );
+      expect(await amtool("config", "routes", "test", "--verify.receivers=pager", "severity=page")).toContain(
+        "pager",
+      );
+      await expect(
+        amtool("config", "routes", "test", "--verify.receivers=log", "severity=page"),
+      ).rejects.toThrow();
+      expect(await amtool("config", "routes", "--config.file", file)).toContain("receiver: pager");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
   test("shows the configuration and tests routes", async () => {
     expect(await amtool("config", "show")).toContain("receiver: pager");

@@ -8,8 +8,9 @@ import {
   printAlertmanagerConfig,
   type RoutedAlertView,
 } from "@tocsin/alerts";
-import { type Clock, type Labels, messageOf } from "@tocsin/model";
-import express, { type Request, type Response, Router } from "express";
+import { type Clock, messageOf } from "@tocsin/model";
+import express, { type NextFunction, type Request, type Response, Router } from "express";
+import type { z } from "zod";
 import { gettableAlert, gettableSilence, PostedAlerts, PostedSilence } from "./alertmanager-json.js";
 import { BadRequest, jsonBody } from "./json-body.js";
 
@@ -24,6 +25,7 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   const { alerting, clock } = deps;
   const router = Router();
   const api = Router();
+  // What is sent as something else is answered by `checked`, in the words of Alertmanager.
   const json = express.json({ limit: "10mb" });
   const startedAtMs = clock.now();
   router.use("/api/v2", api);
@@ -49,31 +51,32 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   });
   api.get("/alerts", (request, response) =>
     answer(response, () => {
-      const isWanted = alertFilter(request);
+      const isShown = alertFilter(request);
       return firing(alerting, clock)
-        .filter(isWanted)
+        .filter(isShown)
         .map((view) => gettableAlert(view, alerting.config.global.resolve_timeout));
     }),
   );
   api.post("/alerts", json, (request, response) =>
     answer(response, () => {
-      alerting.receive(jsonBody(PostedAlerts, request));
+      alerting.receive(checked(PostedAlerts, request));
       return undefined;
     }),
   );
   api.get("/alerts/groups", (request, response) =>
     answer(response, () => {
-      const isWanted = alertFilter(request);
+      const isShown = alertFilter(request);
       const views = new Map(firing(alerting, clock).map((view) => [view.alert.fingerprint, view]));
       return alerting
         .groups()
-        .map(({ labels, receiver, alerts }) => ({
+        .filter(({ mutedBy }) => mutedBy.length === 0 || isWanted(request.query.muted))
+        .map(({ labels, receiver, alerts, mutedBy }) => ({
           labels,
           receiver: { name: receiver },
           alerts: alerts
             .map(({ fingerprint }) => views.get(fingerprint))
-            .filter((view) => view !== undefined && isWanted(view))
-            .map((view) => view && gettableAlert(view, alerting.config.global.resolve_timeout)),
+            .filter((view) => view !== undefined && isShown(view))
+            .map((view) => view && gettableAlert(view, alerting.config.global.resolve_timeout, mutedBy)),
         }))
         .filter(({ alerts }) => alerts.length > 0);
     }),
@@ -89,7 +92,7 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   );
   api.post("/silences", json, (request, response) =>
     answer(response, async () => {
-      const { startsAtMs, endsAtMs, ...rest } = jsonBody(PostedSilence, request);
+      const { startsAtMs, endsAtMs, ...rest } = checked(PostedSilence, request);
       const nowMs = clock.now();
       const draft = { ...rest, startsAtMs: startsAtMs ?? nowMs, endsAtMs: endsAtMs ?? nowMs };
       const silence = await alerting.silences.set(draft, nowMs);
@@ -98,6 +101,7 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   );
   api.get("/silence/:id", (request, response) =>
     answer(response, () => {
+      checkId(request.params.id);
       const silence = alerting.silences.get(request.params.id);
       if (!silence)
         throw new AlertsError(
@@ -109,11 +113,69 @@ export function alertmanagerRoutes(deps: AlertmanagerDeps): Router {
   );
   api.delete("/silence/:id", (request, response) =>
     answer(response, async () => {
+      checkId(request.params.id);
       await alerting.silences.expire(request.params.id, clock.now());
       return undefined;
     }),
   );
+  for (const [path, methods] of Object.entries(METHODS))
+    api.all(path, (request, response) => {
+      const message = `method ${request.method} is not allowed, but [${methods}] are`;
+      response.status(405).set("allow", methods).json({ code: 405, message });
+    });
+  api.use((request, response) => {
+    response.status(404).json({ code: 404, message: `path ${request.baseUrl}${request.path} was not found` });
+  });
+  api.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    const { status } = Object(error) as { status?: unknown };
+    if (typeof status !== "number" || status >= 500) next(error);
+    else response.status(status).json({ code: status, message: messageOf(error) });
+  });
   return router;
+}
+
+const METHODS: Readonly<Record<string, string>> = {
+  "/status": "GET",
+  "/receivers": "GET",
+  "/alerts": "GET,POST",
+  "/alerts/groups": "GET",
+  "/silences": "GET,POST",
+  "/silence/:id": "GET,DELETE",
+};
+
+/** A request that is not of the form that the API's description asks for, with the codes of its generator. */
+class Misformed extends Error {
+  readonly status: number;
+  readonly code: number;
+
+  constructor(status: number, code: number, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+function checked<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
+  const type = request.headers["content-type"] ?? "";
+  if (request.headers["content-length"] === "0" || (type === "" && request.body === undefined))
+    throw new Misformed(422, 602, "a body is required");
+  if (!request.is("application/json"))
+    throw new Misformed(415, 415, `unsupported media type "${type}", only [application/json] are allowed`);
+  try {
+    return jsonBody(schema, request);
+  } catch (error) {
+    if (!(error instanceof BadRequest)) throw error;
+    // What has another type is not read at all; what is missing is read, and refused.
+    const isRead = /received undefined|must be of type uri|at least one matcher/.test(error.message);
+    throw isRead ? new Misformed(422, 602, error.message) : new Misformed(400, 400, error.message);
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+function checkId(id: string): void {
+  if (!UUID.test(id))
+    throw new Misformed(422, 601, `silenceID in path must be of type uuid: ${JSON.stringify(id)}`);
 }
 
 /** Alertmanager shows alerts until they are resolved. */
@@ -126,7 +188,7 @@ function firing(alerting: Alerting, clock: Clock): RoutedAlertView[] {
 
 /** `active`, `silenced`, `inhibited` (true unless false), `filter` and `receiver` of the query. */
 function alertFilter(request: Request): (view: RoutedAlertView) => boolean {
-  const wants = (name: string): boolean => request.query[name] !== "false";
+  const wants = (name: string): boolean => isWanted(request.query[name]);
   const filter = matchersOf(request);
   const pattern = textOf(request.query.receiver);
   const [receiver] = pattern === undefined ? [] : parseMatchers(`receiver=~${JSON.stringify(pattern)}`);
@@ -140,6 +202,13 @@ function alertFilter(request: Request): (view: RoutedAlertView) => boolean {
   };
 }
 
+/** The words that Alertmanager's API takes for true; what is not said is. */
+const TRUE = new Set(["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"]);
+
+function isWanted(value: unknown): boolean {
+  return value === undefined || value === "" || TRUE.has(String(value).toLowerCase());
+}
+
 function matchersOf(request: Request): Matcher[] {
   const { filter } = request.query;
   const texts = Array.isArray(filter) ? filter : filter === undefined ? [] : [filter];
@@ -150,10 +219,12 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-/** A silence is found by its matchers as if their values were labels, as in Alertmanager. */
+/** A silence is found by a matcher that it has, letter for letter, as in Alertmanager. */
 function silenceHas(matchers: readonly Matcher[], wanted: Matcher): boolean {
-  const values: Labels = Object.fromEntries(matchers.map(({ name, value }) => [name, value]));
-  return wanted.matches(values);
+  return matchers.some(
+    ({ name, operator, value }) =>
+      name === wanted.name && operator === wanted.operator && value === wanted.value,
+  );
 }
 
 async function answer(response: Response, work: () => unknown): Promise<void> {
@@ -162,7 +233,11 @@ async function answer(response: Response, work: () => unknown): Promise<void> {
     if (body === undefined) response.status(200).end();
     else response.json(body);
   } catch (thrown) {
-    if (!(thrown instanceof BadRequest) && !(thrown instanceof AlertsError)) throw thrown;
+    if (thrown instanceof Misformed) {
+      response.status(thrown.status).json({ code: thrown.code, message: thrown.message });
+      return;
+    }
+    if (!(thrown instanceof AlertsError)) throw thrown;
     const isUnknown = thrown instanceof AlertsError && thrown.code.endsWith("_UNKNOWN");
     // Alertmanager's errors are JSON strings.
     response.status(isUnknown ? 404 : 400).json(messageOf(thrown));

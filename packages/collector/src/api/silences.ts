@@ -86,12 +86,18 @@ export function silencesRoutes({ alerting, clock }: SilencesDeps): Router {
     answer(response, async () => {
       const body = jsonBody(NewSilence, request);
       const nowMs = clock.now();
+      const createdBy = personOf(request, body.by);
+      // Alertmanager's API takes a silence of nobody for no reason; people are asked for more.
+      if (createdBy === "")
+        throw new AlertsError("ALERTS_SILENCE_INVALID", "A silence needs the name of who created it.");
+      if (body.comment === "")
+        throw new AlertsError("ALERTS_SILENCE_INVALID", "A silence needs a comment that says why.");
       const silence = await alerting.silences.set(
         {
           matchers: matchersOf(body.matchers),
           startsAtMs: body.startsAt === undefined ? nowMs : Date.parse(body.startsAt),
           endsAtMs: endOf(body, nowMs),
-          createdBy: personOf(request, body.by),
+          createdBy,
           comment: body.comment,
           within: body.every ? parseRecurrence(body.every, body.zone) : undefined,
         },
