@@ -19,6 +19,7 @@ import { type DeliveryRecord, keepNotifications, Outbox, type OutboxItem } from 
 import { type Acknowledgement, Acknowledgements, keepAcknowledgements } from "./dispatch/acknowledgements.js";
 import { AlertRegistry, isResolved, type RoutedAlert } from "./dispatch/alert-registry.js";
 import type { GroupView, MuteStatus } from "./dispatch/dispatcher.js";
+import { reasonToTell } from "./dispatch/notification-log.js";
 import { type PostedAlert, postedAlert } from "./dispatch/posted-alert.js";
 import { AlertsError } from "./errors.js";
 import type { EvidenceCollector } from "./explain/evidence.js";
@@ -38,6 +39,8 @@ import { WatchdogSource } from "./rule/watchdog.js";
 import { SilenceEndingSource } from "./silence/ending-source.js";
 import { keepSilences, Silences } from "./silence/silences.js";
 import { type SimilarSilence, similarSilences } from "./silence/similar.js";
+
+const DEFAULT_REPEAT_MS = 4 * 3_600_000;
 
 /** What `createAlerting` is handed. */
 export interface AlertingOptions {
@@ -516,6 +519,17 @@ export class Alerting {
       "telling the fallback receiver instead",
     );
     for (const key of this.#routing.keysOf(item.notification.groupKey, fallback)) {
+      const last = this.#outbox.lastEntry(key);
+      // A receiver that refuses is tried at every turn of its group; the fallback hears of what is new, and of repeats.
+      const isNews =
+        !last ||
+        reasonToTell(last, item.entry, {
+          sendResolved: true,
+          repeatIntervalMs: this.#config.route.repeat_interval ?? DEFAULT_REPEAT_MS,
+          nowMs: this.#clock.now(),
+          areRepeatsStopped: false,
+        });
+      if (!isNews) continue;
       await this.#outbox.queue(key, { ...item.notification, receiver: fallback }, item.entry, true);
     }
   }

@@ -63,6 +63,7 @@ export class Routing {
       silences: deps.silences,
       outbox: deps.outbox,
       isAcknowledged: deps.isAcknowledged,
+      fallbackReceiver: config.fallback_receiver,
       groupsIncidents: config.group_incidents,
       externalUrl: deps.externalUrl,
       clock: deps.clock,

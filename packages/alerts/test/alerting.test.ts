@@ -211,6 +211,36 @@ test("a rejected notification is listed as dead, told to the fallback receiver, 
   expect(hook.received).toHaveLength(2);
 });
 
+test("a receiver that goes on refusing is tried again, and the fallback is told once and of the end", async () => {
+  const source = new SettableSource();
+  const hook = await webhookReceiver(Array.from({ length: 20 }, () => ({ status: 400 })));
+  const fallback = await webhookReceiver();
+  closing.push(fallback);
+  const { clock } = await setUp({
+    source,
+    hook,
+    extra: {
+      receivers: [
+        { name: "hook", webhook_configs: [{ url: hook.url }] },
+        { name: "spare", webhook_configs: [{ url: fallback.url }] },
+      ],
+      fallback_receiver: "spare",
+    },
+  });
+  source.set(sample());
+  // A try needs the network, and the next turn of the group the clock: a little of each.
+  const until = async (isDone: () => boolean): Promise<void> => {
+    while (!isDone()) {
+      await clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await until(() => hook.received.length >= 4 && fallback.received.length >= 1);
+  source.set();
+  await until(() => fallback.received.length >= 2);
+  expect(fallback.received.map(({ body }) => body.status)).toEqual(["firing", "resolved"]);
+});
+
 test("an acknowledged alert is not repeated, and its end is told", async () => {
   const source = new SettableSource();
   const { alerting, hook, clock } = await setUp({ source, route: { repeat_interval: "30s" } });

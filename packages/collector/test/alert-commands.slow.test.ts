@@ -93,6 +93,14 @@ test("alert list, explain, ack, route", async () => {
     err: expect.stringContaining('There is no alert "nothing"'),
   });
   expect((await tocsin("alert", "frobnicate")).code).toBe(2);
+  expect((await tocsin("alert", "notices", "--status", "sent")).out).toMatch(
+    /^sent +\S+ \S+ {2}firing CartDown to pager \(log.*\), 1 try {2}\[/m,
+  );
+  expect(await tocsin("alert", "notices", "--status", "dead")).toMatchObject({
+    code: 0,
+    out: "No notices.\n",
+  });
+  expect((await tocsin("alert", "resend", "nothing")).code).toBe(1);
 }, 60_000);
 
 test("silence add, list, extend, end", async () => {

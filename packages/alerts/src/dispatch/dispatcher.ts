@@ -30,6 +30,8 @@ export interface DispatcherDeps {
   readonly outbox: Outbox;
   /** Whether somebody has taken an alert on; its repeats and escalation stop. */
   readonly isAcknowledged: (alert: RoutedAlert) => boolean;
+  /** Who is told what could not be delivered. */
+  readonly fallbackReceiver: string | undefined;
   /** Whether an alert is told in the group of the alert that leads its incident. */
   readonly groupsIncidents: boolean;
   readonly externalUrl: string;
@@ -146,6 +148,7 @@ export class Dispatcher {
     );
     if (audible.length > 0) {
       await this.#tellReceiver(group, group.route.receiver, audible, nowMs);
+      await this.#tellFallback(group, audible, nowMs);
       await this.#escalate(group, audible, nowMs);
     }
     // Resolved alerts have been told, or were muted when they ended; either way the group is done with them.
@@ -210,6 +213,18 @@ export class Dispatcher {
       isLate: isLate || (waiting?.notification.isLate ?? false),
     });
     await outbox.queue(key, notification, logEntry);
+  }
+
+  /** The fallback that was told of a fire, because the receiver could not be, hears of its end, which the receiver need not. */
+  async #tellFallback(group: AlertGroup, alerts: readonly RoutedAlert[], nowMs: UnixMs): Promise<void> {
+    const { fallbackReceiver, receivers, outbox } = this.#deps;
+    if (fallbackReceiver === undefined || fallbackReceiver === group.route.receiver) return;
+    const isOpen = receivers
+      .get(fallbackReceiver)
+      ?.entries.some(
+        (entry) => (outbox.lastEntry(outboxKey(group.key, fallbackReceiver, entry))?.firing.length ?? 0) > 0,
+      );
+    if (isOpen) await this.#tellReceiver(group, fallbackReceiver, alerts, nowMs);
   }
 
   /** Tells one more receiver when alerts have fired for long and nobody has acknowledged them. */

@@ -110,6 +110,7 @@ function alertJson(alert: Alert, alerting: Alerting) {
 }
 
 export type AlertJson = ReturnType<typeof alertJson>;
+export type NoticeJson = ReturnType<typeof noticeJson>;
 export type ExplanationJson = ReturnType<typeof explanationJson>;
 
 /** An alert with what was known when it fired, and who was told. */

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { formatLabels } from "@tocsin/model";
 import type { ActionRunJson } from "../api/actions-json.js";
-import type { AlertJson, ExplanationJson } from "../api/alerts.js";
+import type { AlertJson, ExplanationJson, NoticeJson } from "../api/alerts.js";
 import { explanationText } from "./alert-explanation.js";
 import { CLIENT_FLAGS, CLIENT_HELP, type CollectorClient, collectorClient } from "./client.js";
 import { type Command, ExitCode, UsageError } from "./command.js";
@@ -12,6 +12,7 @@ const FLAGS = {
   by: { type: "string" },
   comment: { type: "string" },
   routes: { type: "string" },
+  status: { type: "string" },
 } as const;
 
 export const alert: Command = {
@@ -22,7 +23,10 @@ export const alert: Command = {
   explain ID           why it fired, from the evidence that was stored then, and who was told
   ack ID               you have taken it on: repeats and escalation stop
   route LABEL=VALUE…   the receivers that these labels reach
+  notices              what was sent, waits, or was given up (--status dead)
+  resend ID            send a notice again that was given up
 
+  --status STATUS      for notices: waiting, sent or dead
   --by NAME            who you are (default: your user name here)
   --comment TEXT       for ack
   --routes FILE        for route: an alertmanager.yml instead of the collector's routes
@@ -65,8 +69,20 @@ ${CLIENT_HELP}`,
         show(found, found.map(({ receiver, route }) => `${receiver}  ${route}\n`).join(""));
         return ExitCode.good;
       }
+      case "notices": {
+        const query = flags.status === undefined ? "" : `?status=${encodeURIComponent(flags.status)}`;
+        const found = await client.json<NoticeJson[]>(`/api/v1/notifications${query}`);
+        show(found, found.length === 0 ? "No notices.\n" : found.map(noticeLine).join(""));
+        return ExitCode.good;
+      }
+      case "resend": {
+        const id = needed(rest);
+        const answer = await post(client, `/api/v1/notifications/${encodeURIComponent(id)}/replay`, {});
+        show(answer, `${id} is sent again.\n`);
+        return ExitCode.good;
+      }
       default:
-        throw new UsageError(`"${what}" is none of list, explain, ack and route.`);
+        throw new UsageError(`"${what}" is none of list, explain, ack, route, notices and resend.`);
     }
   },
 };
@@ -83,6 +99,22 @@ function post(client: CollectorClient, path: string, body: unknown): Promise<unk
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   });
+}
+
+function noticeLine({
+  id,
+  status,
+  says,
+  receiver,
+  destination,
+  alerts,
+  attempts,
+  createdAt,
+  error,
+}: NoticeJson): string {
+  const about = alerts.map(({ labels }) => labels.alertname ?? "?").join(", ");
+  const why = error === null ? "" : `\n          ${error}`;
+  return `${status.padEnd(9)} ${createdAt.slice(0, 19).replace("T", " ")}  ${says} ${about} to ${receiver} (${destination}), ${attempts} ${attempts === 1 ? "try" : "tries"}  [${id}]${why}\n`;
 }
 
 function listLine(found: AlertJson): string {
