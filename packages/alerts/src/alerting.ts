@@ -394,7 +394,15 @@ export class Alerting {
       if (lateMs > 3 * source.intervalMs + 10_000)
         return `the rules of ${source.name} have not been evaluated for ${Math.round(lateMs / 1_000)} s`;
     }
-    return undefined;
+    return this.#queryFault();
+  }
+
+  /** One rule that fails is its author's; when every one that asks for data fails, nobody would hear of anything. */
+  #queryFault(): string | undefined {
+    const asking = this.#evaluators.filter(({ source }) => source.recorded !== undefined);
+    const rules = asking.flatMap((evaluator) => evaluator.status());
+    if (rules.length === 0 || rules.some(({ health }) => health !== "error")) return undefined;
+    return `not one rule can be evaluated: ${rules[0]?.error}`;
   }
 
   /** Alerts about the alerting itself. */

@@ -10,6 +10,8 @@ import {
   readRuleFile,
 } from "../src/index.js";
 
+import { webhookReceiver } from "./webhook-receiver.js";
+
 const closing: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const each of closing.splice(0)) await each.close();
@@ -210,4 +212,42 @@ test("a rule with more alerts than its group allows fails and loses all of them,
   await clock.advance(15_000);
   expect(alerting.alerts()).toMatchObject([{ state: "firing", labels: { a: "1" } }]);
   expect(alerting.routedAlerts()).toMatchObject([{ alert: { endsAtMs: undefined, startsAtMs } }]);
+});
+
+test("the heartbeat stops while not one rule can be evaluated, and goes on with the first that can", async () => {
+  const beats = await webhookReceiver();
+  const failing = new Set(["a", "b"]);
+  const { groups } = readRuleFile({
+    file: "r.yml",
+    text: "groups: [{name: g, interval: 10s, rules: [{alert: A, expr: a}, {alert: B, expr: b}]}]",
+  });
+  const queryable: Queryable = {
+    instantQuery: async (query) => {
+      if (failing.has(query)) throw new Error("the engine is away");
+      return new Engine().instantQuery(new MemoryStorage(), "vector(1) > 2", 0);
+    },
+    rangeQuery: () => Promise.reject(new Error("not asked")),
+  };
+  const clock = new ManualClock(0);
+  const alerting = createAlerting({
+    config: AlertingConfig.parse({ heartbeat: { url: beats.url, interval: "20s" } }),
+    ruleSources: groups.map((group) => new RuleGroupSource(group, { queryable, externalUrl: "http://x" })),
+    journal: new MemoryJournal(),
+    clock,
+    externalUrl: "http://x",
+  });
+  closing.push(beats, alerting);
+  await alerting.start();
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  await clock.advance(41_000);
+  while (alerting.heartbeat?.error === undefined) await settled();
+  expect(alerting.heartbeat.error).toBe("not one rule can be evaluated: the engine is away");
+  const before = beats.received.length;
+  await clock.advance(40_000);
+  await settled();
+  expect(beats.received).toHaveLength(before);
+  failing.delete("b");
+  await clock.advance(40_000);
+  await beats.count(before + 1);
+  while (alerting.heartbeat?.error !== undefined) await settled();
 });

@@ -66,7 +66,9 @@ export class Heartbeat {
         signal: this.#abort.signal,
         ...(method === "POST" ? { body: "" } : {}),
       });
-      if (response.status >= 400) throw new Error(`the heartbeat's URL answered ${response.status}`);
+      // A redirect is not followed, so whoever waits for the call has not got it.
+      if (response.status < 200 || response.status >= 300)
+        throw new Error(`the heartbeat's URL answered ${response.status}`);
       this.#status = { sentAtMs: clock.now(), error: undefined };
     } catch (error) {
       if (this.#abort.signal.aborted) return;

@@ -216,11 +216,19 @@ export class Outbox {
         continue;
       }
       const gate = this.#gateOf(remote);
-      if (this.#busy.has(item.key) || !gate.hasRoom) continue;
+      if (this.#busy.has(item.key)) continue;
+      // Also while a circuit or a pause that was asked for lets no try through; never before a first try, as after a restart.
+      const expiresInMs = item.notification.createdAtMs + this.#deps.expireAfterMs - nowMs;
+      if (item.triedAtMs !== undefined && expiresInMs < 0) {
+        this.#expire(item, remote.notifier);
+        continue;
+      }
+      if (!gate.hasRoom) continue;
       const itemWaitMs = waitLeft(item.nextTryAtMs, item.triedAtMs ?? item.nextTryAtMs, nowMs);
       const waitMs = Math.max(itemWaitMs, gate.waitMs(nowMs));
       if (waitMs > 0) {
-        nextAtMs = Math.min(nextAtMs, nowMs + waitMs);
+        const untilExpiryMs = item.triedAtMs === undefined ? waitMs : Math.max(0, expiresInMs) + 1;
+        nextAtMs = Math.min(nextAtMs, nowMs + Math.min(waitMs, untilExpiryMs));
         continue;
       }
       gate.take(nowMs);
@@ -234,6 +242,15 @@ export class Outbox {
       this.#tries.add(attempt);
     }
     this.#wakeAt(nextAtMs, nowMs);
+  }
+
+  #expire(item: OutboxItem, { destination }: Notifier): void {
+    const error = item.lastError ?? "it could not be sent in time";
+    this.#deps.logger.error(
+      { notifier: destination, receiver: item.notification.receiver, attempt: item.attempts, error },
+      "notification expired, see the list of dead notifications",
+    );
+    this.#giveUp(item, error, destination, "expired");
   }
 
   #wakeAt(atMs: UnixMs, nowMs: UnixMs): void {
