@@ -113,6 +113,8 @@ test("what cannot be sent expires also while a pause that was asked for lasts; i
   await until(() => other.seen.length === 1);
   expect(JSON.parse(other.seen[0]!.body)).toMatchObject({ receiver: "second", status: "firing" });
 
+  await until(() => alerting.deliveryCounts.sent === 1);
+
   // The list outlives the process.
   await alerting.close();
   const next = await setUp([{ name: "first", webhook_configs: [{ url: hook.url }] }], { journal, clock });
