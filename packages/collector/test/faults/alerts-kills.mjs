@@ -42,6 +42,8 @@ async function killRound(dir, round, behaviour, step) {
   if (!hasEnded(first)) await once(first, "exit");
   clearTimeout(timer);
   const second = startChild(options);
+  // How long a busy machine takes to start a process is not what is looked at.
+  await once(second, "message");
   const isTold = await until(() => hook.accepted.length > 0 && other.accepted.length > 0);
   await kill(second);
   await Promise.all([hook.close(), other.close()]);
