@@ -39,7 +39,9 @@ export function createMessageTemplates(sources: readonly string[], clock: Clock)
     try {
       return executeTemplate(template, notificationData(notification), environment);
     } catch (error) {
-      return `[template fault at ${messageOf(error)}] ${fiveLines(notification, clock.now()).lines.join("\n")}`;
+      const text = `[template fault at ${messageOf(error)}] ${fiveLines(notification, clock.now()).lines.join("\n")}`;
+      // Words of alerts are no marks, or a receiver of HTML refuses the whole.
+      return isHtml ? text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;") : text;
     }
   };
   return {
