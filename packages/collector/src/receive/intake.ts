@@ -9,6 +9,7 @@ import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Admission, type Backpressure, type Reservation } from "./admission.js";
 import type { LimitsConfig } from "./config.js";
 import { type CutItems, CutLog } from "./cut-log.js";
+import { HoldBack } from "./hold-back.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
 import { Refusal, refusalOf } from "./refusal.js";
 import { RefusalLog, type RefusedSender } from "./refusal-log.js";
@@ -104,6 +105,8 @@ export interface Accepted {
 export class Intake {
   readonly limits: IntakeLimits;
   readonly clock: Clock;
+  /** What becomes of the connections of senders that were refused. */
+  readonly holdBack: HoldBack;
   readonly #spool: Appender;
   readonly #metrics: ReceiveMetrics;
   readonly #gate: SeriesGate | undefined;
@@ -117,6 +120,7 @@ export class Intake {
     this.#spool = spool;
     this.#gate = deps.gate;
     this.clock = clock;
+    this.holdBack = new HoldBack(clock);
     this.#admission = new Admission(this.limits, clock, deps.backpressure);
     this.#metrics = new ReceiveMetrics(registry, this.#admission);
     this.#refusals = new RefusalLog(clock, logger);

@@ -4,7 +4,6 @@ import type { OtlpSignal } from "../otlp/columns.js";
 import { otlpJsonToProtobuf } from "../otlp/json.js";
 import { type Encoding, exportResponse, statusBody } from "./answer.js";
 import { ACCEPTED_ENCODINGS, readBody } from "./body.js";
-import { holdBack } from "./hold-back.js";
 import type { Intake } from "./intake.js";
 import { Refusal } from "./refusal.js";
 import { senderOf, type WriteAuthorizer } from "./sender.js";
@@ -76,9 +75,9 @@ export function prepareRefusal(
   request: Request,
   response: Response,
   refusal: Refusal,
-  { clock, limits }: Pick<Intake, "clock" | "limits">,
+  { holdBack, limits }: Pick<Intake, "holdBack" | "limits">,
 ): void {
-  holdBack(request, response, refusal, clock);
+  holdBack.hold(request, response, refusal);
   if (refusal.retryable) response.setHeader("Retry-After", String(limits.retryAfterSeconds));
   if (refusal.httpStatus === 401) response.setHeader("WWW-Authenticate", 'Bearer realm="tocsin"');
   if (refusal.httpStatus === 405) response.setHeader("Allow", "POST");
