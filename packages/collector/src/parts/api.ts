@@ -175,8 +175,11 @@ function reloadJson({ loadedAtMs, failed }: ReloadStatus): object {
   return { loadedAt: iso(loadedAtMs), failedAt: iso(failed?.atMs), error: failed?.error ?? null };
 }
 
+/** What a collector without a store does not have, in words for people. */
+const NOT_KEPT = ["traces", "logs", "metrics beyond what is in memory"];
+
 async function storeStatus(keep: Keep | undefined): Promise<object> {
-  if (!keep) return { kind: "none" };
+  if (!keep) return { kind: "none", notKept: NOT_KEPT };
   const status = await keep.store()?.status();
   return { ...status, fault: keep.fault() ?? status?.fault ?? null };
 }

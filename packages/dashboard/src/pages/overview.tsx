@@ -6,6 +6,7 @@ import { Panel } from "../parts/panel.js";
 import { RunTable } from "../parts/run-table.js";
 import { ServiceTable } from "../parts/service-table.js";
 import { SloTable } from "../parts/slo-table.js";
+import { StoreNote } from "../parts/store-note.js";
 import { age, time } from "../state/format.js";
 import { actions, firing, nowMs, services, slos } from "../state/live.js";
 
@@ -30,6 +31,7 @@ export function Overview() {
       <Panel title="Latest actions" from={actions.value} aside={<Link to="/actions">all</Link>}>
         {(data) => (data.length === 0 ? <Empty of="actions" /> : <RunTable runs={data.slice(0, 5)} />)}
       </Panel>
+      <StoreNote />
     </>
   );
 }

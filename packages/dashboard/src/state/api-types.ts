@@ -276,6 +276,14 @@ export interface Status {
     readonly failedAt: string | null;
     readonly error: string | null;
   };
+  /** Absent in older collectors. */
+  readonly store?: {
+    readonly kind?: "embedded" | "clickhouse" | "none";
+    /** Of a collector without a store: what it does not have. */
+    readonly notKept?: readonly string[];
+    /** Why the store does not answer. */
+    readonly fault?: string | null;
+  };
 }
 
 export interface Catalogue {

@@ -65,7 +65,13 @@ export class SessionQueue {
   async #start(job: Job): Promise<NativeResult> {
     if (!job.begin()) throw new JobCancelled("The asker went away before the query began.");
     await this.#prepare(job);
-    return this.#session.run(job.sql, job.format);
+    try {
+      return await this.#session.run(job.sql, job.format);
+    } catch (error) {
+      // A statement that failed or was killed stays in the engine's list, with what it holds, until the next one.
+      await this.#session.run("SELECT 1", "Null").catch(() => {});
+      throw error;
+    }
   }
 
   async #prepare(job: Job): Promise<void> {
