@@ -2,17 +2,21 @@
 // and how long others wait meanwhile: the event loop, and whoever asks the API. Rows are encoded in a thread of its own,
 // then, in a second collector, on the event loop.
 //
-//   node bench/intake-store.mjs [--spans 1000000] [--concurrency 4] [--rate 0] [--encode thread,inline]
+//   node bench/intake-store.mjs [--spans 1000000] [--concurrency 4] [--rate 0] [--encode thread,inline] [--shards 0]
+//
+// With --shards the collector is a gateway and the engines are processes of their own, reached by ClickHouse's HTTP
+// protocol as servers would be: independent shards behind one configuration.
 //
 // With --rate (spans/s) senders keep to a schedule; without it they send as fast as they are answered. Needs a build and
 // Linux (CPU is read from /proc). Prints one line of JSON; compare the figures per CPU second, which other work on the
 // machine disturbs least.
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { EngineSupervisor } from "../packages/collector/dist/store/engine/supervisor.js";
 import { startCollector } from "./lib/collector.mjs";
 import { processUsage, traceTemplates } from "./lib/otlp-batches.mjs";
 
@@ -22,8 +26,11 @@ const { values } = parseArgs({
     concurrency: { type: "string", default: "4" },
     rate: { type: "string", default: "0" },
     encode: { type: "string", default: "thread,inline" },
+    shards: { type: "string", default: "0" },
   },
 });
+const SECRET = "bench";
+const outsideFolder = join(tmpdir(), `tocsin-intake-store-${process.pid}`);
 const SIZE = 512;
 const wanted = Number(values.spans);
 const rate = Number(values.rate);
@@ -36,18 +43,34 @@ const met = Object.values(result).every(
     rowsStored === spans && spansPerCpuSecond >= target.spansPerCpuSecond,
 );
 console.log(
-  JSON.stringify({ bench: "intake-store", rate: rate || "as fast as answered", ...result, target, met }),
+  JSON.stringify({
+    bench: "intake-store",
+    rate: rate || "as fast as answered",
+    shards: Number(values.shards),
+    ...result,
+    target,
+    met,
+  }),
 );
 
 async function run(encode) {
   const config = join(tmpdir(), `tocsin-intake-store-${process.pid}.yaml`);
-  await writeFile(config, `store: { embedded: {}, encode: ${encode} }\n`);
+  const engines = await outsideEngines();
+  const urls = JSON.stringify(engines.map(({ endpoint }) => endpoint.url));
+  const outside = `mode: gateway\nstore: { clickhouse: { url: ${urls}, username: default, password: ${SECRET} }, encode: ${encode} }\n`;
+  await writeFile(config, engines.length > 0 ? outside : `store: { embedded: {}, encode: ${encode} }\n`);
   const collector = await startCollector(["--config", config]);
   const { url, otlpHttpPort } = collector;
   const status = async () => (await fetch(`${url}/api/v1/status`)).json();
   const send = sender(otlpHttpPort);
-  const enginePid = (await status()).store.engine.pid;
-  const usage = () => [collector.pid, enginePid].map((pid) => processUsage(pid, readFileSync));
+  const enginePids =
+    engines.length > 0 ? engines.map((engine) => engine.status().pid) : [(await status()).store.engine.pid];
+  const usage = () => {
+    const all = enginePids.map((pid) => processUsage(pid, readFileSync));
+    const sum = (what) => all.reduce((total, one) => total + one[what], 0);
+    const engine = { cpuSeconds: sum("cpuSeconds"), rssBytes: sum("rssBytes") };
+    return [processUsage(collector.pid, readFileSync), engine];
+  };
   // Reading the metrics begins a new stretch for what they say of the event loop.
   await eventLoopDelay(url);
   const before = usage();
@@ -90,6 +113,8 @@ async function run(encode) {
   const after = usage();
   const [collectorCpu, engineCpu] = after.map((one, at) => one.cpuSeconds - before[at].cpuSeconds);
   await collector.stop();
+  for (const engine of engines) await engine.close();
+  await rm(outsideFolder, { recursive: true, force: true });
   return {
     spans: accepted,
     rowsStored: table.rows,
@@ -105,6 +130,13 @@ async function run(encode) {
     engineRssMiB: Math.round(after[1].rssBytes / 2 ** 20),
     bytesPerSpan: Math.round(table.bytes / table.rows),
   };
+}
+
+/** Engines that stand for servers, each with its own data. */
+async function outsideEngines() {
+  const start = (_, n) =>
+    EngineSupervisor.start({ directory: join(outsideFolder, String(n)), secret: SECRET });
+  return await Promise.all(Array.from({ length: Number(values.shards) }, start));
 }
 
 function sender(port) {
