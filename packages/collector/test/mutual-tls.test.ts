@@ -3,8 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { check } from "../src/cli/check.js";
+import { doctor } from "../src/cli/doctor.js";
 import { type Certificates, hasOpenssl, makeCertificates } from "./certificates.js";
 import { type CollectorProcess, startProcess } from "./process.js";
+import { runCommand } from "./run-command.js";
 
 if (!hasOpenssl) console.warn("Skipped: openssl is not installed, mutual TLS is not tested.");
 
@@ -74,6 +77,13 @@ describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
           .toBeGreaterThan(1);
         expect(await sidecar.stop()).toBe(0);
       }
+      const { code, out } = await runCommand(doctor, ["--url", gateway.url]);
+      expect(code).toBe(1);
+      expect(out).toContain(
+        `✓ OTLP/HTTP is received at https://localhost:${gateway.otlpHttpPort}, asks for a certificate`,
+      );
+      expect(out).toMatch(/✗ 127\.0\.0\.1 is refused over otlp-.*: This port asks for a client certificate/);
+      expect(out).toContain("fix: give it a certificate that an authority in tls.client_ca_file has signed");
       expect(await services()).not.toContain(`service-${protocol}`);
 
       const right = await start(
@@ -89,6 +99,16 @@ describe.skipIf(!hasOpenssl)("with certificates asked of senders", () => {
       expect(await right.stop()).toBe(0);
     },
   );
+});
+
+test("an open port that nothing guards is a fault of the configuration, with its place", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tocsin-open-"));
+  await writeFile(join(folder, "tocsin.yaml"), "mode: sidecar\nlisten:\n  otlp_http: 0.0.0.0:0\n");
+  const { code, out, err } = await runCommand(check, ["tocsin.yaml"], { cwd: folder });
+  await rm(folder, { recursive: true });
+  expect(code).toBe(1);
+  expect(out + err).toContain("tocsin.yaml:3:14");
+  expect(out + err).toContain("neither a token nor tls.client_ca_file is configured");
 });
 
 async function start(name: string, config: object, dataDir?: string): Promise<CollectorProcess> {

@@ -2,6 +2,7 @@ import { type ConfigSource, type Problem, sortProblems } from "@tocsin/model/con
 import type { SloOrigins } from "../slo/origin.js";
 import { type LoadOptions, loadConfig } from "./load.js";
 import type { Parts } from "./mode.js";
+import { openAddress } from "./open-address.js";
 import { Reading } from "./reading.js";
 import type { CollectorConfig } from "./schema.js";
 import type { WatchSetup } from "./watch-setup.js";
@@ -54,6 +55,8 @@ export async function loadSetup(
   // The code that reads rules and SLOs is loaded only where there may be some.
   const read = whole && (await (await import("./watch-setup.js")).readWatch(whole, reading));
   warnOfUnused(config, document?.value, reading);
+  const open = openAddress(config);
+  if (open) reading.fault(["listen", open.name], "config/open-address", open.message);
   const problems = sortProblems(reading.problems);
   const failed = (read && !read.watch) || problems.some(({ severity }) => severity === "error");
   const setup = failed ? undefined : { config, file, folder, parts, watch: read?.watch };

@@ -11,7 +11,8 @@ import {
 } from "@tocsin/promql";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Head, type HeadOptions, type HeadSample } from "./head.js";
+import { Head, type HeadSample } from "./head.js";
+import type { HeadOptions } from "./head-options.js";
 
 const NOW = 1_790_000_000_000;
 const OPTIONS: HeadOptions = {

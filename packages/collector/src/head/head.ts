@@ -20,37 +20,15 @@ import {
 import { Registry } from "prom-client";
 import { type Exemplar, ExemplarStore } from "./exemplar-store.js";
 import { type DropReason, type HeadMetrics, headMetrics } from "./head-metrics.js";
+import type { HeadDeps, HeadOptions, HeadStatus } from "./head-options.js";
 import { appendHistogram, truncateHistograms } from "./histogram-pieces.js";
 import { LabelIndex } from "./label-index.js";
 import { MetadataStore } from "./metadata.js";
-import { type RefusedSeries, RefusedSeriesLog } from "./refused-series.js";
+import { RefusedSeriesLog } from "./refused-series.js";
 import { SampleStore } from "./sample-store.js";
 import { SelectedSeries } from "./selected-series.js";
-import { type HeadSeries, newSeries } from "./series.js";
-import { type SeriesLimit, type SeriesLimitOptions, SeriesLimits } from "./series-limits.js";
-
-export interface HeadOptions extends SeriesLimitOptions {
-  /** How long samples are kept. */
-  readonly retentionMs: number;
-  /** How far behind now a sample may be when its series has newer ones. */
-  readonly outOfOrderMs: number;
-  readonly maxLabels: number;
-}
-
-export interface HeadDeps {
-  readonly clock: Clock;
-  /** Takes `tocsin_head_*`. */
-  readonly registry?: Registry;
-  readonly logger?: Logger;
-}
-
-/** What the head says of itself. */
-export interface HeadStatus {
-  readonly series: number;
-  readonly maxSeries: number;
-  /** Metrics whose new series are refused, the latest first. */
-  readonly refused: readonly RefusedSeries[];
-}
+import { type HeadSeries, newSeries, noteStart } from "./series.js";
+import { type SeriesLimit, SeriesLimits } from "./series-limits.js";
 
 /** A sample for `appendSamples`. */
 export interface HeadSample {
@@ -69,8 +47,6 @@ export type AppendResult = "stored" | "repeat" | DropReason;
 const MAX_AHEAD_MS = 600_000;
 const TRUNCATE_EVERY_MS = 60_000;
 const LOG_EVERY_MS = 60_000;
-/** Restarts of one counter that are remembered. */
-const MAX_STARTS = 64;
 
 /**
  * The recent past of all series in memory.
@@ -311,17 +287,7 @@ export class Head implements Storage {
    * between two samples.
    */
   #noteStart(series: HeadSeries, timeMs: UnixMs, value: SampleValue, startMs: UnixMs): void {
-    const starts = series.starts;
-    if (startMs >= timeMs || starts?.startMs.at(-1) === startMs || timeMs <= series.lastMs) return;
-    if (starts === undefined) series.starts = { fromMs: [timeMs], startMs: [startMs] };
-    else {
-      starts.fromMs.push(timeMs);
-      starts.startMs.push(startMs);
-      if (starts.fromMs.length > MAX_STARTS) {
-        starts.fromMs.shift();
-        starts.startMs.shift();
-      }
-    }
+    if (!noteStart(series, timeMs, startMs)) return;
     const horizonMs = this.#clock.now() - this.options.retentionMs;
     if (typeof value !== "number" || !Number.isSafeInteger(startMs)) return;
     if (startMs > series.lastMs && startMs >= horizonMs) this.#store(series, startMs, 0, horizonMs);

@@ -58,3 +58,22 @@ export function newSeries(labels: Labels, ordinal: number, slot: number): HeadSe
     isGone: false,
   };
 }
+
+/** Restarts of one counter that are remembered. */
+const MAX_STARTS = 64;
+
+/** Notes when the counter behind a new sample began; returns whether that is news. */
+export function noteStart(series: HeadSeries, timeMs: UnixMs, startMs: UnixMs): boolean {
+  const starts = series.starts;
+  if (startMs >= timeMs || starts?.startMs.at(-1) === startMs || timeMs <= series.lastMs) return false;
+  if (starts === undefined) series.starts = { fromMs: [timeMs], startMs: [startMs] };
+  else {
+    starts.fromMs.push(timeMs);
+    starts.startMs.push(startMs);
+    if (starts.fromMs.length > MAX_STARTS) {
+      starts.fromMs.shift();
+      starts.startMs.shift();
+    }
+  }
+  return true;
+}
