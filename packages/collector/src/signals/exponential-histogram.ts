@@ -1,3 +1,6 @@
+// One piece, though long: recording, merging, lowering the scale and reading all rest on the same window of buckets, and each is
+// only right as long as the others keep it.
+
 import { ExplicitBounds, type ExplicitBoundsState } from "./explicit-bounds.js";
 
 /** Buckets at most; the scale follows from the range of the values. */
