@@ -179,6 +179,20 @@ describe.skipIf(!hasBrowser)("the page in a browser", () => {
     expect(await page.getByRole("main").textContent()).toContain("No SLO is configured.");
   });
 
+  test("what is not kept is said, and a store that is away", async () => {
+    const state = burningStory();
+    state.status = {
+      store: { kind: "none", notKept: ["traces", "logs", "metrics beyond what is in memory"] },
+    };
+    const { page } = await open("/", state, { bypassCSP: true });
+    await page.getByText("does not keep traces, logs or metrics beyond what is in memory").waitFor();
+    state.status = { store: { kind: "embedded", fault: "The store has not answered for 2 s." } };
+    await page
+      .getByText("The store has not answered for 2 s. What arrives meanwhile waits in the spool.")
+      .waitFor();
+    expect(await violationsOf(page)).toEqual([]);
+  });
+
   test("keys go everywhere, back and forward work, and the address tells where one is", async () => {
     const { page, api } = await open("/");
     await page.keyboard.press("g");

@@ -17,6 +17,8 @@ import { DEPLOYMENT, detailOf } from "./story-details.js";
 
 /** What the collector's API answers; tests change it while the page is open. */
 export interface ApiState {
+  /** What the collector says of itself. */
+  status?: object;
   services: readonly Service[] | { readonly status: number; readonly error: string };
   slos: readonly Slo[];
   alerts: readonly Alert[];
@@ -75,6 +77,7 @@ export async function startStoryApi(state: ApiState) {
         ? json(response, services.status, { error: services.error })
         : json(response, 200, services);
     }
+    if (path === "/api/v1/status") return json(response, 200, state.status ?? {});
     if (path === "/api/v1/slos") return json(response, 200, state.slos);
     if (path.startsWith("/api/v1/slos/")) {
       const slo = state.slos.find(({ name }) => path === `/api/v1/slos/${name}`);
