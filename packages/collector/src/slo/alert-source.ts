@@ -11,7 +11,7 @@ import { SEVERITIES, type Severity, type WindowPair } from "./window-pair.js";
  * Alerts whose words are written anew in one evaluation. Up to so many every alert always tells the latest figures; when
  * thousands are on at once they take turns, so that words do not delay the next alert.
  */
-const DESCRIBED_PER_TICK = 500;
+const DESCRIBED_PER_TICK = 200;
 
 /**
  * The alerts of all SLOs: one rule per SLO and severity, with one alert per group. Several window pairs of a severity
