@@ -146,11 +146,16 @@ function shownAlert({ activeAt, keepFiringSince, ...alert }) {
 function postedOf(alerts) {
   return alerts.map(({ startsAt, endsAt, updatedAt, annotations, status, ...alert }) => ({
     ...alert,
-    state: status.state,
+    // Muted by a time interval is a state of newer Alertmanagers.
+    state: status.mutedBy?.length && !isQuiet(status) ? "active" : status.state,
     silences: status.silencedBy.length,
     isInhibited: status.inhibitedBy.length > 0,
     receivers: alert.receivers.map(({ name }) => name).sort(),
   }));
+}
+
+function isQuiet({ silencedBy, inhibitedBy }) {
+  return silencedBy.length + inhibitedBy.length > 0;
 }
 
 function groupsOf(groups) {
