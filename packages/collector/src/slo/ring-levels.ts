@@ -29,6 +29,16 @@ export const NARROW_LIMIT = 2 ** 32;
  * @param unitsPerEvent how many counts one event has
  */
 export function ringLevels(periodSeconds: number, unitsPerEvent = 1): readonly RingLevel[] {
+  const key = `${periodSeconds} ${unitsPerEvent === 1}`;
+  const known = shapes.get(key) ?? levelsFor(periodSeconds, unitsPerEvent);
+  shapes.set(key, known);
+  return known;
+}
+
+/** Thousands of SLOs have the same levels. */
+const shapes = new Map<string, readonly RingLevel[]>();
+
+function levelsFor(periodSeconds: number, unitsPerEvent: number): readonly RingLevel[] {
   const coarseWidth =
     HOUR_SECONDS * Math.max(1, Math.ceil(periodSeconds / (HOUR_SECONDS * MAX_COARSE_BUCKETS)));
   const levels: RingLevel[] = [

@@ -33,6 +33,8 @@ export interface HistoryBucket extends EventCounts {
  */
 export class WindowRing {
   readonly #levels: readonly Level[];
+  /** The levels without their memory: thousands of rings share them, so that a level is chosen without looking far. */
+  readonly #shapes: readonly RingLevel[];
   /** The finest level whose counters never go round. */
   readonly #wide: Level;
   #bad = 0;
@@ -45,6 +47,7 @@ export class WindowRing {
   constructor(levels: readonly RingLevel[]) {
     const all = allocateLevels(levels);
     this.#levels = all;
+    this.#shapes = levels;
     const wide = all.find(({ isNarrow }) => !isNarrow);
     if (!wide) throw new Error("A ring needs a level whose counters are wide.");
     this.#wide = wide;
@@ -207,11 +210,12 @@ export class WindowRing {
   /** Events of `second` and later. */
   #since(second: number, share: boolean): EventCounts {
     if (second > this.#headSecond) return { bad: 0, total: 0 };
-    for (const level of this.#levels) {
-      const { widthSeconds, bucketCount, isNarrow } = level;
+    for (let index = 0; index < this.#shapes.length; index++) {
+      const { widthSeconds, bucketCount, isNarrow } = this.#shapes[index] as RingLevel;
       const bucket = Math.floor(second / widthSeconds);
       const head = Math.floor(this.#headSecond / widthSeconds);
       if (bucket - 1 <= head - bucketCount) continue;
+      const level = this.#levels[index] as Level;
       if (isNarrow && this.#total >= NARROW_LIMIT && this.#isAmbiguous(second)) continue;
       const start = this.#sinceEndOf(level, bucket - 1);
       const bucketStart = Math.max(bucket * widthSeconds, Math.min(this.#firstSecond, second));
