@@ -84,6 +84,7 @@ const FORGET_AFTER_MS = 24 * 3_600_000;
 /**
  * Who calls whom, from client spans and the server spans below them. A client span that no server span answers within
  * ten seconds is a call to something outside, named by its attributes. Figures are the client's: what the caller felt.
+ * One piece, because calls, answers and messages wait for one another and are given up by the same clock.
  */
 export class ServiceGraph {
   readonly #waiting = new Map<string, PendingCall>();
