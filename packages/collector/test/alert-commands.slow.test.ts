@@ -72,11 +72,11 @@ test("alert list, explain, ack, route", async () => {
   expect(explained.out).toMatch(/CartDown/);
   expect(explained.out).toMatch(/vector\(7\) > 5/);
   expect(explained.out).toMatch(/same result/);
-  // The course of the value is looked up after the first message went out.
-  const withCourse = await until((out) => /fires when/.test(out), "alert", "explain", first.id);
+  // The message goes out after the group's wait, and the course of the value is looked up after it.
+  const isWhole = (out: string) => /fires when/.test(out) && /Sent +✓ firing to pager/.test(out);
+  const withCourse = await until(isWhole, "alert", "explain", first.id);
   expect(withCourse).toMatch(/^CartDown → PAGE at .*\(firing\)/);
   expect(withCourse).toMatch(/Value +[▁▂▃▄▅▆▇█ ]+ .* now 7, fires when > 5 {2}vector\(7\)/);
-  expect(withCourse).toMatch(/Sent +✓ firing to pager/);
 
   expect((await tocsin("alert", "route", "severity=page", "service=cart")).out).toMatch(/^pager /m);
   expect((await tocsin("alert", "route", "severity=ticket")).out).toMatch(/^log /m);
