@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -9,6 +10,8 @@ export default defineConfig({
       "examples/*/{src,test}/**/*.test.ts",
     ],
     exclude: ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"],
+    // Both cores of a small machine: by default one would be left to wait.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
   },
 });
