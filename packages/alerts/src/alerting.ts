@@ -40,8 +40,6 @@ import { SilenceEndingSource } from "./silence/ending-source.js";
 import { keepSilences, Silences } from "./silence/silences.js";
 import { type SimilarSilence, similarSilences } from "./silence/similar.js";
 
-const DEFAULT_REPEAT_MS = 4 * 3_600_000;
-
 /** What `createAlerting` is handed. */
 export interface AlertingOptions {
   readonly config: AlertingConfig;
@@ -533,7 +531,7 @@ export class Alerting {
         !last ||
         reasonToTell(last, item.entry, {
           sendResolved: true,
-          repeatIntervalMs: this.#config.route.repeat_interval ?? DEFAULT_REPEAT_MS,
+          repeatIntervalMs: this.#routing.repeatIntervalMs,
           nowMs: this.#clock.now(),
           areRepeatsStopped: false,
         });

@@ -81,6 +81,11 @@ export class Routing {
     return (this.#receivers.get(receiver)?.entries ?? []).map((entry) => outboxKey(group, receiver, entry));
   }
 
+  /** After which the top route repeats what goes on. */
+  get repeatIntervalMs(): number {
+    return this.#routes.repeatIntervalMs;
+  }
+
   routesOf(labels: Labels): Route[] {
     return matchRoutes(this.#routes, labels);
   }
