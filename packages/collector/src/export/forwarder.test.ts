@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { systemClock } from "@tocsin/model";
+import { silentLogger, systemClock } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -237,6 +237,45 @@ describe("forwarding", () => {
     forward([createEndpoint(good.url, systemClock)]);
     await untilSent();
     expect(good.taken.map(({ names }) => names)).toEqual([["a"]]);
+  });
+
+  test("a place that cannot be written holds nothing up and is logged once until it can be again", async () => {
+    const far = await backend(() => ({ status: 200 }));
+    const consumer = spool.consumer("forward");
+    let isDiskFull = true;
+    let tries = 0;
+    const errors: object[] = [];
+    const commit = consumer.commit.bind(consumer);
+    consumer.commit = async (position) => {
+      tries++;
+      if (isDiskFull) throw new Error("ENOSPC: no space left on device");
+      await commit(position);
+    };
+    forward([createEndpoint(far.url, systemClock)], {
+      logger: {
+        ...silentLogger,
+        error: (fields: object, message: string) => errors.push({ ...fields, message }),
+      },
+    });
+    const pass = async (name: string): Promise<void> => {
+      const before = tries;
+      await append(name);
+      while (tries === before) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const line = {
+      exporter: "gateway",
+      error: "ENOSPC: no space left on device",
+      message: "place in the spool could not be written",
+    };
+    await pass("a");
+    await pass("b");
+    expect(errors).toEqual([line]);
+    isDiskFull = false;
+    await pass("c");
+    isDiskFull = true;
+    await pass("d");
+    expect(far.taken.flatMap(({ names }) => names)).toEqual(["a", "b", "c", "d"]);
+    expect(errors).toEqual([line, line]);
   });
 
   test("closing sends what is there", async () => {

@@ -1,7 +1,7 @@
-import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
+import { type Clock, type Logger, messageOf, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
-import type { SpoolBatch, SpoolConsumer, SpoolSignal } from "../spool/record.js";
+import type { SpoolBatch, SpoolConsumer, SpoolPosition, SpoolSignal } from "../spool/record.js";
 import type { Endpoint } from "./endpoint.js";
 import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
 import { ExportMetrics } from "./metrics.js";
@@ -61,6 +61,8 @@ export class Forwarder {
   #isDraining = false;
   #endpoint: string | undefined;
   #fault: string | undefined;
+  /** Whether the last place in the spool could not be written. */
+  #isPlaceLost = false;
   /** The last request whose turn it is after the one before it. */
   #inOrder: Promise<boolean> = Promise.resolve(true);
   #running: Promise<void>;
@@ -143,10 +145,25 @@ export class Forwarder {
     );
     const isSent = (await Promise.all(sending)).every(Boolean);
     if (!(await before) || !isSent) return false;
-    await this.#consumer.commit(batch.position).catch(() => {
-      // The place is not durable: after a crash this batch goes out again. Sending on matters more.
-    });
+    await this.#commit(batch.position);
     return true;
+  }
+
+  /** Without a durable place what was sent goes out again after a crash. Sending on matters more. */
+  async #commit(position: SpoolPosition): Promise<void> {
+    try {
+      await this.#consumer.commit(position);
+      this.#isPlaceLost = false;
+    } catch (error) {
+      // A full disk fails at every batch; one line says it.
+      if (!this.#isPlaceLost) {
+        this.#logger.error(
+          { exporter: this.name, error: messageOf(error) },
+          "place in the spool could not be written",
+        );
+      }
+      this.#isPlaceLost = true;
+    }
   }
 
   /** Points of one series must not overtake one another: many backends refuse what is older than what they have. */
