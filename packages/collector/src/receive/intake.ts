@@ -8,11 +8,10 @@ import { validateRequest } from "../otlp/validate.js";
 import type { SpoolPosition, SpoolRecord } from "../spool/record.js";
 import { Admission, type Backpressure, type Reservation } from "./admission.js";
 import type { LimitsConfig } from "./config.js";
-import { type CutItems, CutLog } from "./cut-log.js";
+import { FaultLog, type Remembered } from "./fault-log.js";
 import { HoldBack } from "./hold-back.js";
 import { ReceiveMetrics, type Transport } from "./metrics.js";
-import { Refusal, refusalOf } from "./refusal.js";
-import { RefusalLog, type RefusedSender } from "./refusal-log.js";
+import { Refusal, type RefusalReason, refusalOf } from "./refusal.js";
 
 /** What intake needs of the spool. */
 export interface Appender {
@@ -98,6 +97,24 @@ export interface Accepted {
   readonly reason: string;
 }
 
+interface RefusedFor {
+  readonly sender: string;
+  readonly transport: Transport;
+  readonly reason: RefusalReason;
+  readonly message: string;
+}
+
+/** What one sender was refused for. A sender with several faults comes once for each. */
+export type RefusedSender = Remembered<RefusedFor>;
+
+interface Cut {
+  readonly service: string;
+  readonly reason: "attributes" | "attribute_length" | "invalid";
+}
+
+/** What was left out of what one service sent: attributes dropped or shortened, items that are invalid. */
+export type CutItems = Remembered<Cut>;
+
 /**
  * The one door behind all receivers: checks a request, makes it durable, and only then lets it be acknowledged.
  * It counts everything that comes in, whatever becomes of it.
@@ -111,8 +128,8 @@ export class Intake {
   readonly #metrics: ReceiveMetrics;
   readonly #gate: SeriesGate | undefined;
   readonly #admission: Admission;
-  readonly #refusals: RefusalLog;
-  readonly #cuts: CutLog;
+  readonly #refusals: FaultLog<RefusedFor>;
+  readonly #cuts: FaultLog<Cut>;
 
   constructor(deps: IntakeDeps) {
     const { spool, limits, clock = systemClock, logger = silentLogger, registry = new Registry() } = deps;
@@ -123,8 +140,12 @@ export class Intake {
     this.holdBack = new HoldBack(clock);
     this.#admission = new Admission(this.limits, clock, deps.backpressure);
     this.#metrics = new ReceiveMetrics(registry, this.#admission);
-    this.#refusals = new RefusalLog(clock, logger);
-    this.#cuts = new CutLog(clock, logger);
+    this.#refusals = new FaultLog(clock, (refused) =>
+      logger.warn({ refused }, "requests were refused in the last minute"),
+    );
+    this.#cuts = new FaultLog(clock, (cut) =>
+      logger.warn({ cut }, "parts of what was sent were left out in the last minute"),
+    );
   }
 
   /** Room for the bytes of one request; to be asked for before they are read. */
@@ -156,7 +177,7 @@ export class Intake {
     }
     if (rejected > 0) {
       this.#metrics.rejectedItems.inc({ signal, reason: "invalid" }, rejected);
-      this.#cuts.note(serviceOfRequest(body), "invalid", rejected);
+      this.#noteCut(serviceOfRequest(body), "invalid", rejected);
     }
     // Golden signals count such points all the same; what is refused is to keep them as series.
     const refused = signal === "metrics" && items > 0 ? this.#gate?.refused(body) : undefined;
@@ -174,9 +195,13 @@ export class Intake {
     this.#metrics.cut.inc({ what: "attributes" }, limited.droppedAttributes);
     this.#metrics.cut.inc({ what: "attribute_length" }, limited.shortenedAttributes);
     const service = serviceOfRequest(body);
-    this.#cuts.note(service, "attributes", limited.droppedAttributes);
-    this.#cuts.note(service, "attribute_length", limited.shortenedAttributes);
+    this.#noteCut(service, "attributes", limited.droppedAttributes);
+    this.#noteCut(service, "attribute_length", limited.shortenedAttributes);
     return limited.body;
+  }
+
+  #noteCut(service: string, reason: Cut["reason"], count: number): void {
+    this.#cuts.note(`${reason} ${service}`, { service, reason }, count);
   }
 
   /** Shows how many connections a port has. */
@@ -194,13 +219,14 @@ export class Intake {
     const refusal = refusalOf(error);
     this.#metrics.requests.inc({ transport, signal, answer: "refused" });
     this.#metrics.refused.inc({ transport, reason: refusal.reason });
-    this.#refusals.note(transport, sender, refusal);
+    const { reason, message } = refusal;
+    this.#refusals.note(`${sender} ${transport} ${reason}`, { sender, transport, reason, message });
     return refusal;
   }
 
   /** Who was refused lately and why, newest first. */
   refusedSenders(): RefusedSender[] {
-    return this.#refusals.senders();
+    return this.#refusals.list();
   }
 
   /** Whose data were cut lately and why, the latest first. */
