@@ -114,8 +114,15 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     const loggers = { contexts, batch: logs, now: Date.now };
     if (sends("winston")) watchWinston(hook, loggers, note);
     if (sends("console")) undo.push(watchConsole(loggers));
-    undo.push(recordFatalErrors({ logs, activeSpan: () => contexts.activeSpan(), now: Date.now }));
   }
+  undo.push(
+    recordFatalErrors({
+      logs,
+      activeContext: () => contexts.active(),
+      now: Date.now,
+      nodeArgs: [process.env.NODE_OPTIONS ?? "", ...process.execArgv],
+    }),
+  );
   watchPromClient(hook, registries, note);
   undo.push(watchFastify(note));
   watchKoa(hook, note);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { listenQuietly, othersListening } from "./quiet-listener.js";
 
 /** What is flushed at the end of the process, in the two ways there are. */
 export interface Flushable {
@@ -29,23 +30,26 @@ export function flushAtExit(target: Flushable): () => void {
       // Nothing of ours may turn a good end into a bad one.
     }
   };
-  const onSignal = (signal: NodeJS.Signals): void => {
-    (globalThis as { [TERMINATING]?: boolean })[TERMINATING] = true;
-    // Whoever else listens decides when the process ends; `exit` flushes then.
-    if (process.listenerCount(signal) > 1) return;
+  const onSignal = (name: EndingSignal, number: unknown): void => {
+    // A service may answer SIGHUP by reading its configuration anew, and live on.
+    if (name !== "SIGHUP") (globalThis as { [TERMINATING]?: boolean })[TERMINATING] = true;
+    // Whoever else listens decides when the process ends; `exit` flushes then. An event that somebody has emitted by hand,
+    // which has no number, ends nothing.
+    if (othersListening(name) > 0 || typeof number !== "number") return;
     onExit();
-    undoSignals();
+    for (const undo of undoSignals) undo();
     // Nobody listens now, so the signal ends the process as it would have without the agent.
-    process.kill(process.pid, signal);
+    process.kill(process.pid, name);
   };
-  const undoSignals = (): void => {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
-  };
-  process.on("exit", onExit);
-  for (const signal of SIGNALS) if (!isIgnored(signal)) process.on(signal, onSignal);
+  const undoSignals = SIGNALS.filter((signal) => !isIgnored(signal)).map((signal) =>
+    // First, so that a listener that is called once still counts as one.
+    listenQuietly(signal, (_name, number) => onSignal(signal, number), { place: "first", isAlone: true }),
+  );
+  // Last, so that what the service's own listeners still log goes along.
+  const undoExit = listenQuietly("exit", onExit, { place: "last", isAlone: true });
   return () => {
-    process.off("exit", onExit);
-    undoSignals();
+    undoExit();
+    for (const undo of undoSignals) undo();
   };
 }
 
@@ -54,8 +58,12 @@ export function isTerminating(): boolean {
   return (globalThis as { [TERMINATING]?: boolean })[TERMINATING] === true;
 }
 
+type EndingSignal = "SIGTERM" | "SIGINT" | "SIGHUP";
+
 const TERMINATING = Symbol.for("tocsin.terminating");
-const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+/** Windows knows no SIGHUP that could be sent. */
+const SIGNALS: readonly EndingSignal[] =
+  process.platform === "win32" ? ["SIGTERM", "SIGINT"] : ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /**
  * Whether the process was started with this signal ignored, as shells do for background jobs. A handler would undo that,

@@ -1,47 +1,90 @@
-import type { Span } from "@opentelemetry/api";
+import { type Context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { ServerSpan } from "../http/server-span.js";
 import type { LogBatch } from "../logs/log-batch.js";
+import { requestSpan } from "../trace/context-manager.js";
+import { listenQuietly } from "./quiet-listener.js";
 
 /** What recording fatal errors needs. */
 export interface FatalErrorDeps {
   readonly logs: LogBatch | undefined;
-  readonly activeSpan: () => Span | undefined;
+  readonly activeContext: () => Context;
   readonly now: () => number;
+  /** Node's own arguments, which may say what is done about rejections. */
+  readonly nodeArgs: readonly string[];
 }
 
 /**
- * Records what is about to end the process, an uncaught exception or an unhandled rejection, as a log record of its own
- * with the stack, and on the request during which it happened. Node only lets us watch here: how the process ends, and
- * with which code, is none of our business. Returns what undoes it.
+ * Records what nobody has caught, exceptions and rejected promises, as a log record with the stack and on the spans during
+ * which it happened. Node only lets us watch here: whether the process ends by it, and with which code, is none of our
+ * business. Returns what undoes it.
  */
 export function recordFatalErrors(deps: FatalErrorDeps): () => void {
-  const onFatal = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void => {
+  const seen = new WeakSet();
+  const recordOnce = (error: unknown, message: string, isFatal: boolean): void => {
     try {
-      record(deps, error, origin);
+      // Some modes offer a rejection as both.
+      if (typeof error === "object" && error !== null) {
+        if (seen.has(error)) return;
+        seen.add(error);
+      }
+      record(deps, error, message, isFatal);
     } catch {
       // The error that ends the process must stay the one that is reported.
     }
   };
-  process.on("uncaughtExceptionMonitor", onFatal);
+  const onException = (error: unknown, origin: NodeJS.UncaughtExceptionOrigin): void =>
+    recordOnce(error, origin === "unhandledRejection" ? REJECTION : EXCEPTION, !isCaught());
+  const onRejection = (reason: unknown): void => recordOnce(reason, REJECTION, false);
+  process.on("uncaughtExceptionMonitor", onException);
+  // A rejection that the service listens to never becomes an exception.
+  const undo = listenQuietly("unhandledRejection", onRejection, {
+    place: "first",
+    isAlone: /--unhandled-rejections[= ](?:warn|none)(?: |$)/.test(deps.nodeArgs.join(" ")),
+  });
   return () => {
-    process.off("uncaughtExceptionMonitor", onFatal);
+    process.off("uncaughtExceptionMonitor", onException);
+    undo();
   };
 }
 
-function record({ logs, activeSpan, now }: FatalErrorDeps, error: unknown, origin: string): void {
-  const span = activeSpan();
+const EXCEPTION = "uncaught exception";
+const REJECTION = "unhandled promise rejection";
+
+function isCaught(): boolean {
+  return process.listenerCount("uncaughtException") > 0 || process.hasUncaughtExceptionCaptureCallback();
+}
+
+function record(
+  { logs, activeContext, now }: FatalErrorDeps,
+  error: unknown,
+  msg: string,
+  isFatal: boolean,
+): void {
+  const active = activeContext();
+  const span = trace.getSpan(active);
   const context = span?.spanContext();
   const err =
     error instanceof Error
       ? { type: error.name, message: error.message, stack: error.stack }
       : { type: typeof error, message: String(error) };
-  const msg = origin === "unhandledRejection" ? "unhandled promise rejection" : "uncaught exception";
   const place =
     context === undefined ? "" : `${context.traceId}${context.spanId}${context.traceFlags & 1 ? "01" : "00"}`;
-  logs?.add(JSON.stringify({ level: 60, msg, err }), now(), place, "msg");
+  logs?.add(JSON.stringify({ level: isFatal ? FATAL : ERROR, msg, err }), now(), place, "msg");
+  for (const told of new Set([span, requestSpan(active)])) if (told !== undefined) tell(told, error, isFatal);
+}
+
+/** With nobody to catch the exception the work will never be done, so nobody else will end the span. */
+function tell(span: Span, error: unknown, isFatal: boolean): void {
   if (span instanceof ServerSpan) {
     span.failed(error);
-    // With nobody to catch the exception the answer will never be sent, so nobody else will end the span.
-    if (process.listenerCount("uncaughtException") === 0) span.finish(false);
+    if (isFatal) span.finish(false);
+  } else if (span.isRecording()) {
+    span.recordException(error instanceof Error ? error : String(error));
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    if (isFatal) span.end();
   }
 }
+
+/** pino's levels. */
+const FATAL = 60;
+const ERROR = 50;
