@@ -1,12 +1,10 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { EchoServers } from "./echo-servers.js";
 import { type CollectorProcess, startProcess } from "./process.js";
 
 const COMMAND = fileURLToPath(new URL("../bin/tocsin.js", import.meta.url));
@@ -15,57 +13,14 @@ const CANARY = "canary";
 
 let dir = "";
 let collector: CollectorProcess;
-const servers: Server[] = [];
-const told: string[] = [];
-
-async function listen(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  servers.push(server);
-  return (server.address() as AddressInfo).port;
-}
-
-/** Refuses everything, and says in its answer all that it was sent: the worst that a server can do. */
-async function echoServer(): Promise<number> {
-  return listen(
-    createServer(async (request, response) => {
-      let body = "";
-      for await (const chunk of request) body += chunk;
-      told.push(request.url ?? "");
-      const said = `${request.method} ${request.url} ${JSON.stringify(request.headers)} ${body}`;
-      response.writeHead(told.length % 2 ? 400 : 503, { "content-type": "application/json" });
-      response.end(JSON.stringify({ message: said, description: said, error: said, errors: [said] }));
-    }),
-  );
-}
-
-/** A mail server that refuses the login, and repeats it. */
-async function mailServer(): Promise<number> {
-  return listen(
-    createTcpServer((socket) => {
-      socket.write("220 mail\r\n");
-      socket.on("error", () => {});
-      socket.on("data", (data) => {
-        const line = data.toString();
-        if (/^EHLO/i.test(line)) socket.write("250-mail\r\n250 AUTH PLAIN LOGIN\r\n");
-        else if (/^AUTH PLAIN/i.test(line)) {
-          told.push("mail");
-          const words = Buffer.from(line.split(" ")[2] ?? "", "base64")
-            .toString()
-            .replaceAll("\0", " ");
-          socket.write(`535 no such user:${words} (${line.trim()})\r\n`);
-        } else socket.write("250 ok\r\n");
-      });
-    }),
-  );
-}
+const servers = new EchoServers();
 
 const FILE_SECRETS = ["routing-key", "bot-token", "webhook-url", "api-key"];
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "tocsin-secrets-"));
   await mkdir(join(dir, "secrets"));
-  const [http, mail] = [`http://127.0.0.1:${await echoServer()}`, await mailServer()];
+  const [http, mail] = [`http://127.0.0.1:${await servers.http()}`, await servers.mail()];
   for (const name of FILE_SECRETS)
     await writeFile(
       join(dir, "secrets", name),
@@ -154,7 +109,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await collector?.stop();
-  for (const server of servers) server.close();
+  servers.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -171,19 +126,21 @@ function run(...args: string[]): Promise<string> {
   });
 }
 
-async function get(path: string): Promise<string> {
-  const response = await fetch(collector.url + path, {
+async function get(from: CollectorProcess, path: string): Promise<string> {
+  const response = await fetch(from.url + path, {
     headers: { authorization: `Bearer ${CANARY}-api-token` },
     signal: AbortSignal.timeout(5_000),
   });
   return response.text();
 }
 
-test("no secret of a config is seen in logs, APIs, metrics, the journal or a command's output", async () => {
-  // Sixteen ways out, each refused or failing, each having said its secret to a server that says it back.
-  await expect.poll(() => new Set(told).size, { timeout: 30_000 }).toBeGreaterThan(14);
+/** Everything that a collector shows: its APIs, what commands make of them, its files and its log. */
+async function outputsOf(
+  from: CollectorProcess,
+  commands: readonly string[][],
+): Promise<Map<string, string>> {
   const outputs = new Map<string, string>();
-  const document = JSON.parse(await get("/api/v1/openapi.json")) as {
+  const document = JSON.parse(await get(from, "/api/v1/openapi.json")) as {
     paths: Record<string, { get?: object }>;
   };
   const paths = Object.entries(document.paths)
@@ -199,19 +156,40 @@ test("no secret of a config is seen in logs, APIs, metrics, the journal or a com
     "/alertmanager/api/v2/status",
     "/alertmanager/api/v2/alerts",
     "/alertmanager/api/v2/receivers",
-    "/prometheus/api/v1/status/config",
+    "/prometheus/api/v1/query?query=up",
     "/prometheus/api/v1/rules",
+    "/prometheus/api/v1/status/config",
+    "/prometheus/api/v1/targets",
   ])
-    outputs.set(path, await get(path).catch((error: unknown) => String(error)));
-  const list = JSON.parse(outputs.get("/api/v1/notifications") ?? "[]") as { error?: string }[];
-  expect(list.filter(({ error }) => error).length).toBeGreaterThan(10);
-  for (const args of [
+    outputs.set(path, await get(from, path).catch((error: unknown) => String(error)));
+  for (const args of commands) outputs.set(args.join(" "), await run(...args));
+  for (const name of await readdir(from.dataDir, { recursive: true }))
+    outputs.set(name, await readFile(join(from.dataDir, name), "latin1").catch(() => ""));
+  outputs.set("log", from.log());
+  return outputs;
+}
+
+/** Where a secret is seen, plain or as basic authorization of the user "me" carries it. */
+function leaksIn(outputs: ReadonlyMap<string, string>): string[] {
+  const carried = Buffer.from(`me:${CANARY}`).toString("base64");
+  return [...outputs].flatMap(([name, text]) =>
+    [...text.matchAll(new RegExp(`.{0,80}(${CANARY}|${carried}).{0,40}`, "g"))]
+      .slice(0, 10)
+      .map(([found]) => `${name}: ${found}`),
+  );
+}
+
+test("no secret of a config is seen in logs, APIs, metrics, the journal or a command's output", async () => {
+  // Sixteen ways out, each refused or failing, each having said its secret to a server that says it back.
+  await expect.poll(() => new Set(servers.told).size, { timeout: 30_000 }).toBeGreaterThan(14);
+  const outputs = await outputsOf(collector, [
     ["check", "tocsin.yaml"],
     ["alert", "list", "--json", "--url", collector.url],
     ["doctor", "--url", collector.url],
     ["alert", "route", "severity=page", "--url", collector.url],
-  ])
-    outputs.set(args.join(" "), await run(...args));
+  ]);
+  const list = JSON.parse(outputs.get("/api/v1/notifications") ?? "[]") as { error?: string }[];
+  expect(list.filter(({ error }) => error).length).toBeGreaterThan(10);
   // A fault beside a secret is shown with its line.
   await writeFile(
     join(dir, "bad.yaml"),
@@ -219,14 +197,128 @@ test("no secret of a config is seen in logs, APIs, metrics, the journal or a com
   );
   outputs.set("check bad.yaml", await run("check", "bad.yaml"));
   expect(outputs.get("check bad.yaml")).toContain("chanel");
-  for (const name of await readdir(collector.dataDir, { recursive: true }))
-    outputs.set(name, await readFile(join(collector.dataDir, name), "latin1").catch(() => ""));
-  outputs.set("log", collector.log());
   expect(collector.log()).toContain("notification");
-  const leaks = [...outputs].flatMap(([name, text]) =>
-    [...text.matchAll(new RegExp(`.{0,80}${CANARY}.{0,40}`, "g"))]
-      .slice(0, 3)
-      .map(([found]) => `${name}: ${found}`),
+  expect(leaksIn(outputs)).toEqual([]);
+}, 120_000);
+
+test("nor is one of what telemetry is passed on, scraped and kept with", async () => {
+  const others = new EchoServers();
+  const echo = `127.0.0.1:${await others.http()}`;
+  const grpc = `127.0.0.1:${await others.grpc()}`;
+  const password = join(dir, "secrets", "password");
+  await writeFile(password, `${CANARY}-in-file\n`);
+  const authorized = (name: string) => ({ authorization: { credentials: `${CANARY}-${name}` } });
+  const signedIn = { basic_auth: { username: "me", password_file: password } };
+  const withPassword = (scheme: string, name: string) => `${scheme}://me:${CANARY}-${name}@`;
+  await writeFile(
+    join(dir, "outward.yaml"),
+    JSON.stringify({
+      auth: { tokens: [{ name: "me", token: `${CANARY}-api-token`, can: ["read", "write", "act"] }] },
+      forward: {
+        endpoints: [`${withPassword("http", "forward")}${echo}/forward`],
+        headers: { "x-key": `${CANARY}-forward-header` },
+        max_backoff: "100ms",
+      },
+      exporters: [
+        {
+          name: "rpc",
+          otlp: {
+            endpoints: [`${withPassword("grpc", "rpc")}${grpc}`],
+            headers: { "x-key": `${CANARY}-rpc-header` },
+          },
+        },
+        { name: "write", prometheus_remote_write: { url: `http://${echo}/exporter`, ...signedIn } },
+      ],
+      remote_write: [
+        {
+          name: "url",
+          url: `${withPassword("http", "write")}${echo}/url`,
+          headers: { "x-key": `${CANARY}-write-header` },
+        },
+      ],
+      scrape_configs: [
+        {
+          job_name: "targets",
+          scrape_interval: "1s",
+          ...signedIn,
+          static_configs: [{ targets: [echo] }],
+          http_sd_configs: [
+            {
+              url: `${withPassword("http", "discovery")}${echo}/discovery`,
+              refresh_interval: "1s",
+              ...authorized("sd"),
+            },
+          ],
+        },
+        {
+          job_name: "token",
+          scrape_interval: "1s",
+          metrics_path: "/token",
+          bearer_token: `${CANARY}-scrape`,
+          static_configs: [{ targets: [echo] }],
+        },
+      ],
+      store: {
+        clickhouse: { url: `http://${echo}`, username: "me", password: `${CANARY}-store` },
+        metrics: {
+          prometheus: {
+            query_url: `${withPassword("http", "engine")}${echo}/engine`,
+            remote_write_url: `http://${echo}/engine-write`,
+            bearer_token: `${CANARY}-engine-token`,
+            headers: { "x-key": `${CANARY}-engine-header` },
+          },
+        },
+      },
+    }),
   );
-  expect(leaks).toEqual([]);
+  const outward = await startProcess({ args: ["--config", join(dir, "outward.yaml")] });
+  try {
+    const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", name: "a" };
+    const point = { timeUnixNano: `${Date.now()}000000`, asInt: "1" };
+    for (const [signal, body] of Object.entries({
+      traces: { resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] },
+      metrics: {
+        resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: "m", gauge: { dataPoints: [point] } }] }] }],
+      },
+    })) {
+      const response = await fetch(`http://127.0.0.1:${outward.otlpHttpPort}/v1/${signal}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${CANARY}-api-token` },
+        body: JSON.stringify(body),
+      });
+      expect(response.status).toBe(200);
+    }
+    for (const place of [
+      "/forward",
+      "Trace",
+      "/exporter",
+      "/url",
+      "/metrics",
+      "/token",
+      "/discovery",
+      "query_id=",
+      "/engine-write",
+    ])
+      await expect.poll(() => others.told.join(" "), { timeout: 20_000 }).toContain(place);
+    const outputs = await outputsOf(outward, [
+      ["check", "outward.yaml"],
+      ["doctor", "--url", outward.url],
+      ["query", "up", "--url", outward.url],
+      ["traces", "--url", outward.url],
+      ["logs", "--url", outward.url],
+    ]);
+    const log = outputs.get("log") ?? "";
+    for (const line of [
+      "endpoint refused a request for good",
+      "metrics were refused",
+      "scrape failed",
+      "does not answer",
+    ])
+      expect(log).toContain(line);
+    expect(others.told.join(" ")).toContain("/engine/api/v1/query");
+    expect(leaksIn(outputs)).toEqual([]);
+  } finally {
+    await outward.stop();
+    others.close();
+  }
 }, 120_000);

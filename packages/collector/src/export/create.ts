@@ -1,4 +1,6 @@
 import { type Clock, systemClock } from "@tocsin/model";
+import { maskOf } from "@tocsin/model/config";
+import { revealHeaders } from "../config/http-auth.js";
 import type { ForwardConfig } from "./config.js";
 import type { Endpoint, EndpointOptions } from "./endpoint.js";
 import { Forwarder, type ForwarderOptions } from "./forwarder.js";
@@ -22,10 +24,13 @@ export async function createForwarder(
   options: Omit<ForwarderOptions, "endpoints" | "maxRequestBytes" | "maxBackoffMs">,
 ): Promise<Forwarder> {
   const tls = await readClientTls(config.tls);
-  const headers = Object.fromEntries(
-    Object.entries(config.headers).map(([name, value]) => [name, value.reveal()]),
-  );
-  const endpointOptions = { headers, compression: config.compression, timeoutMs: config.timeout, tls };
+  const endpointOptions = {
+    headers: revealHeaders(config.headers),
+    compression: config.compression,
+    timeoutMs: config.timeout,
+    tls,
+    mask: maskOf(config),
+  };
   const clock = options.clock ?? systemClock;
   return new Forwarder({
     ...options,

@@ -1,3 +1,4 @@
+import type { Mask } from "@tocsin/model/config";
 import type { OtlpSignal } from "../otlp/columns.js";
 import { WireReader } from "../otlp/wire.js";
 import type { Outcome } from "./outcome.js";
@@ -17,6 +18,8 @@ export interface EndpointOptions {
   readonly compression?: "gzip" | "none";
   readonly timeoutMs?: number;
   readonly tls?: ClientTls | undefined;
+  /** Hides what was secret in a request: some endpoints say in their answers what they were sent. */
+  readonly mask?: Mask;
 }
 
 /** `rejected_…` and `error_message` of an Export…ServiceResponse. */

@@ -13,7 +13,7 @@ const METHODS: Readonly<Record<OtlpSignal, string>> = {
 
 /** An OTLP/gRPC endpoint: `grpc://host:port`, or `grpcs://host:port` over TLS. */
 export function grpcEndpoint(url: URL, options: EndpointOptions = {}): Endpoint {
-  const { compression = "gzip", timeoutMs = 10_000, headers = {}, tls } = options;
+  const { compression = "gzip", timeoutMs = 10_000, headers = {}, tls, mask = (text) => text } = options;
   const channel =
     url.protocol === "grpcs:"
       ? credentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.cert))
@@ -38,8 +38,11 @@ export function grpcEndpoint(url: URL, options: EndpointOptions = {}): Endpoint 
         { deadline: Date.now() + timeoutMs },
         (error: ServiceError | null, answer?: Buffer) => {
           abort.removeEventListener("abort", cancel);
-          if (error) resolve(outcomeOfRpc(error.code, retryInfoMs(error), explainTls(error.details)));
-          else resolve({ kind: "sent", ...readPartialSuccess(answer ?? Buffer.alloc(0)) });
+          if (error) resolve(outcomeOfRpc(error.code, retryInfoMs(error), mask(explainTls(error.details))));
+          else {
+            const { rejectedItems, message } = readPartialSuccess(answer ?? Buffer.alloc(0));
+            resolve({ kind: "sent", rejectedItems, message: mask(message) });
+          }
         },
       );
       function cancel(): void {

@@ -3,6 +3,7 @@ import https from "node:https";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { type Clock, messageOf } from "@tocsin/model";
+import type { Mask } from "@tocsin/model/config";
 import type { OtlpSignal } from "../otlp/columns.js";
 import {
   type Endpoint,
@@ -21,7 +22,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** An OTLP/HTTP endpoint; `url` is the base, to which `/v1/<signal>` is added. */
 export function httpEndpoint(url: URL, clock: Clock, options: EndpointOptions = {}): Endpoint {
-  const { compression = "gzip", timeoutMs = 10_000, headers = {}, tls } = options;
+  const { compression = "gzip", timeoutMs = 10_000, headers = {}, tls, mask = (text) => text } = options;
   const base = url.pathname.replace(/\/+$/, "");
   const agentOptions = { keepAlive: true, maxSockets: 4, keepAliveMsecs: 30_000 };
   const agent =
@@ -33,8 +34,11 @@ export function httpEndpoint(url: URL, clock: Clock, options: EndpointOptions = 
       // Telemetry is repetitive: the lowest level already takes most of what there is to gain.
       const sent = compression === "gzip" ? await compress(body, { level: constants.Z_BEST_SPEED }) : body;
       const { status, retryAfter, answer } = await exchange(signal, sent, abort);
-      const outcome = outcomeOfHttp(status, retryAfter, status < 300 ? "" : printable(answer), clock.now());
-      return outcome.kind === "sent" ? { ...outcome, ...readPartialSuccess(answer) } : outcome;
+      const said = status < 300 ? "" : printable(answer, mask);
+      const outcome = outcomeOfHttp(status, retryAfter, said, clock.now());
+      if (outcome.kind !== "sent") return outcome;
+      const { rejectedItems, message } = readPartialSuccess(answer);
+      return { ...outcome, rejectedItems, message: mask(message) };
     } catch (error) {
       return { kind: "retry", afterMs: undefined, message: explainTls(messageOf(error)) };
     }
@@ -98,9 +102,8 @@ async function readAnswer(response: IncomingMessage): Promise<Buffer> {
 }
 
 /** What can be shown of an answer that may be a protobuf Status, JSON or a page. */
-function printable(answer: Buffer): string {
-  const text = readStatusMessage(answer) ?? answer.toString("utf8", 0, 300);
-  return text
+function printable(answer: Buffer, mask: Mask): string {
+  return mask(readStatusMessage(answer) ?? answer.toString())
     .slice(0, 300)
     .replace(/[^\x20-\x7e]+/g, " ")
     .trim();

@@ -13,7 +13,7 @@ export const MetricsEngineConfig = z.strictObject({
       .url()
       .optional()
       .describe("Where all metrics are sent to; leave out if others send them."),
-    headers: z.record(z.string(), z.string()).default({}).describe("More headers, such as X-Scope-OrgID."),
+    headers: z.record(z.string(), secret()).default({}).describe("More headers, such as X-Scope-OrgID."),
     bearer_token: secret().optional().describe("Token for both addresses."),
     timeout: duration().default(120_000).describe("Longest time for one query."),
   }),

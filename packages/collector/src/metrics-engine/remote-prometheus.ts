@@ -1,4 +1,5 @@
 import { type Labels, messageOf, type UnixMs } from "@tocsin/model";
+import { type Mask, maskError } from "@tocsin/model/config";
 import {
   type Annotations,
   type InstantResult,
@@ -19,6 +20,8 @@ export interface RemotePrometheusOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Hides what is secret in a request: some servers say in their errors what they were sent. */
+  readonly mask?: Mask;
   readonly fetch?: typeof fetch;
 }
 
@@ -41,10 +44,12 @@ interface Answer {
 export class RemotePrometheus implements Queryable {
   readonly #options: RemotePrometheusOptions;
   readonly #fetch: typeof fetch;
+  readonly #mask: Mask;
 
   constructor(options: RemotePrometheusOptions) {
     this.#options = options;
     this.#fetch = options.fetch ?? fetch;
+    this.#mask = options.mask ?? ((text) => text);
   }
 
   async instantQuery(query: string, tMs: UnixMs, options: QueryOptions = {}): Promise<InstantResult> {
@@ -104,7 +109,7 @@ export class RemotePrometheus implements Queryable {
       status = response.status;
       answer = readAnswer(await response.text(), status);
     } catch (error) {
-      if (error instanceof PromQLError) throw error;
+      if (error instanceof PromQLError) throw maskError(error, this.#mask);
       if (signal?.aborted) throw fault("PROMQL_ABORTED", "The query was given up.", error);
       const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
       const reason = timeout.aborted ? `no answer within ${limitMs / 1_000} s` : cause;
@@ -112,7 +117,8 @@ export class RemotePrometheus implements Queryable {
     }
     const { data, warnings = [], infos = [] } = answer;
     if (answer.status === "success" && data !== undefined) return { data, annotations: { warnings, infos } };
-    throw fault(codeOf(answer.errorType), answer.error ?? `The metrics engine answered ${status}.`);
+    const said = this.#mask(answer.error ?? `The metrics engine answered ${status}.`);
+    throw fault(codeOf(answer.errorType), said);
   }
 }
 

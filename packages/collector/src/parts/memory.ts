@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { Clock } from "@tocsin/model";
+import { maskOf } from "@tocsin/model/config";
 import { Engine, type Queryable, type Storage } from "@tocsin/promql";
+import { revealHeaders, splitCredentials } from "../config/http-auth.js";
 import type { WatchSetup } from "../config/watch-setup.js";
 import { Head, HeadConsumer, refusedPoints } from "../head/index.js";
 import type { MetricsEngineConfig } from "../metrics-engine/config.js";
@@ -14,7 +16,7 @@ import { SloTracker } from "../slo/tracker.js";
 import type { Spool, SpoolConsumer } from "../spool/index.js";
 import { recentAndHistory } from "../store/samples/recent-and-history.js";
 import { forwardTargets } from "./forward-targets.js";
-import { bearerOf, metricsEngineOf, remoteWriteTargets } from "./metrics-engine.js";
+import { metricsEngineOf, remoteWriteTargets } from "./metrics-engine.js";
 import type { PartContext } from "./parts.js";
 import { createPublisher, type PublishSamples } from "./publish.js";
 
@@ -80,10 +82,13 @@ export function createMemory(
 
 /** The configured server as something that answers PromQL. */
 function remoteQueryable(engine: MetricsEngineConfig["prometheus"]): Queryable {
+  const { url, headers } = splitCredentials(engine.query_url);
+  const token = engine.bearer_token && { authorization: `Bearer ${engine.bearer_token.reveal()}` };
   return new RemotePrometheus({
-    url: engine.query_url,
-    headers: { ...engine.headers, ...bearerOf(engine) },
+    url,
+    headers: { ...headers, ...revealHeaders(engine.headers), ...token },
     timeoutMs: engine.timeout,
+    mask: maskOf(engine),
   });
 }
 

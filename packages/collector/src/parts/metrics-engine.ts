@@ -1,3 +1,4 @@
+import { revealHeaders } from "../config/http-auth.js";
 import type { CollectorConfig } from "../config/schema.js";
 import type { MetricsEngineConfig } from "../metrics-engine/config.js";
 import { RemoteWriteConfig } from "../remote-write/config.js";
@@ -18,7 +19,8 @@ export function remoteWriteTargets(config: CollectorConfig): readonly RemoteWrit
   const target = RemoteWriteConfig.parse({
     name: "metrics-engine",
     url: engine.remote_write_url,
-    headers: { ...engine.headers, ...bearerOf(engine) },
+    headers: revealHeaders(engine.headers),
+    authorization: engine.bearer_token && { credentials: engine.bearer_token.reveal() },
   });
   return [...own, target];
 }
@@ -26,9 +28,4 @@ export function remoteWriteTargets(config: CollectorConfig): readonly RemoteWrit
 /** The spool's consumer of one remote-write target. */
 export function remoteWriteConsumer(name: string): string {
   return `remote-write-${name}`;
-}
-
-/** The header that shows the server who asks. */
-export function bearerOf({ bearer_token }: MetricsEngineConfig["prometheus"]): Record<string, string> {
-  return bearer_token === undefined ? {} : { authorization: `Bearer ${bearer_token.reveal()}` };
 }

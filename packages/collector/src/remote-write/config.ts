@@ -11,7 +11,7 @@ export const RemoteWriteConfig = z.strictObject({
     .describe("Names the target; its place in the spool is kept under this name."),
   url: z.url().describe("Where to send, such as https://mimir.example/api/v1/push."),
   remote_timeout: duration().default(30_000).describe("How long one request may take."),
-  headers: z.record(z.string(), z.string()).default({}).describe("More headers, such as X-Scope-OrgID."),
+  headers: z.record(z.string(), secret()).default({}).describe("More headers, such as X-Scope-OrgID."),
   basic_auth: z
     .strictObject({
       username: z.string().default(""),

@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { type Clock, type Labels, type Logger, messageOf } from "@tocsin/model";
-import { maskOf } from "@tocsin/model/config";
 import { Counter, type Registry } from "prom-client";
 import snappy from "snappyjs";
+import { httpAuth, revealHeaders, splitCredentials } from "../config/http-auth.js";
 import { CapturingHead } from "../head/captured-samples.js";
 import type { HeadConfig } from "../head/config.js";
 import { OtlpAppender } from "../head/otlp/otlp-appender.js";
@@ -178,20 +177,23 @@ export class RemoteWriteExporter {
   async #attempt(body: Buffer): Promise<Outcome> {
     const { target } = this.#options;
     try {
-      const response = await this.#deps.fetch(target.url, {
+      const { url, headers } = splitCredentials(target.url);
+      const auth = await httpAuth(target);
+      const response = await this.#deps.fetch(url, {
         method: "POST",
         body: new Uint8Array(body),
         headers: {
           "content-type": "application/x-protobuf",
           "content-encoding": "snappy",
           "x-prometheus-remote-write-version": "0.1.0",
-          ...target.headers,
-          ...(await authorizationOf(target)),
+          ...headers,
+          ...revealHeaders(target.headers),
+          ...auth.headers,
         },
         signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(target.remote_timeout)]),
       });
       // Some servers say in their errors what they were sent.
-      const text = maskOf(target)(await response.text()).slice(0, 300);
+      const text = auth.mask(await response.text()).slice(0, 300);
       if (response.ok) return { kind: "taken" };
       const error = `the server answered ${response.status}: ${text.trim()}`;
       if (response.status < 500 && response.status !== 429) return { kind: "refused", error };
@@ -229,23 +231,6 @@ type Outcome =
   | { readonly kind: "taken" }
   | { readonly kind: "refused"; readonly error: string }
   | { readonly kind: "later"; readonly error: string; readonly afterMs: number };
-
-async function authorizationOf({
-  basic_auth,
-  authorization,
-}: RemoteWriteConfig): Promise<Record<string, string>> {
-  const fromFile = async (file: string | undefined) =>
-    file === undefined ? "" : (await readFile(file, "utf8")).trim();
-  if (basic_auth !== undefined) {
-    const password = basic_auth.password?.reveal() ?? (await fromFile(basic_auth.password_file));
-    return {
-      authorization: `Basic ${Buffer.from(`${basic_auth.username}:${password}`).toString("base64")}`,
-    };
-  }
-  if (authorization === undefined) return {};
-  const credentials = authorization.credentials?.reveal() ?? (await fromFile(authorization.credentials_file));
-  return { authorization: `${authorization.type} ${credentials}` };
-}
 
 function retryAfterMs(response: Response): number {
   const seconds = Number(response.headers.get("retry-after") ?? "0");

@@ -3,6 +3,8 @@ import * as http from "node:http";
 import * as https from "node:https";
 import { createGunzip } from "node:zlib";
 import { messageOf } from "@tocsin/model";
+import { maskError } from "@tocsin/model/config";
+import { httpAuth } from "../config/http-auth.js";
 import type { HttpAccessConfig } from "./config.js";
 import { ScrapeError } from "./errors.js";
 
@@ -37,17 +39,18 @@ export function createHttpGetter(userAgent = "tocsin"): HttpGetter {
   const plain = new http.Agent({ keepAlive: true, maxFreeSockets: 1 });
   return {
     async get(request) {
-      let url = request.url;
-      for (let hop = 0; ; hop++) {
-        const answer = await getOnce({ ...request, url }, plain, agents, userAgent);
-        if (!("location" in answer)) return answer;
-        if (!request.access.follow_redirects || hop === MAX_REDIRECTS) {
-          throw new ScrapeError(
-            "SCRAPE_STATUS",
-            `${url} redirects to ${answer.location}, which is not followed.`,
-          );
-        }
-        url = new URL(answer.location, url).href;
+      const auth = await httpAuth(request.access);
+      const headers = {
+        "user-agent": userAgent,
+        ...(request.acceptsGzip ? { "accept-encoding": "gzip" } : {}),
+        ...request.headers,
+        ...auth.headers,
+      };
+      const reach = (url: string) => getOnce({ ...request, url, headers }, plain, agents);
+      try {
+        return await getFollowing(request, reach);
+      } catch (error) {
+        throw maskError(error, auth.mask);
       }
     },
     close() {
@@ -57,18 +60,30 @@ export function createHttpGetter(userAgent = "tocsin"): HttpGetter {
   };
 }
 
+async function getFollowing(
+  { url: first, access }: GetRequest,
+  reach: (url: string) => Promise<GetResponse | { location: string }>,
+): Promise<GetResponse> {
+  let url = first;
+  for (let hop = 0; ; hop++) {
+    const answer = await reach(url);
+    if (!("location" in answer)) return answer;
+    if (!access.follow_redirects || hop === MAX_REDIRECTS) {
+      throw new ScrapeError(
+        "SCRAPE_STATUS",
+        `${url} redirects to ${answer.location}, which is not followed.`,
+      );
+    }
+    url = new URL(answer.location, url).href;
+  }
+}
+
 async function getOnce(
   request: GetRequest,
   plain: http.Agent,
   agents: Map<string, http.Agent>,
-  userAgent: string,
 ): Promise<GetResponse | { location: string }> {
-  const headers = {
-    "user-agent": userAgent,
-    ...(request.acceptsGzip ? { "accept-encoding": "gzip" } : {}),
-    ...request.headers,
-    ...(await authorization(request.access)),
-  };
+  const { headers } = request;
   const isSecure = request.url.startsWith("https:");
   const agent = isSecure ? await secureAgent(request.access, agents) : plain;
   const timeout = AbortSignal.timeout(request.timeoutMs);
@@ -117,24 +132,6 @@ async function readBody(incoming: http.IncomingMessage, maxBytes: number): Promi
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-async function authorization(access: HttpAccessConfig): Promise<Record<string, string>> {
-  const { basic_auth, bearer_token, bearer_token_file } = access;
-  if (basic_auth !== undefined) {
-    const password = basic_auth.password?.reveal() ?? (await fileText(basic_auth.password_file));
-    const encoded = Buffer.from(`${basic_auth.username}:${password}`).toString("base64");
-    return { authorization: `Basic ${encoded}` };
-  }
-  const type = access.authorization?.type ?? "Bearer";
-  const credentials =
-    (access.authorization?.credentials ?? bearer_token)?.reveal() ??
-    (await fileText(access.authorization?.credentials_file ?? bearer_token_file));
-  return credentials === "" ? {} : { authorization: `${type} ${credentials}` };
-}
-
-async function fileText(file: string | undefined): Promise<string> {
-  return file === undefined ? "" : (await readFile(file, "utf8")).trim();
 }
 
 /** One agent per TLS configuration; its files are read when it is made. */

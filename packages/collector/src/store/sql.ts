@@ -3,12 +3,12 @@ import { Readable } from "node:stream";
 import {
   type BaseQueryParams,
   type ClickHouseClient,
-  ClickHouseError,
   ClickHouseLogLevel,
   createClient,
 } from "@clickhouse/client";
-import { messageOf } from "@tocsin/model";
+import { maskError, maskOf, Secret } from "@tocsin/model/config";
 import { CollectorError } from "../errors.js";
+import { queryError, unreachable, writeError } from "./sql-errors.js";
 
 /** Values for the `{name:Type}` places of a query. */
 export type SqlParams = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>;
@@ -138,7 +138,8 @@ export class ClickHouseSql implements Sql {
       signal?.throwIfAborted();
       const until = signal ? AbortSignal.any([signal, deadline]) : deadline;
       return await run(client, this.#readOptions(options, until));
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#masked(thrown);
       if (deadline.aborted && !signal?.aborted) {
         const silent = new Error(`no answer for ${limitMs / 1_000} s`, { cause: error });
         throw unreachable(silent, this.address);
@@ -174,7 +175,7 @@ export class ClickHouseSql implements Sql {
         abort_signal: options.signal,
       });
     } catch (error) {
-      throw this.#queryError(error, options);
+      throw this.#queryError(this.#masked(error), options);
     }
   }
 
@@ -189,7 +190,7 @@ export class ClickHouseSql implements Sql {
       });
       for await (const _ of stream);
     } catch (error) {
-      throw writeError(error, table, this.address);
+      throw writeError(this.#masked(error), table, this.address);
     }
   }
 
@@ -199,32 +200,17 @@ export class ClickHouseSql implements Sql {
     this.#connected = undefined;
   }
 
-  #queryError(error: unknown, { signal, maxResultRows }: SqlOptions): unknown {
-    if (signal?.aborted) {
-      return new CollectorError("STORE_QUERY_CANCELLED", "The query was given up by whoever asked.", {
-        cause: error,
-      });
-    }
-    if (!(error instanceof ClickHouseError)) return unreachable(error, this.address);
-    if (error.code === "394") {
-      return new CollectorError("STORE_QUERY_CANCELLED", "The query was ended.", { cause: error });
-    }
-    const { executionSeconds, memoryBytes, readRows, resultRows } = this.#limits;
-    const reached = LIMITS_REACHED[error.code]?.({
-      executionSeconds,
-      memoryBytes,
-      readRows,
-      resultRows: maxResultRows ?? resultRows,
-    });
-    if (reached !== undefined) {
-      return new CollectorError("STORE_QUERY_LIMIT", `${reached} Ask for a shorter time or add a service.`, {
-        cause: error,
-        retryable: true,
-      });
-    }
-    return new CollectorError("STORE_QUERY_FAILED", `The engine refused a query: ${error.message}`, {
-      cause: error,
-    });
+  #queryError(error: unknown, { signal, maxResultRows }: SqlOptions): CollectorError {
+    const { resultRows } = this.#limits;
+    const limits = { ...this.#limits, resultRows: maxResultRows ?? resultRows };
+    return queryError(error, { signal, limits, address: this.address });
+  }
+
+  /** What goes wrong on the way may say what was sent. */
+  #masked(error: unknown): unknown {
+    const { url, username, password } = this.#connected?.endpoint ?? {};
+    const secret = password === undefined ? undefined : new Secret(password);
+    return maskError(error, maskOf({ url, username, password: secret }));
   }
 
   #client(): ClickHouseClient {
@@ -245,17 +231,6 @@ export class ClickHouseSql implements Sql {
   }
 }
 
-/** Codes by which the engine says that a query ran into one of its limits, in words. */
-const LIMITS_REACHED: Readonly<Partial<Record<string, (limits: ReadLimits) => string>>> = {
-  158: ({ readRows }) => `The query would read more than ${readRows} rows.`,
-  159: ({ executionSeconds }) => `The query takes longer than ${executionSeconds} s.`,
-  160: ({ executionSeconds }) => `The query would take longer than ${executionSeconds} s.`,
-  202: () => "Too many queries run at the moment.",
-  241: ({ memoryBytes }) => `The query needs more than ${memoryBytes / 2 ** 20} MiB of memory.`,
-  307: () => "The query would read too many bytes.",
-  396: ({ resultRows }) => `The answer has more than ${resultRows} rows.`,
-};
-
 function connect(endpoint: SqlEndpoint): ClickHouseClient {
   return createClient({
     url: endpoint.url,
@@ -269,27 +244,4 @@ function connect(endpoint: SqlEndpoint): ClickHouseClient {
     // What goes wrong is thrown, and logged once where it is handled.
     log: { level: ClickHouseLogLevel.OFF },
   });
-}
-
-/** Codes that say that the data itself is at fault: the same bytes would be refused again. */
-const BAD_DATA_CODES = new Set(["6", "27", "33", "41", "50", "53", "69", "70", "72", "117", "131", "349"]);
-
-function writeError(error: unknown, table: string, address: string): unknown {
-  if (!(error instanceof ClickHouseError)) return unreachable(error, address);
-  return new CollectorError("STORE_WRITE_FAILED", `The engine refused rows for ${table}: ${error.message}`, {
-    cause: error,
-    retryable: !BAD_DATA_CODES.has(error.code),
-  });
-}
-
-function unreachable(error: unknown, address: string): CollectorError {
-  if (error instanceof CollectorError) return error;
-  const message = `The store at ${address} does not answer: ${reasonOf(error)}. What arrives waits in the spool; try again when it is back.`;
-  return new CollectorError("STORE_NOT_READY", message, { cause: error, retryable: true });
-}
-
-/** What went wrong, also where the words stand in an error inside (as in those of several addresses tried in turn). */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
-  return messageOf(error);
 }

@@ -1,5 +1,5 @@
 export { duration, ratio, Secret, secret, size } from "./fields.js";
-export { type Mask, maskOf } from "./mask.js";
+export { type Mask, maskError, maskOf } from "./mask.js";
 export { formatProblem, formatProblemLine, type Problem, sortProblems } from "./problem.js";
 export {
   type ConfigDocument,

@@ -8,13 +8,28 @@ const MASK = "<secret>";
 export type Mask = (text: string) => string;
 
 /**
- * A mask of the secrets that are written in a config: themselves, as they stand in URLs and in JSON, the parts of URLs that are
+ * A mask of the secrets that are written in a config: themselves and the passwords of addresses, as they stand in URLs and in JSON, the parts of URLs that are
  * secret, and what basic authorization makes of name and password.
  *
  * @param more secrets that are not written there, such as the contents of files
  */
 export function maskOf(config: unknown, more: readonly string[] = []): Mask {
   return maskFor([...secretsIn(config), ...more.flatMap(formsOf)]);
+}
+
+/** The same error with its texts masked, and those of what caused it. */
+export function maskError(thrown: unknown, mask: Mask): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  for (const key of ["message", "stack"] as const) {
+    const text = thrown[key];
+    const masked = text === undefined ? undefined : mask(text);
+    // Defined rather than set: a DOMException has but getters.
+    if (masked !== text)
+      Object.defineProperty(thrown, key, { value: masked, configurable: true, writable: true });
+  }
+  for (const inner of thrown instanceof AggregateError ? thrown.errors : [thrown.cause])
+    maskError(inner, mask);
+  return thrown;
 }
 
 function maskFor(secrets: readonly string[]): Mask {
@@ -27,6 +42,7 @@ function maskFor(secrets: readonly string[]): Mask {
 
 function secretsIn(value: unknown): string[] {
   if (value instanceof Secret) return formsOf(value.reveal());
+  if (typeof value === "string") return passwordIn(value);
   if (Array.isArray(value)) return value.flatMap(secretsIn);
   if (value === null || typeof value !== "object") return [];
   const { username, password } = value as { username?: unknown; password?: unknown };
@@ -35,6 +51,19 @@ function secretsIn(value: unknown): string[] {
       ? [Buffer.from(`${username}:${password.reveal()}`).toString("base64")]
       : [];
   return [...pair, ...Object.values(value).flatMap(secretsIn)];
+}
+
+/** What stands between the user and the host of an address, and what becomes of it on its way. */
+function passwordIn(address: string): string[] {
+  if (!address.includes("@") || !URL.canParse(address)) return [];
+  const { username, password } = new URL(address);
+  if (password === "") return [];
+  const plain = decodeURIComponent(password);
+  return [
+    ...formsOf(plain),
+    password,
+    Buffer.from(`${decodeURIComponent(username)}:${plain}`).toString("base64"),
+  ];
 }
 
 function formsOf(secret: string): string[] {

@@ -1,4 +1,5 @@
 import { messageOf } from "@tocsin/model";
+import { splitCredentials } from "../../config/http-auth.js";
 import type { HttpSdConfig } from "../config.js";
 import { ScrapeError } from "../errors.js";
 import { type Discovery, type DiscoveryDeps, groupTargets } from "./discovery.js";
@@ -8,6 +9,7 @@ const MAX_BYTES = 20_000_000;
 
 /** Targets by asking an HTTP service for target groups in JSON. */
 export function httpDiscovery(config: HttpSdConfig, { http }: DiscoveryDeps): Discovery {
+  const { url } = splitCredentials(config.url);
   return {
     name: `http_sd ${new URL(config.url).host}`,
     refreshMs: config.refresh_interval,
@@ -24,9 +26,7 @@ export function httpDiscovery(config: HttpSdConfig, { http }: DiscoveryDeps): Di
         acceptsGzip: true,
         signal,
       });
-      return groupTargets(readTargetGroups(parseJson(body, config.url), config.url), {
-        __meta_url: config.url,
-      });
+      return groupTargets(readTargetGroups(parseJson(body, url), url), { __meta_url: url });
     },
   };
 }
