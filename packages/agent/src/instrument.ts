@@ -5,6 +5,7 @@ import { headerCapture } from "./http/capture-headers.js";
 import { watchRequests } from "./http/client.js";
 import { watchHttp2Servers } from "./http/http2-server.js";
 import { InFlight } from "./http/in-flight.js";
+import { ListenerContext } from "./http/listener-context.js";
 import { OpenConnections } from "./http/open-connections.js";
 import { queryRedactor } from "./http/redact-query.js";
 import { RequestCells } from "./http/request-cells.js";
@@ -90,6 +91,7 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     contexts,
     placer,
     inFlight: cells.inFlight,
+    listeners: new ListenerContext(contexts),
   };
   const client = {
     runtime,

@@ -57,6 +57,16 @@ describe("an express 5 service in CommonJS", () => {
     expect(server.endNano).toBeGreaterThanOrEqual(client.endNano);
   });
 
+  test("carries the context through a body that is read by its events", async () => {
+    const answer = await fetch(`${url}/upload`, { method: "POST", body: "abc" });
+    expect(await answer.text()).toBe("3");
+    const server = await sink.span("POST /upload");
+    const client = await sink.until(() =>
+      sink.spans.find(({ attributes }) => String(attributes["url.full"]).endsWith("from=upload")),
+    );
+    expect(client).toMatchObject({ traceId: server.traceId, parentSpanId: server.spanId });
+  });
+
   test("carries the context through fetch", async () => {
     await fetch(`${url}/fetched`);
     const server = await sink.span("GET /fetched");

@@ -67,7 +67,9 @@ function adopt(deps: ServerDeps, request: CompatRequest, response: object): Cont
   const { stream } = request;
   if (stream === undefined) return beginRequest(deps, request, response as Answer, "https");
   const span = serverSpanOf(stream);
-  if (span !== undefined) markSpan(span, request, response);
+  if (span === undefined) return undefined;
+  markSpan(span, request, response);
+  for (const one of [request, response]) deps.listeners.bindOn(Object.getPrototypeOf(one));
   return undefined;
 }
 
@@ -86,6 +88,7 @@ function begin(
     headers: headers.host === undefined ? { ...headers, host: headers[":authority"] } : headers,
     socket: peerOf(stream.session),
   };
+  deps.listeners.bindOn(Object.getPrototypeOf(stream));
   return beginRequest(deps, request, new StreamAnswer(stream), scheme, stream);
 }
 

@@ -1,9 +1,10 @@
-import { Server } from "node:http";
+import { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { Context } from "@opentelemetry/api";
 import { type AgentContextManager, SpanScope } from "../trace/context-manager.js";
 import type { SpanPlacer } from "../trace/placer.js";
 import type { InFlight } from "./in-flight.js";
+import type { ListenerContext } from "./listener-context.js";
 import { knownMethod } from "./methods.js";
 import { type Answer, type Served, ServerSpan, type ServerSpanDeps } from "./server-span.js";
 
@@ -12,6 +13,7 @@ export interface ServerDeps extends ServerSpanDeps {
   readonly contexts: AgentContextManager;
   readonly placer: SpanPlacer;
   readonly inFlight: InFlight;
+  readonly listeners: ListenerContext;
 }
 
 /**
@@ -23,9 +25,11 @@ export interface ServerDeps extends ServerSpanDeps {
 export function watchServers(deps: ServerDeps): () => void {
   const undoPlain = wrapEmit(Server.prototype, "http", deps);
   const undoSecure = wrapEmit(SecureServer.prototype, "https", deps);
+  for (const { prototype } of [IncomingMessage, ServerResponse]) deps.listeners.bindOn(prototype);
   return () => {
     undoPlain();
     undoSecure();
+    deps.listeners.close();
   };
 }
 
