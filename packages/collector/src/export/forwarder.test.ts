@@ -263,7 +263,7 @@ describe("forwarding", () => {
       while (tries === before) await new Promise((resolve) => setImmediate(resolve));
     };
     const line = {
-      exporter: "gateway",
+      consumer: "forward",
       error: "ENOSPC: no space left on device",
       message: "place in the spool could not be written",
     };

@@ -1,7 +1,8 @@
-import { type Clock, type Logger, messageOf, silentLogger, systemClock } from "@tocsin/model";
+import { type Clock, type Logger, silentLogger, systemClock } from "@tocsin/model";
 import { Registry } from "prom-client";
 import type { OtlpSignal } from "../otlp/columns.js";
 import type { SpoolBatch, SpoolConsumer, SpoolPosition, SpoolSignal } from "../spool/record.js";
+import { steadyCommit } from "../spool/steady-commit.js";
 import type { Endpoint } from "./endpoint.js";
 import { EndpointChooser, type Wait } from "./endpoint-chooser.js";
 import { ExportMetrics } from "./metrics.js";
@@ -50,6 +51,7 @@ export interface ForwarderStatus {
 export class Forwarder {
   readonly name: string;
   #consumer: SpoolConsumer;
+  readonly #commit: (position: SpoolPosition) => Promise<void>;
   #chooser: EndpointChooser;
   readonly #pieces: Pieces;
   #maxRequestBytes: number;
@@ -61,8 +63,6 @@ export class Forwarder {
   #isDraining = false;
   #endpoint: string | undefined;
   #fault: string | undefined;
-  /** Whether the last place in the spool could not be written. */
-  #isPlaceLost = false;
   /** The last request whose turn it is after the one before it. */
   #inOrder: Promise<boolean> = Promise.resolve(true);
   #running: Promise<void>;
@@ -77,6 +77,7 @@ export class Forwarder {
     this.#maxUnderWay = options.maxUnderWay ?? 4;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silentLogger;
+    this.#commit = steadyCommit(this.#consumer, this.#logger);
     this.#metrics = new ExportMetrics(options.registry ?? new Registry());
     this.#pieces = new Pieces({
       name: this.name,
@@ -147,23 +148,6 @@ export class Forwarder {
     if (!(await before) || !isSent) return false;
     await this.#commit(batch.position);
     return true;
-  }
-
-  /** Without a durable place what was sent goes out again after a crash. Sending on matters more. */
-  async #commit(position: SpoolPosition): Promise<void> {
-    try {
-      await this.#consumer.commit(position);
-      this.#isPlaceLost = false;
-    } catch (error) {
-      // A full disk fails at every batch; one line says it.
-      if (!this.#isPlaceLost) {
-        this.#logger.error(
-          { exporter: this.name, error: messageOf(error) },
-          "place in the spool could not be written",
-        );
-      }
-      this.#isPlaceLost = true;
-    }
   }
 
   /** Points of one series must not overtake one another: many backends refuse what is older than what they have. */

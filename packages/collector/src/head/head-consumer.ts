@@ -1,7 +1,13 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { type Clock, type Logger, messageOf } from "@tocsin/model";
 import { decodeMetrics } from "../otlp/index.js";
-import type { Settlement, SpoolConsumer, SpoolPosition, SpoolRecord } from "../spool/index.js";
+import {
+  type Settlement,
+  type SpoolConsumer,
+  type SpoolPosition,
+  type SpoolRecord,
+  steadyCommit,
+} from "../spool/index.js";
 import type { Head } from "./head.js";
 import { OtlpAppender, type OtlpAppenderOptions } from "./otlp/otlp-appender.js";
 import { loadSnapshot, removeSnapshot, saveSnapshot } from "./snapshot-file.js";
@@ -35,6 +41,7 @@ const MAX_BATCH_BYTES = 512 * 1024;
 export class HeadConsumer {
   readonly #head: Head;
   readonly #spool: SpoolConsumer;
+  readonly #commit: (position: SpoolPosition) => Promise<void>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #options: HeadConsumerOptions;
@@ -53,6 +60,7 @@ export class HeadConsumer {
     this.#options = options;
     this.#head = head;
     this.#spool = spool;
+    this.#commit = steadyCommit(spool, logger);
     this.#clock = clock;
     this.#logger = logger;
     this.#otlp = new OtlpAppender(head, options);
@@ -127,9 +135,7 @@ export class HeadConsumer {
       return;
     }
     // Nothing of it is in the head (traces, logs), so the snapshot there is stays good.
-    await this.#spool.commit(position).catch((error) => {
-      this.#logger.error({ error: messageOf(error) }, "place in the spool could not be written");
-    });
+    await this.#commit(position);
   }
 
   /** What is read again from the spool is complete from its first record on, snapshot or not. */

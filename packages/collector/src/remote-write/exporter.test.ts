@@ -156,6 +156,16 @@ test("tries again while the server is away, and goes on where it was after a res
   await third.close();
 });
 
+test("goes on where its place in the spool cannot be written", async () => {
+  const { spool, close } = await open();
+  spool.consumer("rw").commit = () => Promise.reject(new Error("EIO: i/o error"));
+  await spool.append(samples("m", 1));
+  await expect.poll(() => received).toEqual(['m{cluster="c1"} 1 @0']);
+  await spool.append(samples("m", 2, NOW + 1));
+  await expect.poll(() => received).toEqual(['m{cluster="c1"} 1 @0', 'm{cluster="c1"} 2 @1']);
+  await close();
+});
+
 test("what the server calls wrong is left out and counted", async () => {
   statuses = [400];
   const registry = new Registry();

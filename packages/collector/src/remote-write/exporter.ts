@@ -8,7 +8,7 @@ import { OtlpAppender } from "../head/otlp/otlp-appender.js";
 import { WriteRequestAppender } from "../head/write-request-appender.js";
 import { decodeMetrics } from "../otlp/index.js";
 import { type Relabel, relabelling } from "../scrape/relabel.js";
-import type { Settlement, SpoolConsumer, SpoolRecord } from "../spool/index.js";
+import { type Settlement, type SpoolConsumer, type SpoolRecord, steadyCommit } from "../spool/index.js";
 import type { RemoteWriteConfig } from "./config.js";
 import { type WireSeries, writeWriteRequest } from "./write-request-writer.js";
 
@@ -77,7 +77,8 @@ export class RemoteWriteExporter {
   }
 
   async #run(): Promise<void> {
-    const { consumer } = this.#deps;
+    const { consumer, logger } = this.#deps;
+    const commit = steadyCommit(consumer, logger);
     for (;;) {
       const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal: this.#stopping.signal });
       if (batch === undefined) return;
@@ -86,7 +87,7 @@ export class RemoteWriteExporter {
         if (!(await this.#send(series))) return;
       }
       for (const settlement of settlements) consumer.settle(1, settlement);
-      await consumer.commit(batch.position);
+      await commit(batch.position);
       this.#trim();
     }
   }

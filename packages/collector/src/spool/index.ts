@@ -8,3 +8,4 @@ export {
   type SpoolSignal,
 } from "./record.js";
 export { Spool, type SpoolOptions, type SpoolStatus } from "./spool.js";
+export { steadyCommit } from "./steady-commit.js";

@@ -1,6 +1,7 @@
 import type { Cancel, Clock, Logger } from "@tocsin/model";
 import { CollectorError } from "../errors.js";
 import type { SpoolBatch, SpoolConsumer } from "../spool/record.js";
+import { steadyCommit } from "../spool/steady-commit.js";
 
 export interface StoreConsumerDeps {
   readonly consumer: SpoolConsumer;
@@ -26,7 +27,8 @@ const RETRY_MOST_MS = 15_000;
  * While the store is away the same batch is tried again and everything else waits in the spool.
  */
 export async function runStoreConsumer(deps: StoreConsumerDeps): Promise<void> {
-  const { consumer, clock, signal } = deps;
+  const { consumer, clock, logger, signal } = deps;
+  const commit = steadyCommit(consumer, logger);
   while (!signal.aborted) {
     const batch = await consumer.read({ maxBytes: BATCH_BYTES, signal });
     if (batch === undefined) return;
@@ -37,7 +39,7 @@ export async function runStoreConsumer(deps: StoreConsumerDeps): Promise<void> {
     consumer.settle(own - unreadable, "passed_on");
     consumer.settle(batch.records.length - own, "passed_over");
     consumer.settle(unreadable, { dropped: "unreadable" });
-    await consumer.commit(batch.position);
+    await commit(batch.position);
     const sizeBytes = batch.records.reduce((sum, record) => sum + record.body.length, 0);
     if (sizeBytes < FULL_BYTES) await pause(INSERT_PERIOD_MS - (clock.now() - beganAtMs), clock, signal);
   }
