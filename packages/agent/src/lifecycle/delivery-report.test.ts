@@ -46,6 +46,62 @@ test("says a failure once for all signals, then once a minute, and its end with 
   ]);
 });
 
+test("tells how much is lost while nothing answers, and says no more of what waits", () => {
+  const { made, lines, state } = report();
+  state.dropped = 3;
+  made.take({ ...AWAY, signal: "traces" });
+  state.dropped = 10;
+  made.take({ kind: "overflowed", signal: "traces" });
+  state.nowMs = 60_000;
+  made.take({ ...AWAY, signal: "logs" });
+  expect(lines.filter((line) => line.includes("lost"))).toEqual([
+    "tocsin: cannot deliver to http://127.0.0.1:4318: connection refused: nothing listens there. The service is unaffected; telemetry waits in memory (up to 32 MB) and is retried; 7 items were lost so far.\n",
+  ]);
+});
+
+test.each([
+  {
+    why: "answered 401",
+    line: "tocsin: http://127.0.0.1:4318 refuses traces: it answered 401. What it refuses is not sent again; 5 items were lost so far. Set TOCSIN_TOKEN, or OTEL_EXPORTER_OTLP_HEADERS.\n",
+  },
+  {
+    why: "answered 404",
+    line: "tocsin: http://127.0.0.1:4318 refuses traces: it answered 404. What it refuses is not sent again; 5 items were lost so far. Is it an OTLP/HTTP endpoint? The agent posts to /v1/traces, /v1/metrics and /v1/logs there.\n",
+  },
+])("a collector that $why is said to, with the cure, once for all signals", ({ why, line }) => {
+  const { made, lines, state } = report();
+  state.dropped = 5;
+  for (const signal of ["traces", "metrics"] as const) made.take({ kind: "rejected", signal, why, count: 5 });
+  expect(lines).toEqual([line, `${SUMMARY}, which ${why}\n`]);
+});
+
+test.each([
+  {
+    note: { kind: "rejected", signal: "logs", why: "too old", count: 2 },
+    line: "http://127.0.0.1:4318 refused 2 items of logs: too old.",
+  },
+  {
+    note: { kind: "overflowed", signal: "traces" },
+    line: "http://127.0.0.1:4318 takes telemetry more slowly than it is made: 32 MB wait; 1 item was lost so far.",
+  },
+  {
+    note: { kind: "crashed", signal: "traces", why: "out of memory", isLast: false },
+    line: "the thread that delivers failed (out of memory) and is started again; 1 item was lost so far.",
+  },
+  {
+    note: { kind: "crashed", signal: "traces", why: "out of memory", isLast: true },
+    line: "the thread that delivers failed too often (out of memory); nothing is sent any more.",
+  },
+] as const)("$note.kind is said once a minute", ({ note, line }) => {
+  const { made, lines, state } = report();
+  state.dropped = 1;
+  for (const nowMs of [0, 59_999, 60_000]) {
+    state.nowMs = nowMs;
+    made.take(note);
+  }
+  expect(lines).toEqual([`tocsin: ${line}\n`, `tocsin: ${line}\n`]);
+});
+
 test("knows the commonest wrong port", () => {
   const { made, lines } = report("http://127.0.0.1:4319");
   made.take({ kind: "unreachable", signal: "traces", why: "answered 503", retryMs: 1 });

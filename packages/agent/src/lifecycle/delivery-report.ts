@@ -20,7 +20,7 @@ export class DeliveryReport {
   private readonly deps: DeliveryReportDeps;
   private readonly lastSaidMs = new Map<string, number>();
   private hasIntroduced = false;
-  private droppedAtFailure = 0;
+  private droppedAtFailure: number | undefined;
 
   constructor(deps: DeliveryReportDeps) {
     this.deps = deps;
@@ -35,27 +35,68 @@ export class DeliveryReport {
         this.introduce(`sending to ${base}, which answered in ${Math.max(1, Math.round(note.ms))} ms`);
         return;
       case "unreachable":
-        if (this.isDue(`unreachable ${base}`)) {
-          this.droppedAtFailure = this.deps.dropped();
-          voice.warn(
-            `cannot deliver to ${base}: ${note.why}. The service is unaffected; telemetry waits in memory (up to 32 MB) and is retried.${hint(base)}`,
-          );
-          this.introduce(`sending to ${base}, which does not answer`);
-        }
+        this.warnOnceAMinute(`unreachable ${base}`, () => this.unreachable(base, note.why));
+        this.introduce(`sending to ${base}, which ${isAnswer(note.why) ? note.why : "does not answer"}`);
         return;
       case "rejected":
-        if (this.isDue(`rejected ${note.signal} ${note.why}`))
-          voice.warn(`${base} refused ${note.count} items of ${note.signal}: ${note.why}.`);
+        // One reason for all signals is one line; what a collector says of a part of them is not.
+        if (!isAnswer(note.why)) {
+          const text = `${base} refused ${note.count} items of ${note.signal}: ${note.why}.`;
+          this.warnOnceAMinute(`rejected ${note.signal} ${note.why}`, () => text);
+          return;
+        }
+        this.warnOnceAMinute(
+          `rejected ${base} ${note.why}`,
+          () =>
+            `${base} refuses ${note.signal}: it ${note.why}. What it refuses is not sent again; ${this.lostInAll()}.${hint(base, note.why)}`,
+        );
+        this.introduce(`sending to ${base}, which ${note.why}`);
         return;
       case "recovered": {
         const wasTold = this.lastSaidMs.delete(`unreachable ${base}`);
-        const lost = this.deps.dropped() - this.droppedAtFailure;
+        const lost = this.lostSinceFailure();
+        this.droppedAtFailure = undefined;
         if (wasTold)
           voice.warn(
-            `${base} answers again after ${Math.round(note.afterMs / 1000)} s; ${lost === 0 ? "nothing was lost" : `${lost} items were lost`}.`,
+            `${base} answers again after ${Math.round(note.afterMs / 1000)} s; ${lost === 0 ? "nothing was lost" : `${items(lost)} lost`}.`,
           );
+        return;
       }
+      case "overflowed":
+        // While nothing is delivered at all, the line about that tells how much is lost.
+        if (!this.lastSaidMs.has(`unreachable ${base}`))
+          this.warnOnceAMinute(
+            "overflowed",
+            () => `${base} takes telemetry more slowly than it is made: 32 MB wait; ${this.lostInAll()}.`,
+          );
+        return;
+      case "crashed":
+        this.warnOnceAMinute(`crashed ${note.isLast}`, () =>
+          note.isLast
+            ? `the thread that delivers failed too often (${note.why}); nothing is sent any more.`
+            : `the thread that delivers failed (${note.why}) and is started again; ${this.lostInAll()}.`,
+        );
     }
+  }
+
+  private unreachable(base: string, why: string): string {
+    this.droppedAtFailure ??= this.deps.dropped();
+    const lost = this.lostSinceFailure();
+    const cost = lost === 0 ? "" : `; ${items(lost)} lost so far`;
+    return `cannot deliver to ${base}: ${why}. The service is unaffected; telemetry waits in memory (up to 32 MB) and is retried${cost}.${hint(base, why)}`;
+  }
+
+  private lostSinceFailure(): number {
+    const dropped = this.deps.dropped();
+    return dropped - (this.droppedAtFailure ?? dropped);
+  }
+
+  private lostInAll(): string {
+    return `${items(this.deps.dropped())} lost so far`;
+  }
+
+  private warnOnceAMinute(topic: string, text: () => string): void {
+    if (this.isDue(topic)) this.deps.voice.warn(text());
   }
 
   /** The one line that says, once it is known, what the agent does here. */
@@ -80,7 +121,34 @@ function baseOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : url;
 }
 
-/** The commonest wrong port is the page's. */
-function hint(base: string): string {
-  return base.endsWith(":4319") ? " 4319 is the page; OTLP is on 4318." : "";
+/** Whether there was an HTTP answer, such as `answered 401`. */
+function isAnswer(why: string): boolean {
+  return why.startsWith("answered ");
 }
+
+function items(count: number): string {
+  return count === 1 ? "1 item was" : `${count} items were`;
+}
+
+/** What is usually behind it. */
+function hint(base: string, why: string): string {
+  // The commonest wrong port is the page's.
+  if (base.endsWith(":4319")) return " 4319 is the page; OTLP is on 4318.";
+  const cure = CURES[why];
+  return cure === undefined ? "" : ` ${cure}`;
+}
+
+const CREDENTIALS = "Set TOCSIN_TOKEN, or OTEL_EXPORTER_OTLP_HEADERS.";
+const PLACE = "Is it an OTLP/HTTP endpoint? The agent posts to /v1/traces, /v1/metrics and /v1/logs there.";
+const REDIRECT = "Set TOCSIN_URL to where it redirects to.";
+const CURES: Readonly<Record<string, string>> = {
+  "answered 301": REDIRECT,
+  "answered 302": REDIRECT,
+  "answered 307": REDIRECT,
+  "answered 308": REDIRECT,
+  "answered 401": CREDENTIALS,
+  "answered 403": CREDENTIALS,
+  "answered 404": PLACE,
+  "answered 405": PLACE,
+  "answered 415": "It takes no protobuf; set OTEL_EXPORTER_OTLP_PROTOCOL=http/json.",
+};

@@ -63,10 +63,12 @@ export class Outbox {
         continue;
       }
       const isLast = this.lastChance !== undefined;
-      const outcome = await this.deps.post(
+      const answer = this.deps.post(
         parcels.flatMap(({ parts }) => parts),
         leftMs,
       );
+      if (!this.isConnected) this.watchSilence(answer, startedMs);
+      const outcome = await answer;
       if (outcome.kind === "later") {
         if (isLast) this.giveUp([...parcels, ...this.queue.splice(0)], "unreachable", outcome.why);
         else {
@@ -75,11 +77,28 @@ export class Outbox {
         }
         continue;
       }
-      this.answered(startedMs);
+      this.attempt = 0;
       if (outcome.kind === "refused") this.giveUp(parcels, "rejected", outcome.why);
-      else this.settle(parcels, outcome.rejected, outcome.why);
+      else {
+        this.accepted(startedMs);
+        this.settle(parcels, outcome.rejected, outcome.why);
+      }
     }
     this.running = undefined;
+  }
+
+  /** Who starts a service should hear soon of a collector that takes the connection and says nothing. */
+  private watchSilence(answer: Promise<Outcome>, startedMs: number): void {
+    const { signal, note, wait } = this.deps;
+    let isPending = true;
+    void answer.then(() => {
+      isPending = false;
+    });
+    void wait(SILENCE_MS).then(() => {
+      if (!isPending || this.failingSinceMs !== undefined) return;
+      this.failingSinceMs = startedMs;
+      note({ kind: "unreachable", signal, why: `no answer within ${SILENCE_MS} ms`, retryMs: 0 });
+    });
   }
 
   private nextParcels(): Parcel[] {
@@ -93,9 +112,8 @@ export class Outbox {
     return this.queue.splice(0, count);
   }
 
-  private answered(startedMs: number): void {
+  private accepted(startedMs: number): void {
     const { signal, note, now } = this.deps;
-    this.attempt = 0;
     if (this.failingSinceMs !== undefined)
       note({ kind: "recovered", signal, afterMs: now() - this.failingSinceMs });
     else if (!this.isConnected) note({ kind: "connected", signal, ms: now() - startedMs });
@@ -127,7 +145,11 @@ export class Outbox {
   private async pause(why: string, retryAfterMs: number | undefined): Promise<void> {
     const { signal, note, now, random, wait } = this.deps;
     const ceilingMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** this.attempt++);
-    const delayMs = Math.max(RETRY_MIN_MS, retryAfterMs ?? 0, random() * ceilingMs);
+    // Those who were told the same time should not all come back at once; and no server may ask for years.
+    const delayMs =
+      retryAfterMs === undefined
+        ? Math.max(RETRY_MIN_MS, random() * ceilingMs)
+        : Math.max(RETRY_MIN_MS, Math.min(RETRY_AFTER_MAX_MS, retryAfterMs) + random() * RETRY_BASE_MS);
     this.failingSinceMs ??= now();
     note({ kind: "unreachable", signal, why, retryMs: delayMs });
     if (this.lastChance !== undefined) return;
@@ -146,6 +168,8 @@ const REQUEST_BYTES = 2 << 20;
 const RETRY_BASE_MS = 1000;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 30_000;
+const RETRY_AFTER_MAX_MS = 600_000;
+const SILENCE_MS = 5000;
 
 function totals(parcels: readonly Parcel[]): { count: number; pendingBytes: number } {
   let count = 0;

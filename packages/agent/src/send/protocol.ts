@@ -61,8 +61,10 @@ export type ToWorker =
   | { readonly kind: "logRecords"; readonly body: Uint8Array; count: number; bytes: number }
   | { readonly kind: "flush"; readonly ticket: number; readonly deadlineMs: number };
 
-/** Worker to main thread: facts, worded where they are printed. */
+/** What the report is told, by the worker or of it: facts, worded where they are printed. */
 export type Note =
+  | { readonly kind: "overflowed"; readonly signal: Signal }
+  | { readonly kind: "crashed"; readonly signal: Signal; readonly why: string; readonly isLast: boolean }
   | { readonly kind: "connected"; readonly signal: Signal; readonly ms: number }
   | { readonly kind: "unreachable"; readonly signal: Signal; readonly why: string; readonly retryMs: number }
   | { readonly kind: "rejected"; readonly signal: Signal; readonly why: string; readonly count: number }

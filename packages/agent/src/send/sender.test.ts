@@ -100,15 +100,16 @@ test("gives up at once what will never be taken, and says so", async () => {
 });
 
 test("keeps no more waiting than it may, and counts what is dropped", () => {
-  const { sender: own } = sender("http://127.0.0.1:9", 1000);
+  const { sender: own, notes } = sender("http://127.0.0.1:9", 1000);
   for (let i = 0; i < 5; i++) own.postMetrics(body(400), 2);
+  expect(notes).toContainEqual({ kind: "overflowed", signal: "metrics" });
   expect(own.shared.pendingBytes).toBe(800);
   expect(own.shared.dropped("metrics", "queue_full")).toBe(6);
 });
 
 test("starts its thread again after a crash; what it held is counted as lost", async () => {
   const { url, bodies, until } = await collector(() => ({ status: 200 }));
-  const { sender: own } = sender(url);
+  const { sender: own, notes } = sender(url);
   own.postMetrics(body(10), 1);
   await until(1);
   await own.flush(2000);
@@ -127,6 +128,12 @@ test("starts its thread again after a crash; what it held is counted as lost", a
   await own.flush(2000);
   expect(bodies.map(({ length }) => length)).toEqual([10, 30]);
   expect(own.shared.dropped("metrics", "worker_lost")).toBe(4);
+  expect(notes).toContainEqual({
+    kind: "crashed",
+    signal: "traces",
+    why: expect.stringContaining("Cannot read"),
+    isLast: false,
+  });
   expect(own.shared.delivered("metrics")).toBe(2);
   expect(own.shared.pendingBytes).toBe(0);
 });

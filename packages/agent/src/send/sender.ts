@@ -105,6 +105,7 @@ export class Sender {
     if (this.deps.destinations[signal] === undefined) return;
     if (this.isStopped || this.shared.pendingBytes + message.bytes > this.deps.limitBytes) {
       this.shared.drop(signal, "queue_full", message.count);
+      if (!this.isStopped) this.deps.note({ kind: "overflowed", signal });
       return;
     }
     const worker = this.ensureWorker();
@@ -144,8 +145,11 @@ export class Sender {
       resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 1 },
     });
     worker.unref();
-    worker.on("error", () => undefined);
-    worker.on("exit", () => this.lost(worker));
+    let why = "it ended by itself";
+    worker.on("error", (error: unknown) => {
+      why = error instanceof Error ? error.message : String(error);
+    });
+    worker.on("exit", () => this.lost(worker, why));
     port1.on("message", (note: Note) => this.deps.note(note));
     port1.unref();
     this.notes = port1;
@@ -154,7 +158,7 @@ export class Sender {
   }
 
   /** The thread crashed: what it held is gone and counted, the next request starts another one. */
-  private lost(worker: Worker): void {
+  private lost(worker: Worker, why: string): void {
     if (this.worker !== worker) return;
     this.worker = undefined;
     this.restarts++;
@@ -165,6 +169,7 @@ export class Sender {
     }
     this.shared.resetPending();
     this.shared.setFlushed(this.ticket);
+    this.deps.note({ kind: "crashed", signal: "traces", why, isLast: this.restarts > RESTARTS_MAX });
   }
 
   private drainNotes(): void {
