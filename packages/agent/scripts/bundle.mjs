@@ -18,19 +18,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 const require = createRequire(join(root, "package.json"));
 
-/** Libraries whose instrumentation the agent brings along; `src/libraries/contrib.ts` says what each is for. */
-const INSTRUMENTATIONS = [
-  "amqplib",
-  "aws-sdk",
-  "graphql",
-  "grpc",
-  "ioredis",
-  "kafkajs",
-  "mongodb",
-  "mysql2",
-  "pg",
-  "redis",
-];
+/** Libraries whose instrumentation the agent brings along; `src/libraries/contrib-list.ts` says what each is for. */
+const INSTRUMENTATIONS = Array.from(
+  readFileSync(join(root, "src/libraries/contrib-list.ts"), "utf8").matchAll(
+    /\bentry\(\s*\[[^\]]*\],\s*"([^"]+)"/g,
+  ),
+  ([, name]) => name,
+);
 
 /** What a service may use itself and must then be the same for both. */
 const SHARED = ["@opentelemetry/api", "pino", "prom-client", "yaml"];

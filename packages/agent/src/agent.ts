@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { prettyLine } from "./logs/pretty.js";
+import { metricsHandler } from "./metrics/metrics-handler.js";
+import type { Exposition } from "./metrics/prom-registries.js";
 
 /** A running agent. */
 export interface Agent {
@@ -20,7 +22,7 @@ export interface Agent {
 
 /** What an agent is made of, as `start` puts it together. */
 export interface AgentParts {
-  readonly metricsText: () => Promise<string>;
+  readonly exposition: () => Promise<Exposition>;
   readonly flush: (timeoutMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -52,18 +54,9 @@ export class RunningAgent implements Agent {
   }
 
   metricsHandler(): (request: IncomingMessage, response: ServerResponse) => void {
-    return (_request, response) => {
-      void this.parts.metricsText().then(
-        (text) => {
-          response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
-          response.end(text);
-        },
-        () => {
-          response.statusCode = 500;
-          response.end("the metrics could not be read\n");
-        },
-      );
-    };
+    // Loaded here, so that the primary process of a cluster can sum its workers up without using prom-client itself.
+    load("prom-client");
+    return metricsHandler(this.parts.exposition);
   }
 
   flush(timeoutMs = 5000): Promise<void> {

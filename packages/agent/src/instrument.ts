@@ -14,12 +14,14 @@ import { watchUndici } from "./http/undici.js";
 import { watchContrib } from "./libraries/contrib.js";
 import { watchExpress } from "./libraries/express.js";
 import { watchFastify, watchHapi, watchKoa, watchNest } from "./libraries/frameworks.js";
-import { ModuleHook } from "./libraries/module-hook.js";
+import { ModuleHook, type Patched } from "./libraries/module-hook.js";
 import { watchPino } from "./libraries/pino.js";
-import { PromRegistries, watchPromClient } from "./libraries/prom-client.js";
+import { watchPromClient } from "./libraries/prom-client.js";
 import { watchWinston } from "./libraries/winston.js";
 import { recordFatalErrors } from "./lifecycle/fatal-errors.js";
+import type { Watched } from "./lifecycle/watched.js";
 import { watchConsole } from "./logs/console-logs.js";
+import type { PromRegistries } from "./metrics/prom-registries.js";
 import type { Pipeline } from "./pipeline.js";
 import { AGENT_SCOPE } from "./scope.js";
 import type { LogSource } from "./settings/options.js";
@@ -35,12 +37,15 @@ export interface InstrumentDeps {
   readonly resource: Resource;
   /** Whose processors are told of the agent's spans too. */
   readonly processors: readonly SpanProcessor[];
+  /** Learns what is watched and what is not. */
+  readonly watched: Watched;
+  /** Learns of prom-client's registries. */
+  readonly registries: PromRegistries;
 }
 
 /** What instrumentation has put in place. */
 export interface Instrumented {
   readonly contexts: AgentContextManager;
-  readonly registries: PromRegistries;
   /** Where HTTP durations are counted. */
   readonly cells: {
     readonly server: RequestCells;
@@ -48,15 +53,12 @@ export interface Instrumented {
     readonly inFlight: InFlight;
     readonly connections: OpenConnections;
   };
-  /** What was patched so far, by name. */
-  readonly patched: ReadonlySet<string>;
-  /** What was not, by name, and why. */
-  readonly missed: ReadonlyMap<string, string>;
   close(): void;
 }
 
 /** Puts the agent's own instrumentation in place: HTTP both ways, express, pino, prom-client. */
-export function instrument({ settings, pipeline, resource, processors }: InstrumentDeps): Instrumented {
+export function instrument(deps: InstrumentDeps): Instrumented {
+  const { settings, pipeline, resource, processors, watched, registries } = deps;
   const contexts = new AgentContextManager();
   const isW3c = usesW3c(settings);
   const placer = new SpanPlacer({ contexts, sampler: settings.sampler, isW3c });
@@ -74,15 +76,9 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     connections: new OpenConnections(),
   };
   const redactQuery = queryRedactor(settings.redaction);
-  const patched = new Set<string>(["http", "fetch"]);
-  const missed = new Map<string, string>();
-  const note = (name: string): void => {
-    patched.add(name);
-    missed.delete(name);
-  };
-  const noteMissed = (name: string, why: string): void => {
-    if (!patched.has(name)) missed.set(name, why);
-  };
+  const isOn = settings.isInstrumented;
+  const note: Patched = (name, loaded) => watched.note(name, loaded);
+  const noteMissed = (name: string, why: string): void => watched.noteMissed(name, why);
   const server = {
     runtime,
     cells: cells.server,
@@ -104,17 +100,27 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     connections: cells.connections,
     isIgnored: () => false,
   };
-  const undo = [watchServers(server), watchHttp2Servers(server), watchRequests(client), watchUndici(client)];
-  if (undo[2] === undefined) missed.set("http requests", "this version of Node writes them in another way");
-  const hook = new ModuleHook((name, why) => void missed.set(name, why));
-  const registries = new PromRegistries();
-  watchExpress(hook, note);
+  const undo: (() => void)[] = [];
+  if (isOn("http")) {
+    undo.push(watchServers(server), watchHttp2Servers(server));
+    const undoRequests = watchRequests(client);
+    if (undoRequests !== undefined) undo.push(undoRequests);
+    else noteMissed("http requests", "this version of Node writes them in another way");
+    note("http");
+  }
+  if (isOn("undici")) {
+    undo.push(watchUndici(client));
+    note("fetch");
+  }
+  const hook = new ModuleHook((name, why) => noteMissed(name, `it could not be patched: ${why}`));
+  if (isOn("express")) watchExpress(hook, { patched: note, missed: noteMissed });
   const { logs } = pipeline;
   const sends = (source: LogSource): boolean => settings.logSources.includes(source);
-  watchPino(hook, { contexts, batch: sends("pino") ? logs : undefined, now: Date.now }, note);
+  if (isOn("pino"))
+    watchPino(hook, { contexts, batch: sends("pino") ? logs : undefined, now: Date.now }, note);
   if (logs !== undefined) {
     const loggers = { contexts, batch: logs, now: Date.now };
-    if (sends("winston")) watchWinston(hook, loggers, note);
+    if (isOn("winston") && sends("winston")) watchWinston(hook, loggers, note);
     if (sends("console")) undo.push(watchConsole(loggers));
   }
   undo.push(
@@ -126,22 +132,19 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
     }),
   );
   watchPromClient(hook, registries, note);
-  undo.push(watchFastify(note));
-  watchKoa(hook, note);
-  watchHapi(hook, note);
-  watchNest(hook, note);
-  watchContrib(hook, { patched: note, missed: noteMissed }, isEnabled(settings));
+  if (isOn("fastify")) undo.push(watchFastify(hook, { patched: note, missed: noteMissed }));
+  if (isOn("koa")) watchKoa(hook, note);
+  if (isOn("hapi")) watchHapi(hook, note);
+  if (isOn("nestjs-core")) watchNest(hook, note);
+  watchContrib(hook, { patched: note, missed: noteMissed }, isOn);
   hook.start();
   hook.catchUp();
   return {
     contexts,
-    registries,
     cells,
-    patched,
-    missed,
     close: () => {
       hook.stop();
-      for (const step of undo) step?.();
+      for (const step of undo) step();
     },
   };
 }
@@ -150,13 +153,6 @@ export function instrument({ settings, pipeline, resource, processors }: Instrum
 function usesW3c({ env }: Settings): boolean {
   const names = env.list("OTEL_PROPAGATORS");
   return names === undefined || names.every((name) => name === "tracecontext" || name === "baggage");
-}
-
-/** Which library instrumentations are on: `OTEL_NODE_ENABLED_INSTRUMENTATIONS`, less the `_DISABLED_` ones. */
-function isEnabled({ env }: Settings): (name: string) => boolean {
-  const enabled = env.list("OTEL_NODE_ENABLED_INSTRUMENTATIONS");
-  const disabled = env.list("OTEL_NODE_DISABLED_INSTRUMENTATIONS");
-  return (name) => (enabled?.includes(name) ?? true) && !(disabled?.includes(name) ?? false);
 }
 
 /** The agent's batch, and whoever else wants to hear of its spans. */

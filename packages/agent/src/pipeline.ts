@@ -1,10 +1,9 @@
 import type { Attributes } from "@opentelemetry/api";
-import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { LogBatch } from "./logs/log-batch.js";
 import { LogRecordBatch } from "./logs/log-record-batch.js";
 import { writeAttributes } from "./otlp/attributes.js";
 import { ByteWriter } from "./otlp/byte-writer.js";
-import { metricsRequest } from "./otlp/encode-metrics.js";
+import { type EncodableScope, metricsRequest } from "./otlp/encode-metrics.js";
 import { AGENT_SCOPE } from "./scope.js";
 import type { Note } from "./send/protocol.js";
 import { logsRequest } from "./send/requests.js";
@@ -83,7 +82,7 @@ export class Pipeline {
       this.sender.postLogRecords(joined(logsRequest(this.resource, scopeBytes(scope), records)), count);
   }
 
-  sendMetrics(scopes: readonly ScopeMetrics[]): void {
+  sendMetrics(scopes: readonly EncodableScope[]): void {
     const { body, count } = metricsRequest(this.resource, scopes);
     if (count > 0) this.sender.postMetrics(body, count);
   }

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { createServer } from "node:http";
 import { isMainThread, workerData } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
@@ -11,10 +12,13 @@ import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { flushAtExit } from "./lifecycle/exit.js";
 import { Voice } from "./lifecycle/say.js";
 import { summaryOf } from "./lifecycle/summary.js";
+import { Watched } from "./lifecycle/watched.js";
 import { AgentMetrics } from "./metrics/agent-metrics.js";
 import { readLimits } from "./metrics/cgroup.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
+import { metricsHandler } from "./metrics/metrics-handler.js";
 import { promToScopeMetrics } from "./metrics/prom-metrics.js";
+import { PromRegistries } from "./metrics/prom-registries.js";
 import { AgentMetricReader } from "./metrics/reader.js";
 import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
 import { onDemand } from "./on-demand/load.js";
@@ -50,7 +54,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   if (settings.isDisabled) {
     voice.info("off, because OTEL_SDK_DISABLED is true.");
     return new RunningAgent({
-      metricsText: async () => "",
+      exposition: async () => ({ contentType: "text/plain", text: "" }),
       flush: async () => {},
       close: async () => forget(),
     });
@@ -62,7 +66,14 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     urlOf: (signal) => settings.destinations[signal]?.url ?? "",
     now: () => performance.now(),
     dropped: () => pipeline.sender.shared.droppedInAll(),
-    summary: () => summaryOf(resource, process.argv[1], instrumented),
+    summary: () => {
+      watched.introduced();
+      return summaryOf(resource, process.argv[1], watched);
+    },
+  });
+  const watched = new Watched(voice);
+  const registries = new PromRegistries({
+    onUnreadable: (name, why) => voice.warn(`prom-client's metric ${name} is left out: ${why}`),
   });
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
@@ -78,13 +89,15 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     pipeline,
     resource: sdkResource,
     processors,
+    watched,
+    registries,
   });
   const runtime = new RuntimeMetrics({ scope: AGENT_SCOPE, startMs, limits: readLimits() });
   const http = new HttpMetrics({ scope: AGENT_SCOPE, startMs, ...instrumented.cells });
   const sources = [
     http,
     runtime,
-    new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared, watched: instrumented }),
+    new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared, watched }),
   ];
   const producer: MetricProducer = {
     collect: async () => ({
@@ -98,7 +111,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
     sources,
-    gather: promGatherer(instrumented, startMs, settings.hasExemplars),
+    gather: promGatherer(registries, startMs, settings.hasExemplars),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: settings.temporality,
     isExponential: settings.isExponential,
@@ -161,10 +174,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     for (const processor of processors) void processor.forceFlush().catch(() => undefined);
   };
   if (processors.length > 0) process.once("beforeExit", flushOthers);
-  const closeMetrics = serveMetrics(settings, instrumented, voice);
+  const closeMetrics = serveMetrics(settings, registries, voice);
   for (const fault of settings.env.faults) voice.warn(fault);
   return new RunningAgent({
-    metricsText: () => instrumented.registries.text(),
+    exposition: () => registries.exposition(),
     flush,
     close: async () => {
       forget();
@@ -230,7 +243,7 @@ function resourceOf(settings: Settings): Attributes {
   };
 }
 
-function promGatherer({ registries }: Instrumented, startMs: number, hasExemplars: boolean) {
+function promGatherer(registries: PromRegistries, startMs: number, hasExemplars: boolean) {
   let lastMs = Number.NEGATIVE_INFINITY;
   return async (nowMs: number) => {
     if (nowMs - lastMs < PROM_INTERVAL_MS || registries.list().length === 0) return [];
@@ -241,34 +254,36 @@ function promGatherer({ registries }: Instrumented, startMs: number, hasExemplar
 }
 
 /** A server of its own for scraping, when a port was given. It does not keep the process alive. */
-function serveMetrics(settings: Settings, { registries }: Instrumented, voice: Voice): () => void {
-  if (settings.metricsPort === undefined) return () => {};
+function serveMetrics({ metricsPort }: Settings, registries: PromRegistries, voice: Voice): () => void {
+  if (metricsPort === undefined) return () => {};
+  const answer = metricsHandler(() => registries.exposition());
   const server = createServer((request, response) => {
-    if (request.url?.split("?", 1)[0] !== "/metrics") {
-      response.statusCode = 404;
-      response.end("the metrics are at /metrics\n");
-      return;
-    }
-    void registries.text().then((text) => {
-      response.setHeader("content-type", "text/plain; version=0.0.4; charset=utf-8");
-      response.end(text);
-    });
+    if (request.url?.split("?", 1)[0] === "/metrics") return answer(request, response);
+    response.statusCode = 404;
+    response.end("the metrics are at /metrics\n");
   });
-  server.on("error", (error) =>
-    voice.warn(`cannot serve /metrics on port ${settings.metricsPort}: ${error.message}`),
-  );
-  server.listen(settings.metricsPort, "127.0.0.1");
+  server.on("error", (error: NodeJS.ErrnoException) => {
+    // In a cluster the primary process answers for its workers.
+    if (cluster.isWorker && error.code === "EADDRINUSE") return;
+    voice.warn(`cannot serve /metrics on port ${metricsPort}: ${error.message}`);
+  });
+  server.listen(metricsPort, "127.0.0.1");
   server.unref();
   return () => server.close();
 }
 
-/** What `@tocsin/agent/register` does: starts, unless in the agent's own thread, and never fails the service. */
+/** What `@tocsin/agent/register` does: starts where the service's own code runs, and never fails the service. */
 export function startByImport(): void {
-  // The agent's own thread must not watch itself.
-  if (!isMainThread && (workerData as { kind?: string } | null)?.kind === "tocsin-sender") return;
+  if (!isMainThread && isToolThread()) return;
   try {
     start();
   } catch (error) {
     process.stderr.write(`tocsin: could not start, the service runs without it: ${String(error)}\n`);
   }
+}
+
+/** Whether this thread is the agent's own, or one in which pino's transports write: neither has anything to watch. */
+function isToolThread(): boolean {
+  if ((workerData as { kind?: string } | null)?.kind === "tocsin-sender") return true;
+  return /[\\/]node_modules[\\/]thread-stream[\\/]/.test(process.argv[1] ?? "");
 }

@@ -88,7 +88,9 @@ test.concurrent("what was loaded too early is named once, with the cure, and req
     await service.stop();
     await sink.close();
   }
-  const told = service.stderr.match(/not finalhandler: loaded before the agent; start with --import/g);
+  const told = service.stderr.match(
+    /not express: loaded before the agent, so that parts of it are not seen; start with --import/g,
+  );
   expect(told).toHaveLength(1);
 });
 

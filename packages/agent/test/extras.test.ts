@@ -50,6 +50,7 @@ test("/metrics of a cluster's primary process sums its workers up", async () => 
     const text = await (await fetch(await service.listening())).text();
     // The first worker counted 1, the second 2.
     expect(text).toContain('served_total{by="all"} 3');
+    expect(text).toContain("own_total 2");
   } finally {
     await service.stop();
   }

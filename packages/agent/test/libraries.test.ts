@@ -120,6 +120,32 @@ test.concurrent("mysql2: a query is a client span with its statement, under the 
   });
 });
 
+test.concurrent("mysql: a query is a client span, under the request", async () => {
+  const { server, rest } = await withServer(startMysqlProtocol, (url) =>
+    use("mysql", url, (names) => names.includes("SELECT")),
+  );
+  expect(rest.find(({ name }) => name === "SELECT")).toMatchObject({
+    kind: CLIENT,
+    parentSpanId: server.spanId,
+    attributes: { "db.query.text": "SELECT 42 AS answer" },
+  });
+});
+
+test.concurrent.each([
+  { library: "dataloader", spans: ["dataloader.load", "dataloader.batch"] },
+  { library: "generic-pool", spans: ["generic-pool.acquire"] },
+])("$library: $spans are spans in the trace of the request", async ({ library, spans }) => {
+  const { server, rest } = await use(library, "", (names) => spans.every((name) => names.includes(name)));
+  for (const name of spans)
+    expect(rest.find((span) => span.name === name)).toMatchObject({ traceId: server.traceId });
+});
+
+test.concurrent("bunyan: a line is a log record in the trace of the request", async () => {
+  const { server } = await use("bunyan", "", (names) => names.includes("GET"));
+  const log = await sink.until(() => sink.logs.find(({ body }) => body === "till is nearly empty"));
+  expect(log).toMatchObject({ severityText: "warn", traceId: server.traceId, attributes: { coins: 3 } });
+});
+
 test.concurrent("mongodb: commands are client spans without the values in them, under the request", async () => {
   const { server, rest } = await withServer(startMongo, (url) =>
     use("mongodb", url, (names) => names.includes("insert orders") && names.includes("find orders")),

@@ -1,62 +1,8 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { tellQueueTime } from "./kafka.js";
-import type { LoadedFile, ModuleHook } from "./module-hook.js";
-
-/** A library, the package that instruments it, and that package's class. */
-interface Entry {
-  readonly libraries: readonly string[];
-  readonly instrumentation: string;
-  readonly className: string;
-  /** What its class is made with. */
-  readonly config?: object;
-}
-
-/** Libraries whose OpenTelemetry instrumentation the agent brings along. */
-const BUNDLED: readonly Entry[] = [
-  entry(["pg", "pg-pool"], "pg", "PgInstrumentation"),
-  entry(["mysql2"], "mysql2", "MySQL2Instrumentation"),
-  entry(["mongodb"], "mongodb", "MongoDBInstrumentation"),
-  entry(["ioredis"], "ioredis", "IORedisInstrumentation"),
-  entry(["redis", "@redis/client", "@node-redis/client"], "redis", "RedisInstrumentation"),
-  { ...entry(["kafkajs"], "kafkajs", "KafkaJsInstrumentation"), config: { consumerHook: tellQueueTime } },
-  entry(["amqplib"], "amqplib", "AmqplibInstrumentation"),
-  entry(["@grpc/grpc-js"], "grpc", "GrpcInstrumentation"),
-  entry(["graphql"], "graphql", "GraphQLInstrumentation"),
-  entry(
-    [
-      "@aws-sdk/middleware-stack",
-      "@smithy/middleware-stack",
-      "@smithy/core",
-      "@aws-sdk/smithy-client",
-      "@smithy/smithy-client",
-    ],
-    "aws-sdk",
-    "AwsInstrumentation",
-  ),
-];
-
-/** Libraries that are watched when the service has OpenTelemetry's instrumentation for them installed itself. */
-const OPTIONAL: readonly Entry[] = [
-  entry(["mysql"], "mysql", "MySQLInstrumentation"),
-  entry(["mongoose"], "mongoose", "MongooseInstrumentation"),
-  entry(["knex"], "knex", "KnexInstrumentation"),
-  entry(["tedious"], "tedious", "TediousInstrumentation"),
-  entry(["cassandra-driver"], "cassandra-driver", "CassandraDriverInstrumentation"),
-  entry(["memcached"], "memcached", "MemcachedInstrumentation"),
-  entry(["dataloader"], "dataloader", "DataloaderInstrumentation"),
-  entry(["generic-pool"], "generic-pool", "GenericPoolInstrumentation"),
-  entry(["lru-memoizer"], "lru-memoizer", "LruMemoizerInstrumentation"),
-  entry(["socket.io"], "socket.io", "SocketIoInstrumentation"),
-  entry(["oracledb"], "oracledb", "OracleInstrumentation"),
-  entry(["openai"], "openai", "OpenAIInstrumentation"),
-];
-
-/** What happened to a library, for the report at start. */
-export interface ContribReport {
-  readonly patched: (name: string) => void;
-  readonly missed: (name: string, why: string) => void;
-}
+import { CONTRIB, type ContribEntry } from "./contrib-list.js";
+import type { LibraryReport } from "./frameworks.js";
+import { LATE, type LoadedFile, type ModuleHook } from "./module-hook.js";
 
 /**
  * Lets OpenTelemetry's own instrumentations patch their libraries, each loaded when its library is and not before.
@@ -66,31 +12,20 @@ export interface ContribReport {
  */
 export function watchContrib(
   hook: ModuleHook,
-  report: ContribReport,
+  report: LibraryReport,
   isEnabled: (name: string) => boolean,
 ): void {
-  for (const item of [...BUNDLED, ...OPTIONAL]) {
+  for (const item of CONTRIB) {
     if (!isEnabled(item.instrumentation)) continue;
     let parts: readonly Internals[] | undefined;
     for (const library of item.libraries)
       hook.on(library, (exports, loaded) => {
-        if (parts === undefined) {
-          parts = create(item, loaded);
-          if (parts.length === 0) report.missed(library, `install ${packageOf(item)} to have it watched`);
-        }
+        parts ??= create(item);
         let current = exports;
-        for (const part of parts) current = apply(part, current, loaded, item.instrumentation, report);
+        for (const part of parts) current = apply(part, current, loaded, item, report);
         return current;
       });
   }
-}
-
-function entry(libraries: readonly string[], instrumentation: string, className: string): Entry {
-  return { libraries, instrumentation, className };
-}
-
-function packageOf({ instrumentation }: Entry): string {
-  return `@opentelemetry/instrumentation-${instrumentation}`;
 }
 
 /** The parts of OpenTelemetry's `InstrumentationBase` that its own module hooks work by. */
@@ -109,26 +44,16 @@ interface Definition {
 }
 
 /** The instrumentation and those that it is put together from, as redis's is by major version. */
-function create(item: Entry, { packageDir }: LoadedFile): readonly Internals[] {
-  const places: readonly (readonly [from: string, name: string])[] = [
-    [import.meta.url, `./on-demand/instrumentation-${item.instrumentation}.cjs`],
-    [join(packageDir, "noop.js"), packageOf(item)],
-    [join(process.cwd(), "noop.js"), packageOf(item)],
-  ];
-  for (const [from, name] of places)
-    try {
-      const exported = createRequire(from)(name) as Record<string, new (config: object) => Internals>;
-      const Instrumentation = exported[item.className];
-      if (Instrumentation === undefined) continue;
-      const made = new Instrumentation({ ...item.config, enabled: false });
-      const parts = [made, ...Object.values(made).filter(isInstrumentation)];
-      // Enabled the usual way it would install its own hooks; being called is all that it needs.
-      for (const part of parts) part._enabled = true;
-      return parts;
-    } catch {
-      // Not installed there.
-    }
-  return [];
+function create({ instrumentation, className, config }: ContribEntry): readonly Internals[] {
+  const file = `./on-demand/instrumentation-${instrumentation}.cjs`;
+  const exported = createRequire(import.meta.url)(file) as Record<string, new (config: object) => Internals>;
+  const Instrumentation = exported[className];
+  if (Instrumentation === undefined) return [];
+  const made = new Instrumentation({ ...config, enabled: false });
+  const parts = [made, ...Object.values(made).filter(isInstrumentation)];
+  // Enabled the usual way it would install its own hooks; being called is all that it needs.
+  for (const part of parts) part._enabled = true;
+  return parts;
 }
 
 function isInstrumentation(value: unknown): value is Internals {
@@ -140,11 +65,13 @@ function apply(
   instance: Internals,
   exports: unknown,
   loaded: LoadedFile,
-  name: string,
-  report: ContribReport,
+  item: ContribEntry,
+  report: LibraryReport,
 ): unknown {
+  const name = item.instrumentation;
   const tell = (isSupported: boolean): void => {
-    if (isSupported) report.patched(name);
+    if (isSupported && loaded.isLate && !isWholeWhenLate(item, loaded)) report.missed(name, LATE);
+    else if (isSupported) report.patched(name, loaded);
     else
       report.missed(
         name,
@@ -168,6 +95,11 @@ function apply(
     }
   }
   return current;
+}
+
+function isWholeWhenLate({ isWholeWhenLate: whole }: ContribEntry, loaded: LoadedFile): boolean {
+  if (typeof whole !== "object") return whole === true;
+  return loaded.packageName === whole.library && Number.parseInt(loaded.version() ?? "0", 10) >= whole.major;
 }
 
 const mainFiles = new Map<string, string | undefined>();

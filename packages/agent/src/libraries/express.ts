@@ -1,5 +1,6 @@
 import { serverSpanOf } from "../http/server.js";
-import type { ModuleHook } from "./module-hook.js";
+import type { LibraryReport } from "./frameworks.js";
+import { LATE, type ModuleHook } from "./module-hook.js";
 
 /**
  * Learns the route of each request from express 4 and 5 (and anything built on the `router` package).
@@ -7,7 +8,7 @@ import type { ModuleHook } from "./module-hook.js";
  * Dispatching to a route is one method call, and that is where pattern and mount point are both known: later an error
  * handler may have taken the request out of the router again. No spans are made for layers.
  */
-export function watchExpress(hook: ModuleHook, patched: (name: string) => void): void {
+export function watchExpress(hook: ModuleHook, report: LibraryReport): void {
   const onRoute = (exports: unknown): void => {
     if (isConstructor(exports)) wrapDispatch(exports.prototype);
   };
@@ -16,12 +17,16 @@ export function watchExpress(hook: ModuleHook, patched: (name: string) => void):
     if (file === "lib/layer.js" && isConstructor(exports)) wrapErrors(exports.prototype, "handleError");
     if (file === "index.js" && isConstructor(exports)) wrapUse(exports.prototype);
   });
-  hook.on("express", (exports, { file }) => {
+  hook.on("express", (exports, loaded) => {
+    const { file } = loaded;
     if (file === "lib/router/route.js") onRoute(exports);
     if (file === "lib/router/index.js") wrapUse(exports as object);
     if (file === "lib/router/layer.js" && isConstructor(exports))
       wrapErrors(exports.prototype, "handle_error");
-    if (file === "lib/express.js") patched("express");
+    if (file !== "lib/express.js") return;
+    // Mounts with parameters and errors that nobody handles are out of reach by then.
+    if (loaded.isLate) report.missed("express", LATE);
+    else report.patched("express", loaded);
   });
   hook.on("finalhandler", (exports, { file }) =>
     file === "index.js" && typeof exports === "function" ? wrapFinal(exports as FinalHandler) : undefined,

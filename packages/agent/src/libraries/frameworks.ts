@@ -1,13 +1,23 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 import { serverSpanOf } from "../http/server.js";
-import type { ModuleHook } from "./module-hook.js";
+import { LATE, type ModuleHook, type Patched } from "./module-hook.js";
+
+/** Where what happened to a library is told. */
+export interface LibraryReport {
+  readonly patched: Patched;
+  readonly missed: (name: string, why: string) => void;
+}
 
 /**
  * Learns the route of each request from fastify, which announces its instances on a diagnostics channel, by one hook of
  * fastify's own. Returns what undoes it.
  */
-export function watchFastify(patched: (name: string) => void): () => void {
+export function watchFastify(hook: ModuleHook, report: LibraryReport): () => void {
+  // An instance that was made before is out of reach, and there is no telling whether there is one.
+  hook.on("fastify", (_exports, { file, isLate }) => {
+    if (file === "fastify.js" && isLate) report.missed("fastify", LATE);
+  });
   const onInstance = (message: unknown): void => {
     const { fastify } = message as { fastify: FastifyInstance };
     fastify.addHook("onRequest", (request, _reply, done) => {
@@ -19,7 +29,7 @@ export function watchFastify(patched: (name: string) => void): () => void {
       serverSpanOf(request.raw)?.failed(error);
       done();
     });
-    patched("fastify");
+    report.patched("fastify");
   };
   subscribe("fastify.initialization", onInstance);
   return () => {
@@ -43,8 +53,9 @@ interface FastifyInstance {
  * Learns the route from koa's routers, which leave it on the request's context, read when the request ends, and the error
  * from where koa answers it.
  */
-export function watchKoa(hook: ModuleHook, patched: (name: string) => void): void {
-  hook.on("koa", (exports, { file }) => {
+export function watchKoa(hook: ModuleHook, patched: Patched): void {
+  hook.on("koa", (exports, loaded) => {
+    const { file } = loaded;
     if (file === "lib/context.js") wrapKoaErrors(exports as KoaContext);
     if (file !== "lib/application.js" || typeof exports !== "function") return;
     const prototype = exports.prototype as {
@@ -59,7 +70,7 @@ export function watchKoa(hook: ModuleHook, patched: (name: string) => void): voi
       return context;
     };
     const onerror = (exports.prototype as { onerror?: (error: unknown) => void }).onerror;
-    if (typeof onerror === "function") patched("koa");
+    if (typeof onerror === "function") patched("koa", loaded);
   });
 }
 
@@ -91,9 +102,9 @@ function routeOfKoa(context: KoaContext): string | undefined {
 }
 
 /** Learns route and error from hapi, which keeps both on its request. Paths it serves itself (404) have no route. */
-export function watchHapi(hook: ModuleHook, patched: (name: string) => void): void {
-  hook.on("@hapi/hapi", (exports, { file }) => {
-    if (file !== "lib/request.js") return;
+export function watchHapi(hook: ModuleHook, patched: Patched): void {
+  hook.on("@hapi/hapi", (exports, loaded) => {
+    if (loaded.file !== "lib/request.js") return;
     const maker = (typeof exports === "function" ? exports : undefined) as
       | { generate?: (...args: unknown[]) => HapiRequest }
       | undefined;
@@ -111,7 +122,7 @@ export function watchHapi(hook: ModuleHook, patched: (name: string) => void): vo
         };
       return request;
     };
-    patched("hapi");
+    patched("hapi", loaded);
   });
 }
 
@@ -123,9 +134,9 @@ interface HapiRequest {
 const NOT_FOUND = "/{p*}";
 
 /** Learns the error from Nest, which catches it before express sees it. Its routes are express's or fastify's. */
-export function watchNest(hook: ModuleHook, patched: (name: string) => void): void {
-  hook.on("@nestjs/core", (exports, { file }) => {
-    if (file !== "exceptions/exceptions-handler.js") return;
+export function watchNest(hook: ModuleHook, patched: Patched): void {
+  hook.on("@nestjs/core", (exports, loaded) => {
+    if (loaded.file !== "exceptions/exceptions-handler.js") return;
     const { prototype } =
       (exports as { ExceptionsHandler?: { prototype: NestHandler } }).ExceptionsHandler ?? {};
     const original = prototype?.next;
@@ -137,7 +148,7 @@ export function watchNest(hook: ModuleHook, patched: (name: string) => void): vo
       if (request !== undefined && isFailure(status)) serverSpanOf(request.raw ?? request)?.failed(error);
       return original.call(this, error, host, ...rest);
     };
-    patched("nest");
+    patched("nest", loaded);
   });
 }
 

@@ -10,7 +10,15 @@ export interface LoadedFile {
   readonly file: string;
   /** Version by the package's `package.json`; read when asked for. */
   version(): string | undefined;
+  /** Whether it was loaded before the agent, so that what others have taken from its exports is as it was. */
+  readonly isLate: boolean;
 }
+
+/** Why a library is not seen, or not wholly, that was loaded before the agent. */
+export const LATE = "loaded before the agent, so that parts of it are not seen; start with --import";
+
+/** Told of a library that is watched from now on. */
+export type Patched = (name: string, loaded?: LoadedFile) => void;
 
 /** Looks at a file's exports and may return others to stand in for them. */
 export type OnLoad = (exports: unknown, loaded: LoadedFile) => unknown | undefined;
@@ -25,11 +33,11 @@ export class ModuleHook {
   private readonly listeners = new Map<string, OnLoad[]>();
   private undo: (() => void) | undefined;
   private isCatchingUp = false;
-  private readonly onMissed: (packageName: string, why: string) => void;
+  private readonly onFailed: (packageName: string, why: string) => void;
 
-  /** @param onMissed told of libraries that were loaded too early to be replaced */
-  constructor(onMissed: (packageName: string, why: string) => void = () => {}) {
-    this.onMissed = onMissed;
+  /** @param onFailed told of libraries that could not be watched because of a fault of ours */
+  constructor(onFailed: (packageName: string, why: string) => void = () => {}) {
+    this.onFailed = onFailed;
   }
 
   /** Registers interest in a package; every file of it is reported. */
@@ -69,21 +77,16 @@ export class ModuleHook {
   }
 
   private report(module: LoadingModule, filename: string): void {
-    try {
-      const loaded = identify(filename);
-      if (loaded === undefined) return;
-      const listeners = this.listeners.get(loaded.packageName);
-      if (listeners === undefined) return;
-      for (const listener of listeners) {
+    const loaded = identify(filename, this.isCatchingUp);
+    if (loaded === undefined) return;
+    for (const listener of this.listeners.get(loaded.packageName) ?? [])
+      try {
         const replaced = listener(module.exports, loaded);
-        if (replaced === undefined || replaced === module.exports) continue;
-        if (this.isCatchingUp)
-          this.onMissed(loaded.packageName, "loaded before the agent; start with --import");
-        else module.exports = replaced;
+        if (replaced !== undefined && !this.isCatchingUp) module.exports = replaced;
+      } catch (error) {
+        // The library works without us.
+        this.onFailed(loaded.packageName, error instanceof Error ? error.message : String(error));
       }
-    } catch {
-      // The library works without us.
-    }
   }
 }
 
@@ -100,7 +103,7 @@ function cache(): Readonly<Record<string, LoadingModule | undefined>> {
 const MARK = `${sep}node_modules${sep}`;
 
 /** Package and file of a path below `node_modules`; the innermost one counts. */
-export function identify(filename: string): LoadedFile | undefined {
+export function identify(filename: string, isLate = false): LoadedFile | undefined {
   const at = filename.lastIndexOf(MARK);
   if (at < 0) return undefined;
   const start = at + MARK.length;
@@ -117,6 +120,7 @@ export function identify(filename: string): LoadedFile | undefined {
     packageDir,
     file: sep === "/" ? file : file.replaceAll(sep, "/"),
     version: () => versionOf(packageDir),
+    isLate,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { LogBatch } from "../logs/log-batch.js";
 import type { AgentContextManager } from "../trace/context-manager.js";
-import type { ModuleHook } from "./module-hook.js";
+import type { ModuleHook, Patched } from "./module-hook.js";
 
 /** What watching pino needs. `batch` is absent when log lines are not to be sent. */
 export interface PinoDeps {
@@ -15,11 +15,11 @@ export interface PinoDeps {
  * The line is taken as pino has formatted it, so that redaction, serializers and levels are all applied, and its bytes
  * are parsed again only in the worker thread. All loggers share one prototype, which one file of pino makes.
  */
-export function watchPino(hook: ModuleHook, deps: PinoDeps, patched: (name: string) => void): void {
-  hook.on("pino", (exports, { file }) => {
-    if (file !== "lib/proto.js" || typeof exports !== "function") return;
+export function watchPino(hook: ModuleHook, deps: PinoDeps, patched: Patched): void {
+  hook.on("pino", (exports, loaded) => {
+    if (loaded.file !== "lib/proto.js" || typeof exports !== "function") return;
     wrapPrototype(Object.getPrototypeOf(exports()), deps);
-    patched("pino");
+    patched("pino", loaded);
   });
 }
 

@@ -1,10 +1,10 @@
 import { type LoggerDeps, placeOf } from "../logs/console-logs.js";
-import type { ModuleHook } from "./module-hook.js";
+import type { ModuleHook, Patched } from "./module-hook.js";
 
 /** Gives winston's entries the ids of their trace and sends them on as the logger's own format left them. */
-export function watchWinston(hook: ModuleHook, deps: LoggerDeps, patched: (name: string) => void): void {
-  hook.on("winston", (exports, { file }) => {
-    if (file !== "lib/winston/logger.js" || typeof exports !== "function") return;
+export function watchWinston(hook: ModuleHook, deps: LoggerDeps, patched: Patched): void {
+  hook.on("winston", (exports, loaded) => {
+    if (loaded.file !== "lib/winston/logger.js" || typeof exports !== "function") return;
     const prototype = exports.prototype as {
       _transform?: Transform;
       push?: (this: unknown, entry: unknown) => boolean;
@@ -27,7 +27,7 @@ export function watchWinston(hook: ModuleHook, deps: LoggerDeps, patched: (name:
         deps.batch.add(JSON.stringify(entry), deps.now(), placeOf(deps.contexts), "message");
       return push.call(this, entry);
     };
-    patched("winston");
+    patched("winston", loaded);
   });
 }
 

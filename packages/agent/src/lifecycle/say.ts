@@ -10,6 +10,11 @@ export class Voice {
     this.write = write;
   }
 
+  /** Whether what only `TOCSIN_LOG=debug` tells is wanted. */
+  get isDebug(): boolean {
+    return this.rank >= RANKS.debug;
+  }
+
   warn(text: string): void {
     if (this.rank >= RANKS.warn) this.write(`tocsin: ${text}\n`);
   }
@@ -19,7 +24,7 @@ export class Voice {
   }
 
   debug(text: string): void {
-    if (this.rank >= RANKS.debug) this.write(`tocsin: ${text}\n`);
+    if (this.isDebug) this.write(`tocsin: ${text}\n`);
   }
 }
 

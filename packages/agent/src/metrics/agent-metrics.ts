@@ -1,5 +1,5 @@
 import type { ScopeMetrics } from "@opentelemetry/sdk-metrics";
-import type { Watched } from "../lifecycle/summary.js";
+import type { Watched } from "../lifecycle/watched.js";
 import { DROP_REASONS, type Shared, SIGNALS } from "../send/protocol.js";
 import { gauge, hrTimeOf, type MetricSource, type NumberPoint, sum } from "./metric-data.js";
 

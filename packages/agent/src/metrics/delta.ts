@@ -1,29 +1,25 @@
 import type { HrTime } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  DataPointType,
-  type MetricData,
-  type ScopeMetrics,
-} from "@opentelemetry/sdk-metrics";
+import { AggregationTemporality, DataPointType, type MetricData } from "@opentelemetry/sdk-metrics";
+import type { EncodableScope } from "../otlp/encode-metrics.js";
 
 /**
  * Turns the agent's cumulative counters and histograms into what was added since the last export, for backends that want
- * deltas (`OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta`). Gauges and sums that may fall stay as they are.
+ * deltas (`OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta`). Gauges, summaries and sums that may fall stay as they are.
  *
  * A value below its last one was reset, and is told whole. Minimum and maximum are those of all time, so deltas have none.
  */
 export class DeltaConverter {
   private readonly last = new Map<string, { point: Point; readTime: HrTime }>();
 
-  convert(scopes: readonly ScopeMetrics[]): ScopeMetrics[] {
+  convert(scopes: readonly EncodableScope[]): EncodableScope[] {
     return scopes.map(({ scope, metrics }) => ({
       scope,
       metrics: metrics.map((metric) => this.convertMetric(`${scope.name} ${metric.descriptor.name}`, metric)),
     }));
   }
 
-  private convertMetric(key: string, metric: MetricData): MetricData {
-    if (metric.dataPointType === DataPointType.GAUGE) return metric;
+  private convertMetric(key: string, metric: Metric): Metric {
+    if (metric.dataPointType === DataPointType.GAUGE || metric.dataPointType === "summary") return metric;
     if (metric.dataPointType === DataPointType.SUM && !metric.isMonotonic) return metric;
     const dataPoints = (metric.dataPoints as readonly Point[]).map((point) => {
       const series = `${key} ${JSON.stringify(Object.entries(point.attributes).sort())}`;
@@ -36,6 +32,7 @@ export class DeltaConverter {
   }
 }
 
+type Metric = EncodableScope["metrics"][number];
 type Point = MetricData["dataPoints"][number];
 type Value = Point["value"];
 

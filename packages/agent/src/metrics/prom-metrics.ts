@@ -2,7 +2,7 @@ import type { Attributes } from "@opentelemetry/api";
 import { ValueType } from "@opentelemetry/api";
 import type { MetricData, ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import { AggregationTemporality, DataPointType } from "@opentelemetry/sdk-metrics";
-import type { Exemplar } from "../otlp/encode-metrics.js";
+import type { EncodableScope, Exemplar, SummaryMetric } from "../otlp/encode-metrics.js";
 import { gauge, hrTimeOf, type MetricNote, type NumberPoint, type Span, sum } from "./metric-data.js";
 
 /** A metric as prom-client's registries give it. */
@@ -28,8 +28,8 @@ interface PromExemplar {
 }
 
 /**
- * prom-client's metrics as OTLP: counters as monotonic sums, gauges as they are, histograms with their buckets,
- * summaries as one gauge per quantile and sums of count and total. Names, help and labels are kept.
+ * prom-client's metrics as OTLP: counters as monotonic sums, gauges as they are, histograms with their buckets, summaries
+ * with their quantiles. Names, help and labels are kept.
  *
  * @param startMs when the process began to count.
  */
@@ -38,22 +38,22 @@ export function promToScopeMetrics(
   metrics: readonly PromMetric[],
   startMs: number,
   nowMs: number,
-): ScopeMetrics {
+): EncodableScope {
   const span = { startTime: hrTimeOf(startMs), endTime: hrTimeOf(nowMs) };
-  return { scope, metrics: metrics.flatMap((metric) => convert(metric, span)) };
+  return { scope, metrics: metrics.map((metric) => convert(metric, span)) };
 }
 
-function convert(metric: PromMetric, span: Span): MetricData[] {
+function convert(metric: PromMetric, span: Span): EncodableScope["metrics"][number] {
   const note = { name: metric.name, unit: "", description: metric.help };
   switch (metric.type) {
     case "counter":
-      return [sum(note, span, metric.values.map(pointOf), true)];
+      return sum(note, span, metric.values.map(pointOf), true);
     case "histogram":
-      return [histogram(note, span, metric.values)];
+      return histogram(note, span, metric.values);
     case "summary":
       return summary(note, span, metric.values);
     default:
-      return [gauge(note, span, metric.values.map(pointOf))];
+      return gauge(note, span, metric.values.map(pointOf));
   }
 }
 
@@ -125,14 +125,32 @@ function histogram(note: MetricNote, span: Span, values: readonly PromValue[]): 
   };
 }
 
-function summary(note: MetricNote, span: Span, values: readonly PromValue[]): MetricData[] {
-  const ends = (suffix: string) => values.filter(({ metricName }) => metricName?.endsWith(suffix));
-  const quantiles = values.filter(({ labels }) => labels.quantile !== undefined);
-  return [
-    gauge(note, span, quantiles.map(pointOf)),
-    sum({ ...note, name: `${note.name}_sum` }, span, ends("_sum").map(pointOf), false),
-    sum({ ...note, name: `${note.name}_count` }, span, ends("_count").map(pointOf), true),
-  ];
+/** prom-client lists values by `quantile`, then `_sum` and `_count`, for each set of labels. */
+function summary(note: MetricNote, span: Span, values: readonly PromValue[]): SummaryMetric {
+  const groups = new Map<string, { attributes: Attributes; value: SummaryValue }>();
+  for (const { labels: all, metricName, value } of values) {
+    const { quantile, ...labels } = all;
+    const key = JSON.stringify(Object.entries(labels).sort());
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = { attributes: attributesOf(labels), value: { quantiles: [], sum: 0, count: 0 } };
+      groups.set(key, group);
+    }
+    if (quantile !== undefined) group.value.quantiles.push({ quantile: Number(quantile), value });
+    else if (metricName?.endsWith("_sum")) group.value.sum = value;
+    else if (metricName?.endsWith("_count")) group.value.count = value;
+  }
+  return {
+    descriptor: { ...note, valueType: ValueType.DOUBLE },
+    dataPointType: "summary",
+    dataPoints: Array.from(groups.values(), (group) => ({ ...span, ...group })),
+  };
+}
+
+interface SummaryValue {
+  readonly quantiles: { quantile: number; value: number }[];
+  sum: number;
+  count: number;
 }
 
 function exemplarsOf({ exemplar }: PromValue): Exemplar[] | undefined {

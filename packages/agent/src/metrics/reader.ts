@@ -3,8 +3,8 @@ import {
   AggregationType,
   InstrumentType,
   MetricReader,
-  type ScopeMetrics,
 } from "@opentelemetry/sdk-metrics";
+import type { EncodableScope } from "../otlp/encode-metrics.js";
 import type { Temporality } from "../settings/settings.js";
 import { DeltaConverter } from "./delta.js";
 import type { MetricSource } from "./metric-data.js";
@@ -15,8 +15,8 @@ export interface ReaderDeps {
   /** The agent's own metrics. */
   readonly sources: readonly MetricSource[];
   /** Metrics that can only be read asynchronously, prom-client's. */
-  readonly gather: (nowMs: number) => Promise<readonly ScopeMetrics[]>;
-  readonly send: (scopes: readonly ScopeMetrics[]) => void;
+  readonly gather: (nowMs: number) => Promise<readonly EncodableScope[]>;
+  readonly send: (scopes: readonly EncodableScope[]) => void;
   readonly temporality: Temporality;
   /** Whether histograms of the Metrics API are exponential unless a view says otherwise. */
   readonly isExponential: boolean;
@@ -66,8 +66,11 @@ export class AgentMetricReader extends MetricReader {
     this.deps.send(this.own(nowMs));
   }
 
-  private own(nowMs: number, gathered: readonly ScopeMetrics[] = []): readonly ScopeMetrics[] {
-    const scopes = [...this.deps.sources.flatMap((source) => source.collect(nowMs)), ...gathered];
+  private own(nowMs: number, gathered: readonly EncodableScope[] = []): readonly EncodableScope[] {
+    const scopes: EncodableScope[] = [
+      ...this.deps.sources.flatMap((source) => source.collect(nowMs)),
+      ...gathered,
+    ];
     return this.deltas?.convert(scopes) ?? scopes;
   }
 

@@ -28,10 +28,29 @@ interface Point<T> {
   readonly exemplars?: readonly Exemplar[];
 }
 
+/** Quantiles that were worked out at the source, as prom-client's summaries are; the SDK has no such metric. */
+export interface SummaryMetric {
+  readonly descriptor: MetricData["descriptor"];
+  readonly dataPointType: "summary";
+  readonly dataPoints: readonly Point<Summary>[];
+}
+
+interface Summary {
+  readonly count: number;
+  readonly sum: number;
+  readonly quantiles: readonly { readonly quantile: number; readonly value: number }[];
+}
+
+/** Metrics of one scope that can be encoded: the SDK's kinds, and summaries. */
+export interface EncodableScope {
+  readonly scope: ScopeMetrics["scope"];
+  readonly metrics: readonly (MetricData | SummaryMetric)[];
+}
+
 /** An `ExportMetricsServiceRequest`, and how many data points are in it. `resource` is encoded already. */
 export function metricsRequest(
   resource: Uint8Array,
-  scopes: readonly ScopeMetrics[],
+  scopes: readonly EncodableScope[],
 ): { body: Uint8Array<ArrayBuffer>; count: number } {
   shared.at = 0;
   const writer = shared;
@@ -68,7 +87,7 @@ export function writeScope(writer: ByteWriter, scope: { name: string; version?: 
   writer.close(start);
 }
 
-function writeMetric(writer: ByteWriter, metric: MetricData): void {
+function writeMetric(writer: ByteWriter, metric: EncodableScope["metrics"][number]): void {
   const start = writer.open(0x12);
   const { name, description, unit } = metric.descriptor;
   writer.string(0x0a, name);
@@ -104,6 +123,12 @@ function writeMetric(writer: ByteWriter, metric: MetricData): void {
       const data = writer.open(0x52);
       for (const point of metric.dataPoints) writeExponential(writer, point);
       writeTemporality(writer, metric.aggregationTemporality);
+      writer.close(data);
+      break;
+    }
+    case "summary": {
+      const data = writer.open(0x5a);
+      for (const point of metric.dataPoints) writeSummary(writer, point);
       writer.close(data);
     }
   }
@@ -182,6 +207,22 @@ function writeExponential(writer: ByteWriter, point: Point<ExponentialHistogram>
   writeExemplars(writer, 0x5a, point.exemplars);
   if (value.min !== undefined && Number.isFinite(value.min)) writeDouble(writer, 0x61, value.min);
   if (value.max !== undefined && Number.isFinite(value.max)) writeDouble(writer, 0x69, value.max);
+  writer.close(start);
+}
+
+function writeSummary(writer: ByteWriter, point: Point<Summary>): void {
+  const { count, sum, quantiles } = point.value;
+  const start = writer.open(0x0a);
+  writeTimes(writer, point);
+  writeFixedCount(writer, 0x21, count);
+  writeDouble(writer, 0x29, sum);
+  for (const { quantile, value } of quantiles) {
+    const inner = writer.open(0x32);
+    writeDouble(writer, 0x09, quantile);
+    writeDouble(writer, 0x11, value);
+    writer.close(inner);
+  }
+  writeAttributes(writer, 0x3a, point.attributes);
   writer.close(start);
 }
 

@@ -7,6 +7,7 @@ import { PROPAGATORS } from "../trace/propagators.js";
 import { readSampler, type SamplerChoice } from "../trace/sampler.js";
 import { readConfigFile } from "./config-file.js";
 import { EnvReader } from "./env.js";
+import { readInstrumentations } from "./instrumentations.js";
 import type { AgentOptions, LogSource, SpanProcessor } from "./options.js";
 import { BUFFER_BYTES, faultOf } from "./variables.js";
 
@@ -24,6 +25,8 @@ export interface Settings {
   /** Whether durations are counted in exponential histograms. */
   readonly isExponential: boolean;
   readonly logSources: readonly LogSource[];
+  /** Whether a library is watched, by the short name of OpenTelemetry's instrumentation. */
+  readonly isInstrumented: (name: string) => boolean;
   readonly spanProcessors: readonly SpanProcessor[];
   /** How often metrics go out. */
   readonly metricIntervalMs: number;
@@ -106,6 +109,7 @@ export function readSettings(options: AgentOptions = {}): Settings {
         "explicit_bucket_histogram",
       ) === "base2_exponential_bucket_histogram",
     logSources: readLogSources(env, options.logSources),
+    isInstrumented: readInstrumentations(env),
     spanProcessors: options.spanProcessors ?? [],
     metricIntervalMs: env.number("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
     batchDelayMs,

@@ -39,6 +39,7 @@ export interface SeenPoint {
   sum?: number;
   bucketCounts?: number[];
   explicitBounds?: number[];
+  quantiles?: { quantile: number; value: number }[];
   exemplars: { value: number; traceId: string; attributes: Attributes }[];
 }
 
@@ -46,11 +47,13 @@ export interface SeenMetric {
   name: string;
   unit: string;
   description: string;
-  kind: "gauge" | "sum" | "histogram" | "exponentialHistogram";
+  kind: (typeof KINDS)[number];
   isMonotonic: boolean;
   points: SeenPoint[];
   scope: string;
 }
+
+const KINDS = ["gauge", "sum", "histogram", "exponentialHistogram", "summary"] as const;
 
 /** A real OTLP/HTTP receiver for tests: keeps what it gets, decoded by a generic protobuf library. */
 export class Sink {
@@ -169,9 +172,7 @@ export class Sink {
     for (const entry of request.resourceMetrics ?? [])
       for (const scoped of entry.scopeMetrics ?? [])
         for (const metric of scoped.metrics ?? []) {
-          const kind = (["gauge", "sum", "histogram", "exponentialHistogram"] as const).find(
-            (key) => key in metric,
-          );
+          const kind = KINDS.find((key) => key in metric);
           if (kind === undefined) continue;
           this.metrics.set(metric.name, {
             name: metric.name,
@@ -187,6 +188,7 @@ export class Sink {
               sum: point.sum,
               bucketCounts: point.bucketCounts?.map(Number),
               explicitBounds: point.explicitBounds,
+              quantiles: point.quantileValues,
               // biome-ignore lint/suspicious/noExplicitAny: see above.
               exemplars: (point.exemplars ?? []).map((exemplar: any) => ({
                 value: exemplar.asDouble,

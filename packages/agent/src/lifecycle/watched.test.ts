@@ -1,0 +1,44 @@
+import { beforeEach, expect, test } from "vitest";
+import { Watched } from "./watched.js";
+
+let said: string[];
+let watched: Watched;
+const voice = (isDebug: boolean) => ({
+  isDebug,
+  info: (text: string) => void said.push(text),
+  debug: (text: string) => void (isDebug && said.push(`debug: ${text}`)),
+});
+beforeEach(() => {
+  said = [];
+  watched = new Watched(voice(false));
+});
+
+test("what is missed before the line at start is left to it", () => {
+  watched.noteMissed("mysql", "too old");
+  expect(said).toEqual([]);
+  expect([...watched.missed]).toEqual([["mysql", "too old"]]);
+});
+
+test("what is missed after it is told once", () => {
+  watched.introduced();
+  watched.noteMissed("mysql", "too old");
+  watched.noteMissed("mysql", "too old");
+  expect(said).toEqual(["not mysql: too old"]);
+});
+
+test("a library of which a part is watched is not missed, and one that is watched later no longer is", () => {
+  watched.note("redis");
+  watched.noteMissed("redis", "another part is too old");
+  watched.noteMissed("fastify", "loaded early");
+  watched.note("fastify");
+  expect([...watched.missed]).toEqual([]);
+  expect([...watched.patched]).toEqual(["redis", "fastify"]);
+});
+
+test("those who want to know more hear of each library as it is loaded, with its version", () => {
+  watched = new Watched(voice(true));
+  watched.note("http");
+  watched.note("pg", { version: () => "8.13.1" });
+  watched.note("pg", { version: () => "8.13.1" });
+  expect(said).toEqual(["debug: watching http", "debug: watching pg 8.13.1"]);
+});

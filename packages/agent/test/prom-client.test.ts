@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "./support/debian.js";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
+
+let sink: Sink;
+let service: Service;
+let url: string;
+let port: number;
+beforeAll(async () => {
+  sink = await Sink.open();
+  port = await freePort();
+  service = new Service("prom-client.cjs", sink.url, { env: { TOCSIN_METRICS_PORT: String(port) } });
+  url = await service.listening();
+});
+afterAll(async () => {
+  await service.stop();
+  await sink.close();
+});
+
+test("a summary goes out as one, with its quantiles", async () => {
+  const summary = await sink.until(() => sink.metrics.get("wait_seconds"));
+  expect(summary).toMatchObject({
+    kind: "summary",
+    description: "Waits.",
+    points: [
+      {
+        attributes: { queue: "till" },
+        value: 2,
+        sum: 4,
+        quantiles: [
+          { quantile: 0.5, value: 2 },
+          { quantile: 0.9, value: 3 },
+        ],
+      },
+    ],
+  });
+});
+
+test("metrics of one name in two registries are both there, and one in two registries is there once", async () => {
+  const visits = await sink.until(() => sink.metrics.get("visits"));
+  expect(visits.points).toMatchObject([
+    { attributes: { shop: "north" }, value: 1 },
+    { attributes: { shop: "south" }, value: 2 },
+  ]);
+});
+
+test("a metric that cannot be read is left out and told of once, and nothing else is lost", async () => {
+  const own = await fetch(`http://127.0.0.1:${port}/metrics`);
+  const text = await own.text();
+  expect(await (await fetch(url)).text()).toBe(text);
+  expect(own.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  expect(text).toBe(
+    `# HELP wait_seconds Waits.
+# TYPE wait_seconds summary
+wait_seconds{quantile="0.5",queue="till"} 2
+wait_seconds{quantile="0.9",queue="till"} 3
+wait_seconds_sum{queue="till"} 4
+wait_seconds_count{queue="till"} 2
+
+# HELP visits Visits.
+# TYPE visits counter
+visits{shop="north"} 1
+visits{shop="south"} 2
+`,
+  );
+  expect(service.stderr.match(/rows .*/g)).toEqual(["rows is left out: the table is locked"]);
+  expect(service.stderr.match(/pages .*/g)).toEqual([
+    "pages is left out: its collect() has not ended after 1 s",
+  ]);
+});
+
+test("a single registry is scraped in its own form", async () => {
+  const other = new Service("prom-client.cjs", sink.url, { args: ["openmetrics"] });
+  try {
+    const answer = await fetch(await other.listening());
+    expect(answer.headers.get("content-type")).toContain("application/openmetrics-text");
+    expect(await answer.text()).toContain("sales_total 2\n# EOF");
+  } finally {
+    await other.stop();
+  }
+});
