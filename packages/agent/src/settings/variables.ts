@@ -97,7 +97,10 @@ export const VARIABLES: readonly Variable[] = [
     ),
   ),
   ignored("OTEL_SEMCONV_STABILITY_OPT_IN", "stable semantic conventions are the only ones sent"),
-  honoured("OTEL_NODE_ENABLED_INSTRUMENTATIONS", "short names of what is watched, as OpenTelemetry has them; all"),
+  honoured(
+    "OTEL_NODE_ENABLED_INSTRUMENTATIONS",
+    "short names of what is watched, as OpenTelemetry has them; all",
+  ),
   honoured("OTEL_NODE_DISABLED_INSTRUMENTATIONS", "the same, left out"),
   honoured("OTEL_NODE_EXPERIMENTAL_SDK_METRICS", "by the SDK itself"),
   ignored("OTEL_NODE_RESOURCE_DETECTORS", "what the agent detects needs no network and is always sent"),
