@@ -15,6 +15,7 @@ export interface SeenSpan {
   endNano: bigint;
   attributes: Attributes;
   events: { name: string; attributes: Attributes }[];
+  links: { traceId: string; attributes: Attributes }[];
   status: { code?: number; message?: string };
   flags: number;
   traceState: string;
@@ -150,6 +151,11 @@ export class Sink {
             events: (span.events ?? []).map((event: any) => ({
               name: event.name,
               attributes: attributesOf(event.attributes),
+            })),
+            // biome-ignore lint/suspicious/noExplicitAny: see above.
+            links: (span.links ?? []).map((link: any) => ({
+              traceId: hex(link.traceId),
+              attributes: attributesOf(link.attributes),
             })),
             status: span.status ?? {},
             flags: span.flags ?? 0,
