@@ -162,7 +162,6 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     },
   });
   const undoExit = flushAtExit({
-    flush,
     flushSync: (timeoutMs) => {
       if (exporters.metrics.own !== undefined) reader.exportSync();
       pipeline.handOver();
