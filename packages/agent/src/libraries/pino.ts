@@ -1,3 +1,4 @@
+import { severityNamed, severityOf, severityWord } from "../logs/levels.js";
 import type { LogBatch } from "../logs/log-batch.js";
 import type { AgentContextManager } from "../trace/context-manager.js";
 import type { ModuleHook, Patched } from "./module-hook.js";
@@ -35,25 +36,49 @@ function wrapPrototype(prototype: Record<symbol, unknown>, deps: PinoDeps): void
   const original = prototype[asJson] as AsJson;
   prototype[WRAPPED] = true;
   let messageKey: symbol | undefined;
-  prototype[asJson] = function (this: Record<symbol, unknown>, fields, message, level, time) {
+  prototype[asJson] = function (this: PinoLogger, fields, message, level, time) {
     const line = original.call(this, fields, message, level, time);
     messageKey ??= findSymbol(this, "pino.messageKey");
     const key = messageKey === undefined ? "msg" : this[messageKey];
-    return observe(deps, line, typeof key === "string" ? key : "msg");
+    return observe(deps, line, typeof key === "string" ? key : "msg", severityOfLevel(this, level));
   } as AsJson;
 }
 
-function observe({ contexts, batch, now }: PinoDeps, line: string, messageKey: string): string {
+interface PinoLogger {
+  [key: symbol]: unknown;
+  /** Names of the levels by their numbers, those of the service's own among them. */
+  readonly levels?: { readonly labels?: Readonly<Record<number, string>> };
+}
+
+const severities = new Map<number, { readonly label: string | undefined; readonly word: string }>();
+
+/** By the level's name, which a formatter may have left out of the line; worked out once for each level. */
+function severityOfLevel({ levels }: PinoLogger, level: number): string {
+  const label = levels?.labels?.[level];
+  const known = severities.get(level);
+  if (known !== undefined && known.label === label) return known.word;
+  const word = severityWord(label === undefined ? severityOf(level) : severityNamed(label, level));
+  severities.set(level, { label, word });
+  return word;
+}
+
+function observe(
+  { contexts, batch, now }: PinoDeps,
+  line: string,
+  messageKey: string,
+  severity: string,
+): string {
   const context = contexts.activeSpan()?.spanContext();
   if (context === undefined) {
-    batch?.add(line, now(), "", messageKey);
+    batch?.add(line, now(), "", messageKey, severity);
     return line;
   }
   const { traceId, spanId } = context;
   const flags = context.traceFlags & 1 ? "01" : "00";
-  batch?.add(line, now(), traceId + spanId + flags, messageKey);
+  batch?.add(line, now(), traceId + spanId + flags, messageKey, severity);
   const end = line.lastIndexOf("}");
-  if (end <= 0) return line;
+  // A mixin of the service may have put them there.
+  if (end <= 0 || line.includes('"trace_id":')) return line;
   const comma = line[end - 1] === "{" ? "" : ",";
   return `${line.slice(0, end)}${comma}"trace_id":"${traceId}","span_id":"${spanId}","trace_flags":"${flags}"${line.slice(end)}`;
 }

@@ -16,7 +16,13 @@ export function watchConsole({ contexts, batch, now }: LoggerDeps): () => void {
     console[method] = (...args: unknown[]): void => {
       original.apply(console, args);
       try {
-        batch.add(JSON.stringify({ level, msg: format(...args) }), now(), placeOf(contexts), "msg");
+        const error = args.find((arg) => arg instanceof Error);
+        const line = JSON.stringify({
+          level,
+          msg: format(...args),
+          ...(error && { err: errorFields(error) }),
+        });
+        batch.add(line, now(), placeOf(contexts), "msg");
       } catch {
         // Writing to the console does not throw.
       }
@@ -26,6 +32,11 @@ export function watchConsole({ contexts, batch, now }: LoggerDeps): () => void {
   return () => {
     for (const [method, original] of originals) console[method] = original;
   };
+}
+
+/** An error in the form that log lines have it in. */
+export function errorFields({ name, message, stack }: Error): object {
+  return { type: name, message, stack };
 }
 
 const METHODS = [

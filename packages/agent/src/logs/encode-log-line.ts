@@ -1,7 +1,7 @@
 import { truncated, writeAnyValue, writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import type { AttributeLimits } from "../send/protocol.js";
-import { severityOf } from "./levels.js";
+import { type Severity, severityIn, severityNamed, severityOf } from "./levels.js";
 
 /** A line of a JSON logger and what it does not say itself. */
 export interface LogLine {
@@ -10,18 +10,20 @@ export interface LogLine {
   /** Trace id (32), span id (16) and flags (2) as digits, or an empty string. */
   readonly place: string;
   readonly messageKey: string;
+  /** What {@link severityWord} makes of the line's level; empty where the line tells. */
+  readonly severity?: string;
 }
 
 /**
  * Appends the `LogRecord` of one JSON line, with tag and length, in the form of `ScopeLogs.log_records`.
  *
  * Level and message become severity and body; time, process id and host name are in the record or the resource
- * already; `err` becomes the exception attributes of semantic conventions; everything else stays an attribute. A line
- * that is no JSON object becomes the body as it stands. Attributes past the limits are cut, and counted in the record.
+ * already; the first field that is an error (`err` as a rule) becomes the exception attributes of semantic conventions;
+ * everything else stays an attribute. A line that is no JSON object becomes the body as it stands. Attributes past the limits are cut, and counted in the record.
  */
 export function encodeLogLine(
   writer: ByteWriter,
-  { line, timeMs, place, messageKey }: LogLine,
+  { line, timeMs, place, messageKey, severity: word = "" }: LogLine,
   { attributeCount, attributeValueLength }: AttributeLimits,
 ): void {
   const fields = parse(line);
@@ -33,13 +35,7 @@ export function encodeLogLine(
   writer.unixNano(seconds, nanoseconds);
   writer.byte(0x59);
   writer.unixNano(seconds, nanoseconds);
-  const severity = severityIn(fields?.level);
-  if (severity !== undefined) {
-    writer.reserve(2);
-    writer.byte(0x10);
-    writer.byte(severity.number);
-    writer.string(0x1a, severity.text);
-  }
+  writeSeverity(writer, severityIn(word) ?? severityOfField(fields?.level));
   const message = fields === undefined ? line.trimEnd() : fields[messageKey];
   if (message !== undefined) {
     const body = writer.open(0x2a);
@@ -50,8 +46,15 @@ export function encodeLogLine(
   const write = (key: string, value: unknown): void => {
     if (count++ < attributeCount) writeAttribute(writer, 0x32, key, truncated(value, attributeValueLength));
   };
-  for (const key in fields)
-    if (key !== messageKey && !TOLD_ELSEWHERE.has(key)) writeField(key, fields[key], write);
+  let isErrorTold = false;
+  for (const key in fields) {
+    if (key === messageKey || TOLD_ELSEWHERE.has(key)) continue;
+    const value = fields[key];
+    if (!isErrorTold && isError(value)) {
+      isErrorTold = true;
+      writeError(key, value, write);
+    } else write(key, value);
+  }
   if (count > attributeCount) {
     writer.reserve(6);
     writer.byte(0x38);
@@ -72,43 +75,42 @@ const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
   "trace_flags",
 ]);
 
-function writeField(key: string, value: unknown, write: (key: string, value: unknown) => void): void {
-  if (key !== "err" || typeof value !== "object" || value === null) {
-    write(key, value);
-    return;
-  }
-  const { type, message, stack, ...rest } = value as Record<string, unknown>;
+/** An error in the form that pino's serializer gives it. */
+interface WrittenError {
+  readonly type?: unknown;
+  readonly message?: unknown;
+  readonly stack: string;
+}
+
+function isError(value: unknown): value is WrittenError {
+  return typeof value === "object" && value !== null && typeof (value as WrittenError).stack === "string";
+}
+
+function writeError(
+  key: string,
+  { type, message, stack, ...rest }: WrittenError,
+  write: (key: string, value: unknown) => void,
+): void {
   if (type !== undefined) write("exception.type", type);
   if (message !== undefined) write("exception.message", message);
-  if (stack !== undefined) write("exception.stacktrace", stack);
-  if (Object.keys(rest).length > 0) write("err", rest);
+  write("exception.stacktrace", stack);
+  if (Object.keys(rest).length > 0) write(key, rest);
 }
 
-function severityIn(level: unknown): { number: number; text: string } | undefined {
+function writeSeverity(writer: ByteWriter, severity: Severity | undefined): void {
+  if (severity === undefined) return;
+  if (severity.number > 0) {
+    writer.reserve(2);
+    writer.byte(0x10);
+    writer.byte(severity.number);
+  }
+  writer.string(0x1a, severity.text);
+}
+
+function severityOfField(level: unknown): Severity | undefined {
   if (typeof level === "number") return severityOf(level);
-  if (typeof level !== "string") return undefined;
-  const number = NAMED_LEVELS[level.toLowerCase()];
-  return number === undefined ? undefined : { number, text: level };
+  return typeof level === "string" ? severityNamed(level) : undefined;
 }
-
-const NAMED_LEVELS: Readonly<Record<string, number>> = {
-  silly: 1,
-  trace: 1,
-  verbose: 5,
-  debug: 5,
-  http: 9,
-  log: 9,
-  info: 9,
-  notice: 10,
-  warn: 13,
-  warning: 13,
-  error: 17,
-  crit: 18,
-  critical: 18,
-  alert: 19,
-  emerg: 21,
-  fatal: 21,
-};
 
 function writePlace(writer: ByteWriter, place: string): void {
   writer.reserve(40);

@@ -6,6 +6,7 @@ export class LogBatch {
   private timesMs: number[] = [];
   private places: string[] = [];
   private messageKeys: string[] = [];
+  private severities: string[] = [];
   private size = 0;
   private readonly limitBytes: number;
   private readonly onFull: () => void;
@@ -15,11 +16,13 @@ export class LogBatch {
     this.onFull = deps.onFull;
   }
 
-  add(line: string, timeMs: number, place: string, messageKey: string): void {
+  /** @param severity what `severityWord` makes of the line's level; empty where the line tells */
+  add(line: string, timeMs: number, place: string, messageKey: string, severity = ""): void {
     this.lines.push(line);
     this.timesMs.push(timeMs);
     this.places.push(place);
     this.messageKeys.push(messageKey);
+    this.severities.push(severity);
     this.size += line.length + LINE_OVERHEAD_BYTES;
     if (this.size >= this.limitBytes) this.onFull();
   }
@@ -27,15 +30,16 @@ export class LogBatch {
   /** Hands over what has gathered, with its size in memory, and starts afresh. */
   take(): { logs: LogLines; bytes: number } | undefined {
     if (this.lines.length === 0) return undefined;
-    const { lines, places, messageKeys } = this;
+    const { lines, places, messageKeys, severities } = this;
     const taken = {
-      logs: { lines, places, messageKeys, timesMs: Float64Array.from(this.timesMs) },
+      logs: { lines, places, messageKeys, severities, timesMs: Float64Array.from(this.timesMs) },
       bytes: this.size,
     };
     this.lines = [];
     this.timesMs = [];
     this.places = [];
     this.messageKeys = [];
+    this.severities = [];
     this.size = 0;
     return taken;
   }

@@ -51,6 +51,8 @@ export interface LogLines {
   /** Trace id, span id and flags of each line as 50 digits, or an empty string. */
   readonly places: readonly string[];
   readonly messageKeys: readonly string[];
+  /** Level of each line as `severityWord` has it, or an empty string where the line tells. */
+  readonly severities: readonly string[];
 }
 
 /** Main thread to worker. `bytes` is what the message counts in {@link Shared.pendingBytes}. */

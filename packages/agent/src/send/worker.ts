@@ -74,7 +74,10 @@ function encode(
 /** Used for one batch of lines after the other, which come in one size at most. */
 const writer = new ByteWriter(0);
 
-function encodeLines({ lines, timesMs, places, messageKeys }: LogLines, limits: AttributeLimits): Uint8Array {
+function encodeLines(
+  { lines, timesMs, places, messageKeys, severities }: LogLines,
+  limits: AttributeLimits,
+): Uint8Array {
   writer.at = 0;
   lines.forEach((line, index) => {
     encodeLogLine(
@@ -84,6 +87,7 @@ function encodeLines({ lines, timesMs, places, messageKeys }: LogLines, limits: 
         timeMs: timesMs[index] ?? 0,
         place: places[index] ?? "",
         messageKey: messageKeys[index] ?? "msg",
+        severity: severities[index] ?? "",
       },
       limits,
     );
