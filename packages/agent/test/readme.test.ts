@@ -93,6 +93,7 @@ test.concurrent("sampling.mjs", async () => {
   const service = run("sampling.mjs", { registered: false });
   const url = await service.listening();
   await fetch(`${url}/search?q=x`);
+  await fetch(`${url}/users/7`);
   await fetch(`${url}/order`);
   await sink.until(() => spansOf("sampling.mjs").length > 0);
   expect(spansOf("sampling.mjs").map(({ attributes }) => attributes["url.path"])).toEqual(["/order"]);

@@ -21,8 +21,9 @@ export interface AgentOptions {
   /** Port of a server of its own for `GET /metrics` in Prometheus's form; else `TOCSIN_METRICS_PORT`; else none. */
   readonly metricsPort?: number;
   /**
-   * Ratios for sampling root spans by path, e.g. `{ "/search*": 0.1 }`; a path that ends in `*` is a prefix. Comes on top
-   * of `TOCSIN_SAMPLE`. Probes (`/livez`, `/readyz`, `/healthz`) are at 0 unless said otherwise. Metrics are not sampled.
+   * Ratios for sampling root spans by path, e.g. `{ "/search*": 0.1, "/orders/:id": 0.5 }`; one that ends in `*` is a prefix.
+   * Comes on top of `TOCSIN_SAMPLE`. Probes (`/livez`, `/readyz`, `/healthz`, `/health`) are at 0 unless said otherwise.
+   * Metrics are not sampled.
    */
   readonly sampling?: Readonly<Record<string, number>>;
   /** Which loggers' lines are sent: any of `pino` (the default), `winston`, `console`; else `TOCSIN_LOG_SOURCES`. */

@@ -1,7 +1,6 @@
 import { type Context, type Sampler, type SamplingResult, TraceFlags, trace } from "@opentelemetry/api";
-import { AlwaysOffSampler, AlwaysOnSampler, TraceIdRatioBasedSampler } from "@opentelemetry/sdk-trace";
 import type { EnvReader } from "../settings/env.js";
-import { HEALTH_RULES, Sampling } from "./sampling.js";
+import { HEALTH_RULES, RatioSampler, Sampling } from "./sampling.js";
 
 const NAMES = [
   "always_on",
@@ -22,11 +21,13 @@ export interface SamplerChoice {
 
 /**
  * The sampler that `OTEL_TRACES_SAMPLER` names, by default "as the parent, else always", and the rules by path of
- * `TOCSIN_SAMPLE` (`/search*=0.1,/internal/*=0`), which apply where sampling goes by the parent.
+ * `TOCSIN_SAMPLE` (`/search*=0.1,/orders/:id=0.5`), which apply where sampling goes by the parent.
  */
 export function readSampler(env: EnvReader, rules: Readonly<Record<string, number>> = {}): SamplerChoice {
   const name = env.choice("OTEL_TRACES_SAMPLER", NAMES, "parentbased_always_on");
   const all = { ...HEALTH_RULES, ...readRules(env), ...rules };
+  if (!name.startsWith("parentbased_") && Object.keys(env.pairs("TOCSIN_SAMPLE")).length > 0)
+    env.fault(`TOCSIN_SAMPLE has no effect: OTEL_TRACES_SAMPLER=${name} decides on every span by itself.`);
   const roots = (ratio: number): SamplerChoice => ({ roots: new Sampling(ratio, all), custom: undefined });
   switch (name) {
     case "parentbased_always_on":
@@ -36,11 +37,11 @@ export function readSampler(env: EnvReader, rules: Readonly<Record<string, numbe
     case "parentbased_traceidratio":
       return roots(readRatio(env));
     case "always_on":
-      return { ...roots(1), custom: new AlwaysOnSampler() };
+      return { ...roots(1), custom: new RatioSampler(1) };
     case "always_off":
-      return { ...roots(0), custom: new AlwaysOffSampler() };
+      return { ...roots(0), custom: new RatioSampler(0) };
     case "traceidratio":
-      return { ...roots(1), custom: new TraceIdRatioBasedSampler(readRatio(env)) };
+      return { ...roots(1), custom: new RatioSampler(readRatio(env)) };
   }
 }
 
