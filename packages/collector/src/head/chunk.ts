@@ -8,6 +8,8 @@
  *
  * Staleness markers are NaNs told apart by their bits, which JavaScript may lose when a NaN passes through a
  * plain number. Values therefore travel as 32-bit halves wherever a NaN could be among them.
+ *
+ * One piece, because writing and reading are the same layout seen from both sides.
  */
 
 import { bitsOf } from "@tocsin/promql";

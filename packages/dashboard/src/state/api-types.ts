@@ -1,4 +1,5 @@
 // The parts of the collector's HTTP API that the page reads. Instants are ISO 8601, ratios 0-1, unknown is null.
+// One piece: all that the page and the collector have agreed on, to be read beside the API's own description.
 
 type Quantiles = {
   readonly p50: number | null;
