@@ -2,14 +2,16 @@
 // collector and, where it is installed, a real Prometheus get the same rules and the same samples by remote write in one run;
 // what is compared is the CPU that each process spends on an evaluation, above what it spends without rules.
 // Prints one line of JSON. Usage: node bench/rules.mjs [--rules 1000] [--series 10000] [--ticks 8]
-import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { remoteWrite } from "../packages/promql/test/differential/prometheus.mjs";
+import {
+  prometheusVersion,
+  remoteWrite,
+  startPrometheus,
+} from "../packages/promql/test/differential/prometheus.mjs";
 import { cpuSeconds, startCollector } from "./lib/collector.mjs";
 
 const { values: flags } = parseArgs({
@@ -28,7 +30,10 @@ const closing = [() => rmSync(dir, { recursive: true, force: true })];
 try {
   const series = samples();
   const tocsin = await measure(await tocsinPeer(), series);
-  const prometheus = hasPrometheus() ? await measure(await prometheusPeer(), series) : undefined;
+  const version = prometheusVersion();
+  if (version === undefined)
+    console.error("There is no `prometheus` here (Debian: apt-get install prometheus): measured alone.");
+  const prometheus = version && (await measure(await prometheusPeer(), series));
   console.log(
     JSON.stringify({
       bench: "rules",
@@ -38,7 +43,7 @@ try {
       ...tocsin,
       target: TARGET_MS,
       met: tocsin.cpuMs <= TARGET_MS,
-      prometheus: prometheus && { version: "2.42", ...prometheus },
+      prometheus: prometheus && { version, ...prometheus },
       ratio: prometheus && Math.round((tocsin.cpuMs / prometheus.cpuMs) * 100) / 100,
     }),
   );
@@ -138,50 +143,7 @@ async function tocsinPeer() {
 async function prometheusPeer() {
   const rules = join(dir, "prometheus-rules.yml");
   writeFileSync(rules, "groups: []\n");
-  writeFileSync(join(dir, "prometheus.yml"), `rule_files: [${rules}]\n`);
-  const port = await freePort();
-  const child = spawn(
-    "prometheus",
-    [
-      `--config.file=${join(dir, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(dir, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--web.enable-remote-write-receiver",
-      "--log.level=error",
-    ],
-    { stdio: ["ignore", "ignore", "inherit"] },
-  );
-  closing.push(async () => {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    await ended;
-  });
-  const api = `http://127.0.0.1:${port}`;
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const isReady = await fetch(`${api}/-/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isReady) return { api, write: api, pid: child.pid, ruleFile: rules };
-    await sleep(50);
-  }
-  throw new Error(`Prometheus did not become ready on ${api}`);
-}
-
-function hasPrometheus() {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    console.error("There is no `prometheus` here (Debian: apt-get install prometheus): measured alone.");
-    return false;
-  }
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const { url, pid, close } = await startPrometheus({ config: `rule_files: [${rules}]\n` });
+  closing.push(close);
+  return { api: url, write: url, pid, ruleFile: rules };
 }

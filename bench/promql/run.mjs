@@ -1,11 +1,7 @@
 // PromQL over our head and over a real Prometheus: the same samples by remote write, the same queries over HTTP, in one
 // run. Prints one JSON line. Usage: node bench/promql/run.mjs [--series 10000,100000] [--minutes 45] [--rounds 7]
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import snappy from "snappyjs";
@@ -13,6 +9,8 @@ import {
   encodeLabels,
   writeWriteRequest,
 } from "../../packages/collector/dist/remote-write/write-request-writer.js";
+import { prometheusVersion, startPrometheus } from "../../packages/promql/test/differential/prometheus.mjs";
+import { rssBytes } from "../lib/collector.mjs";
 import { RANGES, RULES, seriesLabels, valueAt } from "./data.mjs";
 
 const { values: flags } = parseArgs({
@@ -25,17 +23,12 @@ const { values: flags } = parseArgs({
 const STEP_MS = 15_000;
 const SERIES_PER_REQUEST = 10_000;
 
-const hasPrometheus = (() => {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    console.error(
-      "There is no `prometheus` here (Debian: apt-get install prometheus): only our own times are measured.",
-    );
-    return false;
-  }
-})();
+const version = prometheusVersion();
+if (version === undefined) {
+  console.error(
+    "There is no `prometheus` here (Debian: apt-get install prometheus): only our own times are measured.",
+  );
+}
 
 const talk = (text) => process.stderr.write(`${text}\n`);
 const results = [];
@@ -44,7 +37,7 @@ console.log(
   JSON.stringify({
     bench: "promql",
     node: process.version,
-    peer: hasPrometheus ? "prometheus 2.42" : null,
+    peer: version ? `prometheus ${version}` : null,
     results,
   }),
 );
@@ -52,7 +45,7 @@ console.log(
 async function measure(count) {
   const peers = {
     tocsin: await startTocsin(),
-    ...(hasPrometheus ? { prometheus: await startPrometheus() } : {}),
+    ...(version ? { prometheus: await prometheusPeer() } : {}),
   };
   try {
     const before = await memories(peers);
@@ -68,7 +61,7 @@ async function measure(count) {
       const table = [];
       for (const query of list) table.push(await compare(peers, query, ask));
       outcome[kind] = table;
-      outcome[`${kind}MedianRatio`] = hasPrometheus ? median(table.map((row) => row.ratio)) : null;
+      outcome[`${kind}MedianRatio`] = version ? median(table.map((row) => row.ratio)) : null;
     }
     outcome.memory = Object.fromEntries(
       Object.keys(peers).map((name) => {
@@ -141,11 +134,11 @@ async function compare(peers, query, ask) {
       sizes[name] = answer.data.result.length;
     }
   }
-  if (hasPrometheus && sizes.tocsin !== sizes.prometheus) {
+  if (version && sizes.tocsin !== sizes.prometheus) {
     throw new Error(`${query}: ${sizes.tocsin} series here, ${sizes.prometheus} there`);
   }
   const ms = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, round(median(list))]));
-  const ratio = hasPrometheus ? round(ms.tocsin / ms.prometheus) : null;
+  const ratio = version ? round(ms.tocsin / ms.prometheus) : null;
   talk(`${query}\n    ${JSON.stringify(ms)} ratio ${ratio}`);
   return { query, series: sizes.tocsin, ms, ratio };
 }
@@ -183,47 +176,9 @@ async function startTocsin() {
   return { base, memory: async () => (await fetch(`${base}/memory`)).json(), stop: () => stop(child) };
 }
 
-async function startPrometheus() {
-  const dir = await mkdtemp(join(tmpdir(), "tocsin-bench-"));
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await writeFile(join(dir, "prometheus.yml"), "{}");
-  const child = spawn(
-    "prometheus",
-    [
-      `--config.file=${join(dir, "prometheus.yml")}`,
-      `--storage.tsdb.path=${join(dir, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--web.enable-remote-write-receiver",
-      "--query.max-samples=500000000",
-      "--log.level=error",
-    ],
-    { stdio: ["ignore", "ignore", "inherit"] },
-  );
-  const base = `http://127.0.0.1:${port}`;
-  for (let attempt = 0; ; attempt++) {
-    const ready = await fetch(`${base}/-/ready`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (ready) break;
-    if (attempt === 240) throw new Error("Prometheus does not become ready.");
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  const memory = async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, "utf8");
-    return { rss: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1_024 };
-  };
-  return {
-    base,
-    memory,
-    async stop() {
-      await stop(child);
-      await rm(dir, { recursive: true, force: true });
-    },
-  };
+async function prometheusPeer() {
+  const { url, pid, close } = await startPrometheus({ args: ["--query.max-samples=500000000"] });
+  return { base: url, memory: async () => ({ rss: rssBytes(pid) }), stop: close };
 }
 
 async function stop(child) {

@@ -1,4 +1,3 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -8,16 +7,7 @@ import { join } from "node:path";
 import type { WebhookMessage } from "@tocsin/alerts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CollectorProcess, startProcess } from "./process.js";
-
-const isThere = (() => {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    console.warn("SKIPPED: there is no `prometheus` on this machine (Debian: apt-get install prometheus).");
-    return false;
-  }
-})();
+import { freePort, hasPrometheus, PrometheusServer } from "./prometheus-server.js";
 
 const RULES = `groups:
   - name: own
@@ -59,7 +49,7 @@ let queueLength = 0;
 const received: { path: string; body: WebhookMessage }[] = [];
 const servers: Server[] = [];
 let collector: CollectorProcess;
-let prometheus: ChildProcess;
+let prometheus: PrometheusServer;
 
 async function serve(handle: (url: string, body: string) => string): Promise<number> {
   const server = createServer(async (request, response) => {
@@ -70,14 +60,6 @@ async function serve(handle: (url: string, body: string) => string): Promise<num
   await once(server, "listening");
   servers.push(server);
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 const startCollector = (ports: readonly string[] = []) =>
@@ -92,7 +74,7 @@ const statuses = (alertname: string) => told(alertname).map(({ status }) => stat
 
 const patience = { timeout: 60_000, interval: 50 };
 
-describe.skipIf(!isThere)("a real Prometheus that sends its alerts to us", () => {
+describe.skipIf(!hasPrometheus())("a real Prometheus that sends its alerts to us", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "tocsin-prometheus-alerts-"));
     const hookPort = await serve((path, body) => {
@@ -104,10 +86,11 @@ describe.skipIf(!isThere)("a real Prometheus that sends its alerts to us", () =>
     await writeFile(join(dir, "rules.yml"), RULES);
     collector = await startCollector();
     const port = await freePort();
-    const config = join(dir, "prometheus.yml");
-    await writeFile(
-      config,
-      JSON.stringify({
+    prometheus = await PrometheusServer.start({
+      dir,
+      port,
+      args: ["--rules.alert.resend-delay=1s"],
+      config: {
         global: {
           scrape_interval: "1s",
           evaluation_interval: "1s",
@@ -129,26 +112,12 @@ describe.skipIf(!isThere)("a real Prometheus that sends its alerts to us", () =>
           { job_name: "prometheus", static_configs: [{ targets: [`127.0.0.1:${port}`] }] },
           { job_name: "shop", static_configs: [{ targets: [`127.0.0.1:${targetPort}`] }] },
         ],
-      }),
-    );
-    prometheus = spawn(
-      "prometheus",
-      [
-        `--config.file=${config}`,
-        `--storage.tsdb.path=${join(dir, "tsdb")}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        "--rules.alert.resend-delay=1s",
-        "--log.level=error",
-      ],
-      { stdio: "ignore" },
-    );
+      },
+    });
   }, 60_000);
 
   afterAll(async () => {
-    if (prometheus?.exitCode === null && prometheus.signalCode === null) {
-      prometheus.kill("SIGKILL");
-      await once(prometheus, "exit");
-    }
+    await prometheus?.stop("SIGKILL");
     await collector?.stop();
     for (const server of servers) {
       server.closeAllConnections();
@@ -212,8 +181,7 @@ describe.skipIf(!isThere)("a real Prometheus that sends its alerts to us", () =>
   });
 
   test("alerts of a Prometheus that died resolve when they are not repeated", async () => {
-    prometheus.kill("SIGKILL");
-    await once(prometheus, "exit");
+    await prometheus.stop("SIGKILL");
     await expect.poll(() => statuses("ItScrapesItself"), patience).toEqual(["firing", "resolved"]);
     await expect.poll(() => statuses("QueueGrows").at(-1), patience).toBe("resolved");
   });

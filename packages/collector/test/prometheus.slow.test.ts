@@ -1,35 +1,15 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "@tocsin/model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Collector, startCollector } from "../src/collector.js";
 import { loadSetup } from "../src/config/setup.js";
-
-const isThere = (() => {
-  try {
-    execFileSync("prometheus", ["--version"], { stdio: "ignore" });
-    return true;
-  } catch {
-    console.warn("SKIPPED: there is no `prometheus` on this machine (Debian: apt-get install prometheus).");
-    return false;
-  }
-})();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
+import { freePort, hasPrometheus, PrometheusServer } from "./prometheus-server.js";
 
 let dir = "";
 let collector: Collector;
-let prometheus: ChildProcess;
+let prometheus: PrometheusServer;
 let tocsin = "";
 let theirs = "";
 
@@ -43,7 +23,7 @@ async function ask(base: string, query: string, time?: number) {
   return ((await response.json()) as Answer).data.result;
 }
 
-describe.skipIf(!isThere)("a real Prometheus", () => {
+describe.skipIf(!hasPrometheus())("a real Prometheus", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "tocsin-prometheus-"));
     const port = await freePort();
@@ -84,10 +64,11 @@ describe.skipIf(!isThere)("a real Prometheus", () => {
     });
     const { api } = collector.bound;
     tocsin = `http://127.0.0.1:${api.port}/prometheus`;
-    const config = join(dir, "prometheus.yml");
-    await writeFile(
-      config,
-      JSON.stringify({
+    prometheus = await PrometheusServer.start({
+      dir,
+      port,
+      args: ["--web.enable-remote-write-receiver"],
+      config: {
         global: { scrape_interval: "1s" },
         scrape_configs: [
           { job_name: "tocsin", static_configs: [{ targets: [`127.0.0.1:${api.port}`] }] },
@@ -101,26 +82,12 @@ describe.skipIf(!isThere)("a real Prometheus", () => {
           },
         ],
         remote_write: [{ url: `${tocsin}/api/v1/write`, queue_config: { batch_send_deadline: "200ms" } }],
-      }),
-    );
-    prometheus = spawn(
-      "prometheus",
-      [
-        `--config.file=${config}`,
-        `--storage.tsdb.path=${join(dir, "tsdb")}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-        "--web.enable-remote-write-receiver",
-        "--log.level=error",
-      ],
-      { stdio: "ignore" },
-    );
+      },
+    });
   });
 
   afterAll(async () => {
-    if (prometheus?.exitCode === null) {
-      prometheus.kill("SIGTERM");
-      await once(prometheus, "exit");
-    }
+    await prometheus?.stop();
     await collector?.close();
     await rm(dir, { recursive: true, force: true });
   });

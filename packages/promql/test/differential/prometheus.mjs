@@ -1,15 +1,33 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { STALE } from "./data.mjs";
 
-/** Starts a Prometheus server of its own on a free loopback port, with the remote-write receiver on. */
-export async function startPrometheus(binary) {
+/** The version of the Prometheus server of that name, or undefined where there is none. */
+export function prometheusVersion(binary = "prometheus") {
+  try {
+    const stdio = ["ignore", "pipe", "pipe"];
+    return (
+      /version ([\d.]+)/.exec(execFileSync(binary, ["--version"], { encoding: "utf8", stdio }))?.[1] ??
+      "unknown"
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Starts a Prometheus server of its own on a free loopback port, with the remote-write receiver on.
+ *
+ * @param config text of its `prometheus.yml`
+ * @param args more flags
+ */
+export async function startPrometheus({ binary = "prometheus", config = "{}", args = [] } = {}) {
   const port = await freePort();
-  const directory = mkdtempSync(join(tmpdir(), "tocsin-differential-"));
-  writeFileSync(join(directory, "prometheus.yml"), "global: {evaluation_interval: 1m}\n");
+  const directory = mkdtempSync(join(tmpdir(), "tocsin-prometheus-"));
+  writeFileSync(join(directory, "prometheus.yml"), config);
   const child = spawn(
     binary,
     [
@@ -17,19 +35,18 @@ export async function startPrometheus(binary) {
       `--storage.tsdb.path=${join(directory, "data")}`,
       `--web.listen-address=127.0.0.1:${port}`,
       "--web.enable-remote-write-receiver",
-      "--storage.tsdb.retention.time=100y",
       "--log.level=error",
+      ...args,
     ],
     { stdio: ["ignore", "ignore", "inherit"] },
   );
   const url = `http://127.0.0.1:${port}`;
   const close = async () => {
     const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGTERM");
-    await ended;
+    if (child.exitCode === null && child.kill("SIGTERM")) await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  for (let attempt = 0; attempt < 200; attempt++) {
+  for (let attempt = 0; attempt < 600; attempt++) {
     const isReady = await fetch(`${url}/-/ready`).then(
       (response) => response.ok,
       () => false,

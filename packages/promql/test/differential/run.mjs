@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 // Asks this engine and a real Prometheus server the same generated queries over the same samples and compares the answers.
 // usage: node run.mjs [--queries N] [--seed N] [--verbose]
-import { execFileSync } from "node:child_process";
 import { Engine, MemoryStorage, STALE_MARKER } from "../../dist/index.js";
 import { difference } from "./compare.mjs";
 import { END_MS, makeSeries, STALE, START_MS } from "./data.mjs";
 import { explanationOf } from "./explain.mjs";
 import { generator } from "./generate.mjs";
-import { remoteWrite, startPrometheus } from "./prometheus.mjs";
+import { prometheusVersion, remoteWrite, startPrometheus } from "./prometheus.mjs";
 import { seeded } from "./random.mjs";
 
 const option = (name, fallback) => {
@@ -19,11 +18,8 @@ const seed = option("seed", 42);
 const isVerbose = process.argv.includes("--verbose");
 const binary = process.env.TOCSIN_PROMETHEUS ?? "prometheus";
 
-let version;
-try {
-  const output = execFileSync(binary, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  version = /version ([\d.]+)/.exec(output)?.[1] ?? "unknown";
-} catch {
+const version = prometheusVersion(binary);
+if (version === undefined) {
   console.log(
     `SKIPPED: no Prometheus server called "${binary}". Install the Debian package prometheus or set TOCSIN_PROMETHEUS.`,
   );
@@ -36,7 +32,11 @@ for (const { labels, samples } of series) {
   for (const [t, v] of samples) storage.append(labels, t, v === STALE ? STALE_MARKER : v);
 }
 const engine = new Engine();
-const server = await startPrometheus(binary);
+const server = await startPrometheus({
+  binary,
+  config: "global: {evaluation_interval: 1m}\n",
+  args: ["--storage.tsdb.retention.time=100y"],
+});
 const started = Date.now();
 const tally = { agreed: 0, bothFailed: 0, empty: 0, differences: 0 };
 const explained = new Map();
