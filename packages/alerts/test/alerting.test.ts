@@ -182,22 +182,21 @@ test("an alert that resolved before its firing got out is told as resolved, once
   expect(alerting.notifications().filter(({ status }) => status === "waiting")).toEqual([]);
 });
 
+/** With a second receiver that hears of what the first refuses. */
+async function setUpWithFallback(source: AlertRuleSource, hook: Awaited<ReturnType<typeof webhookReceiver>>) {
+  const fallback = await webhookReceiver();
+  closing.push(fallback);
+  const receivers = [
+    { name: "hook", webhook_configs: [{ url: hook.url }] },
+    { name: "spare", webhook_configs: [{ url: fallback.url }] },
+  ];
+  return { fallback, ...(await setUp({ source, hook, extra: { receivers, fallback_receiver: "spare" } })) };
+}
+
 test("a rejected notification is listed as dead, told to the fallback receiver, and can be replayed", async () => {
   const source = new SettableSource();
   const hook = await webhookReceiver([{ status: 404 }]);
-  const fallback = await webhookReceiver();
-  closing.push(fallback);
-  const { alerting, clock } = await setUp({
-    source,
-    hook,
-    extra: {
-      receivers: [
-        { name: "hook", webhook_configs: [{ url: hook.url }] },
-        { name: "spare", webhook_configs: [{ url: fallback.url }] },
-      ],
-      fallback_receiver: "spare",
-    },
-  });
+  const { fallback, alerting, clock } = await setUpWithFallback(source, hook);
   source.set(sample());
   await clock.advance(2_500);
   await delivered(alerting, 1);
@@ -214,19 +213,7 @@ test("a rejected notification is listed as dead, told to the fallback receiver, 
 test("a receiver that goes on refusing is tried again, and the fallback is told once and of the end", async () => {
   const source = new SettableSource();
   const hook = await webhookReceiver(Array.from({ length: 20 }, () => ({ status: 400 })));
-  const fallback = await webhookReceiver();
-  closing.push(fallback);
-  const { clock } = await setUp({
-    source,
-    hook,
-    extra: {
-      receivers: [
-        { name: "hook", webhook_configs: [{ url: hook.url }] },
-        { name: "spare", webhook_configs: [{ url: fallback.url }] },
-      ],
-      fallback_receiver: "spare",
-    },
-  });
+  const { fallback, clock } = await setUpWithFallback(source, hook);
   source.set(sample());
   // A try needs the network, and the next turn of the group the clock: a little of each.
   const until = async (isDone: () => boolean): Promise<void> => {
