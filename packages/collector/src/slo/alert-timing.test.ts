@@ -25,17 +25,20 @@ function trackerOf(evidenceGate: boolean): SloTracker {
   return new SloTracker([compileSlo(SloConfig.parse(config))]);
 }
 
-function feed(tracker: SloTracker, second: number, errorRatio: number): void {
-  const bad = Math.round(PER_SECOND * errorRatio);
+/** A second of requests, or an export of several whose requests are spread over them. */
+function feed(tracker: SloTracker, second: number, errorRatio: number, seconds = 1): void {
+  const bad = Math.round(PER_SECOND * errorRatio) * seconds;
   for (const isError of [false, true]) {
+    const count = isError ? bad : PER_SECOND * seconds - bad;
+    if (count === 0) continue;
     tracker.onRequests({
       service: "checkout",
       version: "",
       environment: "",
       route: "",
       fromSecond: second,
-      toSecond: second,
-      count: isError ? bad : PER_SECOND - bad,
+      toSecond: second + seconds - 1,
+      count,
       isError,
       errorType: "",
       kind: "server",
@@ -53,7 +56,7 @@ function timesOf(pairIndex: number, errorRatio: number, evidenceGate: boolean, l
   const isFiring = (second: number) =>
     readPair(book, pair, errorBudgetOf(spec), evidenceGate, second * 1_000).state === "firing";
   // A healthy past as long as the long window, so that it is full.
-  for (let second = START - pair.longMs / 1_000; second < START; second++) feed(tracker, second, 0);
+  for (let second = START - pair.longMs / 1_000; second < START; second += 60) feed(tracker, second, 0, 60);
   let second = START;
   let firesAfter: number | undefined;
   for (; second < START + limitSeconds; second++) {
