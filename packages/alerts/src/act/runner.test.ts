@@ -116,6 +116,29 @@ test("auto: acts at once, waits for the effect and says that it helped, with num
   ]);
 });
 
+test("other actions are taken without a restart, and nothing waits for one that is gone or only shown now", async () => {
+  const { runner, target, clock, until } = await bench({ mode: "approve" });
+  await runner.alertChanged(firing, ["rollback"]);
+  const waiting = await until("waiting");
+  await runner.reconfigure(configOf(target.url, { mode: "dry-run" }));
+  expect(runner.run(waiting.id)?.state).toBe("withdrawn");
+  await expect(runner.approve(waiting.id, ana)).rejects.toMatchObject({ code: "ACTION_NOT_WAITING" });
+
+  const second = { ...firing, alertId: "a2-k0" };
+  await runner.alertChanged(second, ["rollback"]);
+  await until("dry-run");
+  expect(target.requests).toEqual([]);
+
+  await runner.reconfigure([]);
+  expect(runner.catalogue()).toEqual([]);
+  await runner.alertChanged({ ...firing, alertId: "a3-k0" }, ["rollback"]);
+  await clock.advance(10_000);
+  await runner.reconfigure(configOf(target.url, { name: "restart", limits: { cooldown: "1s" } }));
+  await runner.alertChanged({ ...firing, alertId: "a4-k0" }, ["restart"]);
+  await until("verifying");
+  expect(target.requests).toHaveLength(1);
+});
+
 test("the start is in the journal before the target is called", async () => {
   const { runner, target, journal, until } = await bench();
   let known: string[] = [];

@@ -65,9 +65,9 @@ const DAY_MS = 86_400_000;
  * the record of it is on the disk, and if it cannot be recorded it is not done: actions fail closed.
  */
 export class ActionRunner {
-  readonly #deps: RunnerDeps;
+  #deps: RunnerDeps;
   readonly #book: RecordBook;
-  readonly #assessor: Assessor;
+  #assessor: Assessor;
   readonly #closing = new AbortController();
   readonly #executing = new Map<string, Promise<void>>();
   /** Firing alerts and the actions that they ask for, by run id. */
@@ -125,6 +125,21 @@ export class ActionRunner {
           await this.#consider(action, trigger, id);
         }
       }
+    });
+  }
+
+  /**
+   * Goes on with other actions, from the next decision on. What is under way ends as it began; what waits for an action that is gone,
+   * or is now only shown, is withdrawn.
+   *
+   * @throws {ActionError} ACTION_UNKNOWN when an action is of no known kind; then nothing has changed
+   */
+  reconfigure(actions: readonly ActionConfig[]): Promise<void> {
+    return this.#serially(async () => {
+      const deps = { ...this.#deps, actions };
+      this.#assessor = new Assessor(deps);
+      this.#deps = deps;
+      await this.#withdrawForgotten();
     });
   }
 
@@ -248,10 +263,19 @@ export class ActionRunner {
     await Promise.all(this.#executing.values());
   }
 
+  async #withdrawForgotten(): Promise<void> {
+    for (const { id, action, state } of this.#book.history.runs.values()) {
+      const found = this.#assessor.find(action);
+      if (!found) await this.#withdraw(id, "its action left the config");
+      else if (state === "waiting" && found.config.mode === "dry-run")
+        await this.#withdraw(id, "its action is only shown now");
+    }
+  }
+
   async #resume(): Promise<void> {
+    await this.#withdrawForgotten();
     for (const run of this.#book.history.runs.values()) {
       const found = this.#assessor.find(run.action);
-      if (run.state === "waiting" && !found) await this.#withdraw(run.id, "its action left the config");
       if (run.state !== "acting" && run.state !== "reverting") continue;
       const phase = run.state === "acting" ? "act" : "revert";
       if (found?.bound.isRepeatable && !this.stopped && this.#deps.isLeader()) {

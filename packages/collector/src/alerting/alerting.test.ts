@@ -134,9 +134,14 @@ test("rule files are evaluated and seen in every API, and a reload keeps what fi
   });
 
   await write("rules.yml", RULES.replace("name: g", "name: g\n    limit: 9"));
+  const action = '{ name: undo, mode: approve, webhook: { url: "http://127.0.0.1:1" } }';
+  await write("tocsin.yaml", `${CONFIG}actions: [${action}]\n`);
   expect(await run(reload, ["--url", base])).toMatchObject({ code: 0 });
   expect(await get("/api/v1/status")).toMatchObject({ reload: { error: null } });
   expect(await get("/prometheus/api/v1/rules")).toMatchObject({ data: { groups: [{}, { limit: 9 }] } });
+  expect(await get("/api/v1/actions/catalogue")).toMatchObject({
+    actions: [{ name: "undo", mode: "approve" }],
+  });
   expect(await get("/api/v1/alerts")).toMatchObject([{ id: alert!.id, state: "firing" }]);
 });
 

@@ -150,6 +150,7 @@ export async function createWatch(
     },
     async reload(next) {
       memory.tracker.reconfigure(next.slos);
+      await runner.reconfigure(next.actions);
       await alerting.reload(alertingOf(next));
     },
   };
