@@ -7,7 +7,7 @@ import { watchHttp2Servers } from "./http/http2-server.js";
 import { InFlight } from "./http/in-flight.js";
 import { ListenerContext } from "./http/listener-context.js";
 import { OpenConnections } from "./http/open-connections.js";
-import { queryRedactor } from "./http/redact-query.js";
+import { urlRedactor } from "./http/redact-url.js";
 import { RequestCells } from "./http/request-cells.js";
 import { watchServers } from "./http/server.js";
 import { watchUndici } from "./http/undici.js";
@@ -75,15 +75,15 @@ export function instrument(deps: InstrumentDeps): Instrumented {
     inFlight: new InFlight(),
     connections: new OpenConnections(),
   };
-  const redactQuery = queryRedactor(settings.redaction);
+  const urls = urlRedactor(settings.redaction);
   const isOn = settings.isInstrumented;
   const note: Patched = (name, loaded) => watched.note(name, loaded);
   const noteMissed = (name: string, why: string): void => watched.noteMissed(name, why);
   const server = {
     runtime,
     cells: cells.server,
-    redactQuery,
-    captureHeaders: headerCapture(settings.captured.server, settings.redaction),
+    urls,
+    captureHeaders: headerCapture(settings.captured.server, settings.redaction, urls),
     contexts,
     placer,
     inFlight: cells.inFlight,
@@ -91,9 +91,9 @@ export function instrument(deps: InstrumentDeps): Instrumented {
   };
   const client = {
     runtime,
-    captureHeaders: headerCapture(settings.captured.client, settings.redaction),
+    captureHeaders: headerCapture(settings.captured.client, settings.redaction, urls),
     cells: cells.client,
-    redactQuery,
+    urls,
     contexts,
     placer,
     isW3c,

@@ -7,6 +7,7 @@ import type { MetricProducer } from "@opentelemetry/sdk-metrics";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import type { SpanProcessor as SdkSpanProcessor } from "@opentelemetry/sdk-trace";
 import { type Agent, RunningAgent } from "./agent.js";
+import { urlRedactor } from "./http/redact-url.js";
 import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { flushAtExit } from "./lifecycle/exit.js";
@@ -30,6 +31,7 @@ import { readSettings, type Settings } from "./settings/settings.js";
 import { CurrentNames } from "./trace/current-names.js";
 import { readPropagator } from "./trace/propagators.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
+import { SecretAttributes } from "./trace/secret-attributes.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
 
 /**
@@ -129,6 +131,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     textMapPropagator: readPropagator(settings.env),
     spanProcessors: [
       new CurrentNames(),
+      new SecretAttributes(urlRedactor(settings.redaction), settings.redaction),
       ...(exporters.traces.own !== undefined
         ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]
         : []),

@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { HeaderNames } from "../settings/settings.js";
-import { REDACTED, type Redaction, secretNames } from "./redact-query.js";
+import { REDACTED, type Redaction, secretNames, type UrlRedactor } from "./redact-url.js";
 
 /** Headers as Node has them: of a message that came in, or read one by one from one that goes out. */
 type ReadHeader = (name: string) => string | number | readonly string[] | undefined;
@@ -19,6 +19,12 @@ const SECRET_HEADERS: readonly string[] = [
   "x-xsrf-token",
 ];
 
+/** Builds what tells secret headers, by name in lower case, from others. */
+export function isSecretHeader(redaction: Redaction): (name: string) => boolean {
+  const secret = secretNames(SECRET_HEADERS, redaction);
+  return (name) => secret.has(name);
+}
+
 /** Puts the values of the chosen headers into `attributes`; secret ones are said to be there, and hidden. */
 export type CaptureHeaders = (attributes: Attributes, request: ReadHeader, response: ReadHeader) => void;
 
@@ -26,15 +32,16 @@ export type CaptureHeaders = (attributes: Attributes, request: ReadHeader, respo
 export function headerCapture(
   { request, response }: HeaderNames,
   redaction: Redaction,
+  urls: UrlRedactor,
 ): CaptureHeaders | undefined {
   if (request.length === 0 && response.length === 0) return undefined;
-  const secret = secretNames(SECRET_HEADERS, redaction);
+  const isSecret = isSecretHeader(redaction);
   const capture = (attributes: Attributes, prefix: string, names: readonly string[], read: ReadHeader) => {
     for (const name of names) {
       const value = read(name);
       if (value === undefined) continue;
       const values = typeof value === "string" || typeof value === "number" ? [String(value)] : [...value];
-      attributes[prefix + name] = secret.has(name) ? values.map(() => REDACTED) : values;
+      attributes[prefix + name] = values.map((text) => (isSecret(name) ? REDACTED : urls.text(text)));
     }
   };
   return (attributes, readRequest, readResponse) => {

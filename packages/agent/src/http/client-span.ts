@@ -5,6 +5,7 @@ import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
 import { exceptionAttributes, LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
 import type { CaptureHeaders } from "./capture-headers.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
+import type { UrlRedactor } from "./redact-url.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
 
 /** What an outgoing request is known by when it starts. */
@@ -22,7 +23,7 @@ export interface ClientTarget {
 export interface ClientSpanDeps {
   readonly runtime: SpanRuntime;
   readonly cells: RequestCells;
-  readonly redactQuery: (query: string) => string;
+  readonly urls: UrlRedactor;
   /** Adds the headers that the user asked for. */
   readonly captureHeaders: CaptureHeaders | undefined;
 }
@@ -105,12 +106,15 @@ export class ClientSpan extends LeanSpan {
   }
 
   private url(): string {
-    const { scheme, host, port, path } = this.target;
+    const { scheme, host, port } = this.target;
+    const { urls } = this.deps;
+    // A proxy is asked for a whole URL.
+    if (!this.target.path.startsWith("/")) return urls.url(this.target.path);
+    const path = urls.target(this.target.path);
     const isDefault = port === (scheme === "https" ? 443 : 80);
     const authority = isDefault ? host : `${host}:${port}`;
     const question = path.indexOf("?");
-    const shown =
-      question < 0 ? path : `${path.slice(0, question)}?${this.deps.redactQuery(path.slice(question + 1))}`;
+    const shown = question < 0 ? path : `${path.slice(0, question)}?${urls.query(path.slice(question + 1))}`;
     return `${scheme}://${authority}${shown}`;
   }
 

@@ -7,6 +7,7 @@ import { LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.j
 import type { CaptureHeaders } from "./capture-headers.js";
 import { Connection, type Peer } from "./connection.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
+import type { UrlRedactor } from "./redact-url.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
 
 /** What a span needs of a request: Node's own for HTTP/1, the headers of a stream for HTTP/2. */
@@ -31,7 +32,7 @@ export interface Answer {
 export interface ServerSpanDeps {
   readonly runtime: SpanRuntime;
   readonly cells: RequestCells;
-  readonly redactQuery: (query: string) => string;
+  readonly urls: UrlRedactor;
   /** Adds the headers that the user asked for. */
   readonly captureHeaders: CaptureHeaders | undefined;
 }
@@ -59,7 +60,7 @@ export class ServerSpan extends LeanSpan {
     this.request = request;
     this.response = response;
     this.scheme = scheme;
-    this.url = request.url ?? "/";
+    this.url = deps.urls.target(request.url ?? "/");
   }
 
   /**
@@ -116,7 +117,7 @@ export class ServerSpan extends LeanSpan {
       ...cell.attributes,
       ...connection.attributes,
       "url.path": question < 0 ? this.url : this.url.slice(0, question),
-      ...(question < 0 ? {} : { "url.query": this.deps.redactQuery(this.url.slice(question + 1)) }),
+      ...(question < 0 ? {} : { "url.query": this.deps.urls.query(this.url.slice(question + 1)) }),
       ...(cell.attributes["http.request.method"] === OTHER_METHOD
         ? { "http.request.method_original": this.request.method }
         : {}),
@@ -142,7 +143,7 @@ export class ServerSpan extends LeanSpan {
     const question = url.indexOf("?");
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.path", question < 0 ? url : url.slice(0, question));
     if (question >= 0)
-      writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.query", this.deps.redactQuery(url.slice(question + 1)));
+      writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.query", this.deps.urls.query(url.slice(question + 1)));
     if (cell.attributes["http.request.method"] === OTHER_METHOD)
       writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", this.request.method);
     if (this.deps.captureHeaders !== undefined) {

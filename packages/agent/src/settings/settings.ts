@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import { type ExporterChoice, readExporters } from "../exporters.js";
-import type { Redaction } from "../http/redact-query.js";
+import type { Redaction } from "../http/redact-url.js";
 import type { AttributeLimits, Destination, Signal } from "../send/protocol.js";
 import type { SpanLimits } from "../trace/lean-span.js";
 import { PROPAGATORS } from "../trace/propagators.js";
