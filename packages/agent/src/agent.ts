@@ -4,7 +4,6 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { prettyLine } from "./logs/pretty.js";
 import { metricsHandler } from "./metrics/metrics-handler.js";
-import type { Exposition } from "./metrics/prom-registries.js";
 
 /** A running agent. */
 export interface Agent {
@@ -22,7 +21,7 @@ export interface Agent {
 
 /** What an agent is made of, as `start` puts it together. */
 export interface AgentParts {
-  readonly exposition: () => Promise<Exposition>;
+  readonly exposition: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly flush: (timeoutMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
 }

@@ -126,7 +126,7 @@ export function instrument(deps: InstrumentDeps): Instrumented {
   undo.push(
     recordFatalErrors({
       logs,
-      activeContext: () => contexts.active(),
+      contexts,
       now: Date.now,
       nodeArgs: [process.env.NODE_OPTIONS ?? "", ...process.execArgv],
     }),

@@ -76,8 +76,8 @@ export class Pipeline {
   }
 
   private handOverLogs(): void {
-    const taken = this.logs?.take();
-    if (taken !== undefined) this.sender.postLogs(taken.logs, taken.bytes);
+    const lines = this.logs?.take();
+    if (lines !== undefined) this.sender.postLogs(lines);
     for (const { scope, records, count } of this.logRecords.take())
       this.sender.postLogRecords(joined(logsRequest(this.resource, scopeBytes(scope), records)), count);
   }

@@ -3,7 +3,7 @@ import type { HeaderNames } from "../settings/settings.js";
 import { REDACTED, type Redaction, secretNames, type UrlRedactor } from "./redact-url.js";
 
 /** Headers as Node has them: of a message that came in, or read one by one from one that goes out. */
-type ReadHeader = (name: string) => string | number | readonly string[] | undefined;
+export type ReadHeader = (name: string) => string | number | readonly string[] | undefined;
 
 /** Headers whose values are secrets wherever they occur. */
 const SECRET_HEADERS: readonly string[] = [

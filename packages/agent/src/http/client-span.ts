@@ -3,7 +3,7 @@ import { writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
 import { exceptionAttributes, LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
-import type { CaptureHeaders } from "./capture-headers.js";
+import type { CaptureHeaders, ReadHeader } from "./capture-headers.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
 import type { UrlRedactor } from "./redact-url.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
@@ -35,9 +35,6 @@ export interface ClientOutcome {
   readonly peerAddress: string | undefined;
   readonly peerPort: number | undefined;
   readonly error: Error | undefined;
-  /** Readers of the headers of both messages; asked only where headers are captured. */
-  readonly requestHeader?: (name: string) => string | number | readonly string[] | undefined;
-  readonly responseHeader?: (name: string) => string | number | readonly string[] | undefined;
 }
 
 /** The span of one request that this process sends, and the key of its metrics. */
@@ -55,22 +52,27 @@ export class ClientSpan extends LeanSpan {
     this.target = target;
   }
 
+  /** Reads the headers that were asked for, if any were. */
+  capture(request: ReadHeader, response: ReadHeader): void {
+    if (this.ended || this.deps.captureHeaders === undefined) return;
+    this.captured = {};
+    this.deps.captureHeaders(this.captured, request, response);
+  }
+
   /** Counts the request and ends the span. Statuses from 400 are errors to a client. */
   finish(outcome: ClientOutcome): void {
     if (this.ended) return;
     this.outcome = outcome;
     const { error, status } = outcome;
-    if (this.deps.captureHeaders !== undefined) {
-      this.captured = {};
-      this.deps.captureHeaders(this.captured, outcome.requestHeader ?? none, outcome.responseHeader ?? none);
-    }
     if (error !== undefined) {
       this.setStatus({ code: 2, message: error.message });
       this.addEvent("exception", exceptionAttributes(error));
     } else if (status === undefined || status >= 400) this.setStatus({ code: 2 });
-    const cell = this.settle();
-    cell.histogram.record((this.runtime.clock.now() - this.startMs) / 1000);
     this.end();
+  }
+
+  protected override conclude(endMs: number): void {
+    this.settle().histogram.record((endMs - this.startMs) / 1000);
   }
 
   protected override defaultName(): string {
@@ -137,8 +139,6 @@ export class ClientSpan extends LeanSpan {
     return cell;
   }
 }
-
-function none(): undefined {}
 
 function errorTypeOf({ error, status }: ClientOutcome): string | undefined {
   if (error !== undefined) return (error as { code?: string }).code ?? error.name;

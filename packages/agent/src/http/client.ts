@@ -130,14 +130,16 @@ function closed(this: WatchedRequest): void {
   const response = this.res;
   const error = this[ERROR] ?? (response === undefined || !response.complete ? cutShort(this) : undefined);
   const socket = response?.socket ?? this.socket;
+  span.capture(
+    (name) => this.getHeader(name),
+    (name) => response?.headers[name],
+  );
   span.finish({
     status: response?.statusCode,
     version: response?.httpVersion,
     peerAddress: socket?.remoteAddress,
     peerPort: socket?.remotePort,
     error,
-    requestHeader: (name) => this.getHeader(name),
-    responseHeader: (name) => response?.headers[name],
   });
 }
 

@@ -8,6 +8,12 @@ export interface Peer {
   readonly remotePort?: number | undefined;
 }
 
+/** What is said of a connection: attributes, and the same as they stand in a span. */
+export interface ConnectionDescription {
+  readonly attributes: Attributes;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * What semantic conventions ask of a server span about its connection and client: addresses, ports, user agent.
  *
@@ -20,7 +26,7 @@ export class Connection {
   private host: string | undefined;
   private userAgent: string | undefined;
   private forwarded: string | undefined;
-  private known: { attributes: Attributes; bytes: Uint8Array } | undefined;
+  private known: ConnectionDescription | undefined;
 
   private constructor(socket: Peer, scheme: string) {
     this.socket = socket;
@@ -34,7 +40,7 @@ export class Connection {
   }
 
   /** Attributes and their bytes for a request with these headers. */
-  describe(headers: IncomingHttpHeaders): { attributes: Attributes; bytes: Uint8Array } {
+  describe(headers: IncomingHttpHeaders): ConnectionDescription {
     const host = headers.host;
     const userAgent = headers["user-agent"];
     const forwarded = forwardedKey(headers);

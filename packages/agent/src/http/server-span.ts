@@ -5,7 +5,7 @@ import type { ByteWriter } from "../otlp/byte-writer.js";
 import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
 import { LeanSpan, type SpanPlace, type SpanRuntime } from "../trace/lean-span.js";
 import type { CaptureHeaders } from "./capture-headers.js";
-import { Connection, type Peer } from "./connection.js";
+import { Connection, type ConnectionDescription, type Peer } from "./connection.js";
 import { knownMethod, OTHER_METHOD } from "./methods.js";
 import type { UrlRedactor } from "./redact-url.js";
 import type { RequestCell, RequestCells } from "./request-cells.js";
@@ -37,22 +37,28 @@ export interface ServerSpanDeps {
   readonly captureHeaders: CaptureHeaders | undefined;
 }
 
-/** The span of one request that this process serves, and the key of its metrics. */
+/**
+ * The span of one request that this process serves, and the key of its metrics.
+ *
+ * Once it has ended it holds nothing of the request: connections that are kept alive remember the context they were last used
+ * in, and whatever a span held would stay in memory with it.
+ */
 export class ServerSpan extends LeanSpan {
   override readonly kind = SpanKind.SERVER;
   private readonly deps: ServerSpanDeps;
-  private readonly request: Served;
-  private readonly response: Answer;
   private readonly scheme: string;
   private readonly url: string;
+  private readonly method: string;
+  private request: Served | undefined;
+  private response: Answer | undefined;
   private routeBase = "";
   private routePath: string | undefined;
-  private cell: RequestCell | undefined;
   /** Asked for the route when the request ends, for frameworks that tell it only then. */
   routeSource: (() => string | undefined) | undefined;
   /** The class of the error that ended the request, when one is known. */
   private errorType: string | undefined;
   private failure: unknown;
+  private outcome: Outcome | undefined;
 
   constructor(deps: ServerSpanDeps, place: SpanPlace, request: Served, response: Answer, scheme: string) {
     super(deps.runtime, place);
@@ -61,6 +67,7 @@ export class ServerSpan extends LeanSpan {
     this.response = response;
     this.scheme = scheme;
     this.url = deps.urls.target(request.url ?? "/");
+    this.method = request.method ?? "GET";
   }
 
   /**
@@ -83,95 +90,117 @@ export class ServerSpan extends LeanSpan {
 
   /** The whole pattern, or nothing when no route matched. */
   get route(): string | undefined {
+    if (this.outcome !== undefined) return this.outcome.route;
     const path = this.routePath ?? this.routeSource?.();
-    if (path === undefined) return routeLeftBehind(this.request);
+    if (path === undefined) return this.request === undefined ? undefined : routeLeftBehind(this.request);
     if (this.routeBase === "") return path;
     return path === "/" ? this.routeBase : this.routeBase + path;
   }
 
   /** Counts the request and ends the span. `isComplete` is false when the client left before the answer was out. */
   finish(isComplete: boolean): void {
-    if (this.ended) return;
-    const { statusCode, headersSent } = this.response;
-    const status = headersSent ? statusCode : undefined;
+    if (this.response === undefined) return;
+    const status = statusOf(this.response);
     if (!isComplete && status === undefined) this.errorType ??= "aborted";
-    const cell = this.settle(status);
     if (status !== undefined && status >= 500 && this.status.code === 0) this.setStatus({ code: 2 });
-    const endMs = this.runtime.clock.now();
-    cell.histogram.record((endMs - this.startMs) / 1000);
     this.end();
   }
 
+  protected override conclude(endMs: number): void {
+    const outcome = this.look();
+    this.outcome = outcome;
+    outcome.cell.histogram.record((endMs - this.startMs) / 1000);
+    this.request = undefined;
+    this.response = undefined;
+    this.routeSource = undefined;
+    this.failure = undefined;
+  }
+
   protected override defaultName(): string {
-    const method = knownMethod(this.request.method ?? "GET");
+    const method = knownMethod(this.method);
     const name = method === OTHER_METHOD ? "HTTP" : method;
-    const route = this.route;
+    const { route } = this;
     return route === undefined ? name : `${name} ${route}`;
   }
 
   protected override describe(): Attributes {
-    const cell = this.cell ?? this.settle(this.response.headersSent ? this.response.statusCode : undefined);
-    const connection = Connection.of(this.request.socket, this.scheme).describe(this.request.headers);
-    const question = this.url.indexOf("?");
-    const attributes: Attributes = {
+    const { cell, connection, captured } = this.outcome ?? this.look();
+    const { path, query, otherMethod } = this.parts();
+    return {
       ...cell.attributes,
-      ...connection.attributes,
-      "url.path": question < 0 ? this.url : this.url.slice(0, question),
-      ...(question < 0 ? {} : { "url.query": this.deps.urls.query(this.url.slice(question + 1)) }),
-      ...(cell.attributes["http.request.method"] === OTHER_METHOD
-        ? { "http.request.method_original": this.request.method }
-        : {}),
+      ...connection?.attributes,
+      "url.path": path,
+      ...(query === undefined ? {} : { "url.query": query }),
+      ...(otherMethod === undefined ? {} : { "http.request.method_original": otherMethod }),
+      ...captured,
     };
-    this.capture(attributes);
-    return attributes;
-  }
-
-  private capture(attributes: Attributes): void {
-    const { request, response } = this;
-    this.deps.captureHeaders?.(
-      attributes,
-      (name) => request.headers[name],
-      (name) => response.getHeader(name),
-    );
   }
 
   override writeOwnAttributes(writer: ByteWriter): void {
-    const cell = this.cell ?? this.settle(this.response.statusCode);
+    const { cell, connection, captured } = this.outcome ?? this.look();
+    const { path, query, otherMethod } = this.parts();
     writer.raw(cell.spanBytes);
-    writer.raw(Connection.of(this.request.socket, this.scheme).describe(this.request.headers).bytes);
-    const { url } = this;
-    const question = url.indexOf("?");
-    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.path", question < 0 ? url : url.slice(0, question));
-    if (question >= 0)
-      writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.query", this.deps.urls.query(url.slice(question + 1)));
-    if (cell.attributes["http.request.method"] === OTHER_METHOD)
-      writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", this.request.method);
-    if (this.deps.captureHeaders !== undefined) {
-      const captured: Attributes = {};
-      this.capture(captured);
-      for (const key in captured) writeAttribute(writer, SPAN_ATTRIBUTE_TAG, key, captured[key]);
-    }
+    if (connection !== undefined) writer.raw(connection.bytes);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.path", path);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.query", query);
+    writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", otherMethod);
+    for (const key in captured) writeAttribute(writer, SPAN_ATTRIBUTE_TAG, key, captured[key]);
   }
 
-  /** Finds the cell once the outcome is known. */
-  private settle(status: number | undefined): RequestCell {
-    const { request } = this;
-    const method = knownMethod(request.method ?? "GET");
-    const { route, scheme } = this;
-    const version = request.httpVersion;
-    const isFailure = status !== undefined && status >= 500;
-    const { errorType } = this;
+  /** What the request and its answer say by now. */
+  private look(): Outcome {
+    const { request, response, scheme, errorType, route } = this;
+    const method = knownMethod(this.method);
+    const status = response === undefined ? undefined : statusOf(response);
+    const version = request?.httpVersion;
     const key = `${method} ${status} ${scheme}${version} ${errorType ?? ""} ${route ?? ""}`;
-    this.cell = this.deps.cells.find(key, () => ({
+    const cell = this.deps.cells.find(key, () => ({
       "http.request.method": method,
       "url.scheme": scheme,
       "network.protocol.version": version,
       "http.response.status_code": status,
       "http.route": route,
-      "error.type": errorType ?? (isFailure ? String(status) : undefined),
+      "error.type": errorType ?? (status !== undefined && status >= 500 ? String(status) : undefined),
     }));
-    return this.cell;
+    const connection =
+      request === undefined ? undefined : Connection.of(request.socket, scheme).describe(request.headers);
+    return { cell, connection, route, captured: this.captured() };
   }
+
+  private captured(): Attributes | undefined {
+    const { request, response } = this;
+    if (this.deps.captureHeaders === undefined || request === undefined) return undefined;
+    const attributes: Attributes = {};
+    this.deps.captureHeaders(
+      attributes,
+      (name) => request.headers[name],
+      (name) => response?.getHeader(name),
+    );
+    return attributes;
+  }
+
+  private parts(): { path: string; query: string | undefined; otherMethod: string | undefined } {
+    const { url, method } = this;
+    const question = url.indexOf("?");
+    return {
+      path: question < 0 ? url : url.slice(0, question),
+      query: question < 0 ? undefined : this.deps.urls.query(url.slice(question + 1)),
+      otherMethod: knownMethod(method) === OTHER_METHOD ? method : undefined,
+    };
+  }
+}
+
+/** All that a span says of its request beyond the URL. */
+interface Outcome {
+  readonly cell: RequestCell;
+  readonly connection: ConnectionDescription | undefined;
+  readonly route: string | undefined;
+  readonly captured: Attributes | undefined;
+}
+
+/** Nothing while no answer has begun. */
+function statusOf({ headersSent, statusCode }: Answer): number | undefined {
+  return headersSent ? statusCode : undefined;
 }
 
 /** What express leaves on the request: the way to learn of routes where its files could not be watched, as in bundles. */

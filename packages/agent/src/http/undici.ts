@@ -138,6 +138,10 @@ function end(
   if (exchange === undefined) return;
   if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
   exchange.socket = undefined;
+  exchange.span.capture(
+    (name) => headerOf(request.headers, name),
+    (name) => answeredHeader(exchange.response?.headers, name),
+  );
   exchange.span.finish({
     status: exchange.status,
     // Undici's channels do not tell the version; HTTP/1.1 is what it speaks unless told otherwise.
@@ -145,8 +149,6 @@ function end(
     peerAddress: exchange.peerAddress,
     peerPort: exchange.peerPort,
     error,
-    requestHeader: (name) => headerOf(request.headers, name),
-    responseHeader: (name) => answeredHeader(exchange.response?.headers, name),
   });
 }
 

@@ -68,19 +68,15 @@ function observe(
   messageKey: string,
   severity: string,
 ): string {
-  const context = contexts.activeSpan()?.spanContext();
-  if (context === undefined) {
-    batch?.add(line, now(), "", messageKey, severity);
-    return line;
-  }
-  const { traceId, spanId } = context;
-  const flags = context.traceFlags & 1 ? "01" : "00";
-  batch?.add(line, now(), traceId + spanId + flags, messageKey, severity);
+  const context = contexts.activeSpanContext();
+  batch?.add(line, now(), { messageKey, severity, context });
+  if (context === undefined) return line;
   const end = line.lastIndexOf("}");
   // A mixin of the service may have put them there.
   if (end <= 0 || line.includes('"trace_id":')) return line;
   const comma = line[end - 1] === "{" ? "" : ",";
-  return `${line.slice(0, end)}${comma}"trace_id":"${traceId}","span_id":"${spanId}","trace_flags":"${flags}"${line.slice(end)}`;
+  const flags = context.traceFlags & 1 ? "01" : "00";
+  return `${line.slice(0, end)}${comma}"trace_id":"${context.traceId}","span_id":"${context.spanId}","trace_flags":"${flags}"${line.slice(end)}`;
 }
 
 /** pino keeps its settings under symbols, on the logger or further up its chain of children. */

@@ -1,4 +1,4 @@
-import { errorFields, type LoggerDeps, placeOf } from "../logs/console-logs.js";
+import { errorFields, type LoggerDeps } from "../logs/console-logs.js";
 import { severityNamed, severityWord } from "../logs/levels.js";
 import type { ModuleHook, Patched } from "./module-hook.js";
 
@@ -14,12 +14,12 @@ export function watchWinston(hook: ModuleHook, deps: LoggerDeps, patched: Patche
     const { push } = prototype;
     if (typeof transform !== "function" || typeof push !== "function") return;
     prototype._transform = function (entry, encoding, done) {
-      const place = placeOf(deps.contexts);
-      if (place !== "" && typeof entry === "object" && entry !== null && Object.isExtensible(entry))
+      const context = deps.contexts.activeSpanContext();
+      if (context !== undefined && typeof entry === "object" && entry !== null && Object.isExtensible(entry))
         Object.assign(entry, {
-          trace_id: place.slice(0, 32),
-          span_id: place.slice(32, 48),
-          trace_flags: place.slice(48),
+          trace_id: context.traceId,
+          span_id: context.spanId,
+          trace_flags: context.traceFlags & 1 ? "01" : "00",
         });
       return transform.call(this, entry, encoding, done);
     };
@@ -58,7 +58,11 @@ const MESSAGE = Symbol.for("message");
 function observe({ contexts, batch, now }: LoggerDeps, logger: WinstonLogger, entry: Entry): void {
   const level = String(entry[LEVEL] ?? entry.level);
   if (logger.isLevelEnabled?.(level) === false) return;
-  batch.add(textOf(entry), now(), placeOf(contexts), "message", severityWord(severityNamed(level)));
+  batch.add(textOf(entry), now(), {
+    messageKey: "message",
+    severity: severityWord(severityNamed(level)),
+    context: contexts.activeSpanContext(),
+  });
 }
 
 /** The entry as JSON; what JSON cannot say, as winston's own format has written it. */

@@ -1,13 +1,13 @@
-import { type Context, type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Span, SpanStatusCode, trace } from "@opentelemetry/api";
 import { ServerSpan } from "../http/server-span.js";
 import type { LogBatch } from "../logs/log-batch.js";
-import { requestSpan } from "../trace/context-manager.js";
+import { type AgentContextManager, requestSpan } from "../trace/context-manager.js";
 import { listenQuietly } from "./quiet-listener.js";
 
 /** What recording fatal errors needs. */
 export interface FatalErrorDeps {
   readonly logs: LogBatch | undefined;
-  readonly activeContext: () => Context;
+  readonly contexts: AgentContextManager;
   readonly now: () => number;
   /** Node's own arguments, which may say what is done about rejections. */
   readonly nodeArgs: readonly string[];
@@ -55,21 +55,22 @@ function isCaught(): boolean {
 }
 
 function record(
-  { logs, activeContext, now }: FatalErrorDeps,
+  { logs, contexts, now }: FatalErrorDeps,
   error: unknown,
   msg: string,
   isFatal: boolean,
 ): void {
-  const active = activeContext();
+  const active = contexts.active();
   const span = trace.getSpan(active);
-  const context = span?.spanContext();
   const err =
     error instanceof Error
       ? { type: error.name, message: error.message, stack: error.stack }
       : { type: typeof error, message: String(error) };
-  const place =
-    context === undefined ? "" : `${context.traceId}${context.spanId}${context.traceFlags & 1 ? "01" : "00"}`;
-  logs?.add(JSON.stringify({ level: isFatal ? FATAL : ERROR, msg, err }), now(), place, "msg");
+  const level = isFatal ? FATAL : ERROR;
+  logs?.add(JSON.stringify({ level, msg, err }), now(), {
+    messageKey: "msg",
+    context: contexts.activeSpanContext(),
+  });
   for (const told of new Set([span, requestSpan(active)])) if (told !== undefined) tell(told, error, isFatal);
 }
 

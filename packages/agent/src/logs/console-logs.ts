@@ -22,7 +22,7 @@ export function watchConsole({ contexts, batch, now }: LoggerDeps): () => void {
           msg: format(...args),
           ...(error && { err: errorFields(error) }),
         });
-        batch.add(line, now(), placeOf(contexts), "msg");
+        batch.add(line, now(), { messageKey: "msg", context: contexts.activeSpanContext() });
       } catch {
         // Writing to the console does not throw.
       }
@@ -46,11 +46,3 @@ const METHODS = [
   ["warn", 40],
   ["error", 50],
 ] as const;
-
-/** Trace id, span id and flags of the active span as 50 digits, or nothing. */
-export function placeOf(contexts: AgentContextManager): string {
-  const context = contexts.activeSpan()?.spanContext();
-  return context === undefined
-    ? ""
-    : `${context.traceId}${context.spanId}${context.traceFlags & 1 ? "01" : "00"}`;
-}

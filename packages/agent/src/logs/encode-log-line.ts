@@ -2,17 +2,7 @@ import { truncated, writeAnyValue, writeAttribute } from "../otlp/attributes.js"
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import type { AttributeLimits } from "../send/protocol.js";
 import { type Severity, severityIn, severityNamed, severityOf } from "./levels.js";
-
-/** A line of a JSON logger and what it does not say itself. */
-export interface LogLine {
-  readonly line: string;
-  readonly timeMs: number;
-  /** Trace id (32), span id (16) and flags (2) as digits, or an empty string. */
-  readonly place: string;
-  readonly messageKey: string;
-  /** What {@link severityWord} makes of the line's level; empty where the line tells. */
-  readonly severity?: string;
-}
+import type { LogLine } from "./log-lines.js";
 
 /**
  * Appends the `LogRecord` of one JSON line, with tag and length, in the form of `ScopeLogs.log_records`.
@@ -60,7 +50,7 @@ export function encodeLogLine(
     writer.byte(0x38);
     writer.varint(count - attributeCount);
   }
-  if (place !== "") writePlace(writer, place);
+  if (place !== undefined) writePlace(writer, place);
   writer.close(start);
 }
 
@@ -112,19 +102,19 @@ function severityOfField(level: unknown): Severity | undefined {
   return typeof level === "string" ? severityNamed(level) : undefined;
 }
 
-function writePlace(writer: ByteWriter, place: string): void {
+function writePlace(writer: ByteWriter, place: Uint8Array): void {
   writer.reserve(40);
   writer.byte(0x45);
-  writer.byte(place.charCodeAt(49) === 49 ? 1 : 0);
+  writer.byte(place[24] ?? 0);
   writer.byte(0);
   writer.byte(0);
   writer.byte(0);
   writer.byte(0x4a);
   writer.byte(16);
-  writer.hex(place.slice(0, 32));
+  writer.raw(place.subarray(0, 16));
   writer.byte(0x52);
   writer.byte(8);
-  writer.hex(place.slice(32, 48));
+  writer.raw(place.subarray(16, 24));
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

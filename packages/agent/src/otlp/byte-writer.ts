@@ -9,11 +9,11 @@
 export class ByteWriter {
   bytes: Uint8Array<ArrayBuffer>;
   at = 0;
-  private text: Buffer;
+  private view: Buffer;
 
   constructor(capacityBytes = 4096) {
     this.bytes = new Uint8Array(capacityBytes);
-    this.text = Buffer.from(this.bytes.buffer);
+    this.view = Buffer.from(this.bytes.buffer);
   }
 
   /** Makes room for `sizeBytes` more; writers below assume that their caller did. */
@@ -22,7 +22,7 @@ export class ByteWriter {
     const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.at + sizeBytes));
     grown.set(this.bytes.subarray(0, this.at));
     this.bytes = grown;
-    this.text = Buffer.from(grown.buffer);
+    this.view = Buffer.from(grown.buffer);
   }
 
   /** What was written so far, copied. */
@@ -107,11 +107,17 @@ export class ByteWriter {
 
   /** Tag, length and UTF-8 bytes. Reserves for itself. */
   string(tag: number, value: string): void {
-    const length = value.length;
-    this.reserve(length * 3 + 6);
+    this.reserve(1);
     this.bytes[this.at++] = tag;
-    if (length < 64) {
+    this.text(value);
+  }
+
+  /** Length and UTF-8 bytes. Reserves for itself. */
+  text(value: string): void {
+    const length = value.length;
+    if (length < SHORT_TEXT) {
       // Short ASCII text is cheaper to store here than to hand to the native encoder.
+      this.reserve(SHORT_TEXT);
       const { bytes } = this;
       const start = this.at;
       bytes[start] = length;
@@ -128,8 +134,9 @@ export class ByteWriter {
       }
     }
     const size = Buffer.byteLength(value);
+    this.reserve(size + 5);
     this.varint(size);
-    this.at += this.text.write(value, this.at, size, "utf8");
+    this.at += this.view.write(value, this.at, size, "utf8");
   }
 
   /**
@@ -168,6 +175,7 @@ export class ByteWriter {
   }
 }
 
+const SHORT_TEXT = 64;
 const scratch = new Float64Array(1);
 const scratchBytes = new Uint8Array(scratch.buffer);
 

@@ -219,8 +219,8 @@ describe("log lines", () => {
   const UNLIMITED = { attributeCount: 128, attributeValueLength: Number.POSITIVE_INFINITY };
   const decode = (line: string, messageKey = "msg", limits = UNLIMITED): Decoded => {
     const writer = new ByteWriter();
-    const place = "0af7651916cd43dd8448eb211c80319cb7ad6b716920333101";
-    encodeLogLine(writer, { line, timeMs: 1_800_000_000_123, place, messageKey }, limits);
+    const place = Buffer.from("0af7651916cd43dd8448eb211c80319cb7ad6b716920333101", "hex");
+    encodeLogLine(writer, { line, timeMs: 1_800_000_000_123, place, messageKey, severity: "" }, limits);
     return (decodeRequest("logs", Buffer.concat(logsRequest(EMPTY, EMPTY, writer.finished()))) as Decoded)
       .resourceLogs[0].scopeLogs[0].logRecords[0];
   };

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { LogLines } from "../logs/log-lines.js";
 
 /** The three signals, as their OTLP paths name them. */
 export const SIGNALS = ["traces", "metrics", "logs"] as const;
@@ -42,17 +43,6 @@ export interface ScopeSpansPart {
   readonly scope: Uint8Array;
   readonly spans: Uint8Array;
   readonly schemaUrl: string | undefined;
-}
-
-/** Log lines as the logger wrote them, with what the lines do not say. */
-export interface LogLines {
-  readonly lines: readonly string[];
-  readonly timesMs: Float64Array;
-  /** Trace id, span id and flags of each line as 50 digits, or an empty string. */
-  readonly places: readonly string[];
-  readonly messageKeys: readonly string[];
-  /** Level of each line as `severityWord` has it, or an empty string where the line tells. */
-  readonly severities: readonly string[];
 }
 
 /** Main thread to worker. `bytes` is what the message counts in {@link Shared.pendingBytes}. */

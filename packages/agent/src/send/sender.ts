@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { LogLines } from "../logs/log-lines.js";
 import {
   type AttributeLimits,
   type Destination,
-  type LogLines,
   type Note,
   type ScopeSpansPart,
   Shared,
@@ -54,10 +54,9 @@ export class Sender {
     this.post("metrics", { kind: "metrics", body, count, bytes: body.length }, [body.buffer]);
   }
 
-  postLogs(logs: LogLines, bytes: number): void {
-    this.post("logs", { kind: "logs", logs, count: logs.lines.length, bytes }, [
-      logs.timesMs.buffer as ArrayBuffer,
-    ]);
+  postLogs(logs: LogLines): void {
+    const { bytes, count } = logs;
+    this.post("logs", { kind: "logs", logs, count, bytes: bytes.length }, [bytes.buffer]);
   }
 
   postLogRecords(body: Uint8Array<ArrayBuffer>, count: number): void {

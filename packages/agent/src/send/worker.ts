@@ -1,12 +1,12 @@
 // Runs in a worker thread of the agent: encodes log lines, posts OTLP requests, retries. It ends with the process.
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { encodeLogLine } from "../logs/encode-log-line.js";
+import { type LogLines, readLogLines } from "../logs/log-lines.js";
 import { ByteWriter } from "../otlp/byte-writer.js";
 import { Outbox } from "./outbox.js";
 import { Poster } from "./post.js";
 import {
   type AttributeLimits,
-  type LogLines,
   type SenderInit,
   Shared,
   SIGNALS,
@@ -74,23 +74,8 @@ function encode(
 /** Used for one batch of lines after the other, which come in one size at most. */
 const writer = new ByteWriter(0);
 
-function encodeLines(
-  { lines, timesMs, places, messageKeys, severities }: LogLines,
-  limits: AttributeLimits,
-): Uint8Array {
+function encodeLines(lines: LogLines, limits: AttributeLimits): Uint8Array {
   writer.at = 0;
-  lines.forEach((line, index) => {
-    encodeLogLine(
-      writer,
-      {
-        line,
-        timeMs: timesMs[index] ?? 0,
-        place: places[index] ?? "",
-        messageKey: messageKeys[index] ?? "msg",
-        severity: severities[index] ?? "",
-      },
-      limits,
-    );
-  });
+  for (const line of readLogLines(lines)) encodeLogLine(writer, line, limits);
   return writer.finished();
 }

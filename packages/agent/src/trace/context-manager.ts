@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Context, createContextKey, ROOT_CONTEXT, type Span } from "@opentelemetry/api";
+import {
+  type Context,
+  createContextKey,
+  INVALID_TRACEID,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 
 /** The key under which the API keeps the active span; keys made from one description are the same. */
@@ -86,6 +93,13 @@ export class AgentContextManager extends AsyncLocalStorageContextManager {
     if (context === undefined) return undefined;
     if (context instanceof SpanScope) return context.span;
     return context.getValue(SPAN_KEY) as Span | undefined;
+  }
+
+  /** The ids that log lines carry: those of the active span, when they are valid. */
+  activeSpanContext(): SpanContext | undefined {
+    const context = this.activeSpan()?.spanContext();
+    if (context === undefined || context.traceId === INVALID_TRACEID) return undefined;
+    return context.traceId.length === 32 && context.spanId.length === 16 ? context : undefined;
   }
 
   /** Calls `fn` within `context`; the short way that instrumentation takes. */

@@ -14,7 +14,7 @@ export function randomSpanId(): string {
  * Ids are cut from one long string of digits: a slice points into it and copies nothing, and the operating system is asked
  * for randomness, and the digits are written, once in some hundred requests.
  */
-const bytes = Buffer.allocUnsafeSlow(4096);
+const bytes = Buffer.allocUnsafeSlow(1024);
 let digits = "";
 let at = 0;
 

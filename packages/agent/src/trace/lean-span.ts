@@ -12,6 +12,7 @@ import {
   TraceFlags,
   type TraceState,
 } from "@opentelemetry/api";
+import { globalErrorHandler } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { truncated } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
@@ -86,6 +87,8 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   protected abstract describe(): Attributes;
   /** The same as {@link describe}, straight to OTLP. */
   abstract writeOwnAttributes(writer: ByteWriter): void;
+  /** Called while the span ends and can still be added to: counts the request, and lets go of it. */
+  protected abstract conclude(endMs: number): void;
 
   /** Whether nothing was set from outside, so that the own attributes are all there is. */
   get isPlain(): boolean {
@@ -189,8 +192,16 @@ export abstract class LeanSpan implements Span, ReadableSpan {
 
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    this.endMs = endTime === undefined ? this.runtime.clock.now() : this.readingOf(endTime);
-    if ((this.place.traceFlags & TraceFlags.SAMPLED) !== 0) this.runtime.sink.ended(this);
+    const endMs = endTime === undefined ? this.runtime.clock.now() : this.readingOf(endTime);
+    try {
+      this.conclude(endMs);
+      this.endMs = endMs;
+      if ((this.place.traceFlags & TraceFlags.SAMPLED) !== 0) this.runtime.sink.ended(this);
+    } catch (error) {
+      // A span processor of the service's must not end the service, whose request this is.
+      this.endMs = endMs;
+      globalErrorHandler(error as Error);
+    }
   }
 
   get ended(): boolean {
