@@ -146,8 +146,14 @@ async function bundle() {
     build({
       ...common,
       outdir: join(dist, "on-demand"),
+      entryPoints: { exporters: "src/on-demand/exporters.ts" },
+      inject: ["src/on-demand/quiet-timers.ts"],
+      plugins: [usedNamesOnly],
+    }),
+    build({
+      ...common,
+      outdir: join(dist, "on-demand"),
       entryPoints: {
-        exporters: "src/on-demand/exporters.ts",
         propagators: "src/on-demand/propagators.ts",
         ...Object.fromEntries(
           INSTRUMENTATIONS.map((name) => [

@@ -67,7 +67,7 @@ function otherExporter(env: EnvReader, name: string): OtherExporter | undefined 
       return {
         kind: "prometheus",
         host: env.text("OTEL_EXPORTER_PROMETHEUS_HOST") ?? "localhost",
-        port: env.number("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
+        port: env.port("OTEL_EXPORTER_PROMETHEUS_PORT", 9464),
       };
     default:
       return undefined;

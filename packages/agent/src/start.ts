@@ -1,5 +1,3 @@
-import cluster from "node:cluster";
-import { createServer } from "node:http";
 import { isMainThread, workerData } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -10,19 +8,20 @@ import { type Agent, RunningAgent } from "./agent.js";
 import { urlRedactor } from "./http/redact-url.js";
 import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
-import { flushAtExit } from "./lifecycle/exit.js";
+import { detailsOf } from "./lifecycle/details.js";
+import { EXIT_BUDGET_MS, flushAtExit } from "./lifecycle/exit.js";
 import { Voice } from "./lifecycle/say.js";
 import { summaryOf } from "./lifecycle/summary.js";
 import { Watched } from "./lifecycle/watched.js";
 import { AgentMetrics } from "./metrics/agent-metrics.js";
 import { readLimits } from "./metrics/cgroup.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
-import { metricsHandler } from "./metrics/metrics-handler.js";
-import { promToScopeMetrics } from "./metrics/prom-metrics.js";
+import { serveMetrics } from "./metrics/metrics-server.js";
+import { promToScopeMetrics, withoutSummaries } from "./metrics/prom-metrics.js";
 import { PromRegistries } from "./metrics/prom-registries.js";
 import { AgentMetricReader } from "./metrics/reader.js";
 import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
-import { onDemand } from "./on-demand/load.js";
+import { OtherExporters } from "./other-exporters.js";
 import { Pipeline } from "./pipeline.js";
 import { detectResource } from "./resource/detect.js";
 import { AGENT_SCOPE } from "./scope.js";
@@ -80,12 +79,23 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
-  const processors = [
-    ...exporters.traces.others.map((choice) =>
-      onDemand("exporters").spanProcessor(choice, settings.batchDelayMs),
-    ),
-    ...(settings.spanProcessors as readonly SdkSpanProcessor[]),
-  ];
+  const gather = (): ReturnType<typeof promGatherer> =>
+    promGatherer(registries, startMs, settings.hasExemplars);
+  const gatherForOthers = gather();
+  const producer: MetricProducer = {
+    collect: async () => {
+      const nowMs = Date.now();
+      const own = sources.flatMap((source) => source.collect(nowMs));
+      const gathered = (await gatherForOthers(nowMs)).map(withoutSummaries);
+      return { resourceMetrics: { resource: sdkResource, scopeMetrics: [...own, ...gathered] }, errors: [] };
+    },
+  };
+  const others = new OtherExporters({
+    settings,
+    producer,
+    told: (signal, place, outcome) => report.exported(signal, place, outcome),
+  });
+  const processors = [...others.spanProcessors, ...(settings.spanProcessors as readonly SdkSpanProcessor[])];
   const instrumented: Instrumented = instrument({
     settings,
     pipeline,
@@ -101,19 +111,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     runtime,
     new AgentMetrics({ scope: AGENT_SCOPE, startMs, shared: pipeline.sender.shared, watched }),
   ];
-  const producer: MetricProducer = {
-    collect: async () => ({
-      resourceMetrics: {
-        resource: sdkResource,
-        scopeMetrics: sources.flatMap((source) => source.collect(Date.now())),
-      },
-      errors: [],
-    }),
-  };
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
     sources,
-    gather: promGatherer(registries, startMs, settings.hasExemplars),
+    gather: gather(),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: settings.temporality,
     isExponential: settings.isExponential,
@@ -122,7 +123,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const flush = async (timeoutMs: number): Promise<void> => {
     if (exporters.metrics.own !== undefined) await reader.forceFlush();
     pipeline.handOver();
-    await pipeline.sender.flush(timeoutMs);
+    await Promise.all([pipeline.sender.flush(timeoutMs), others.flush(timeoutMs)]);
   };
   const sdk = startSdk(settings, {
     autoDetectResources: false,
@@ -137,21 +138,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
         : []),
       ...processors,
     ],
-    metricReaders: [
-      ...(exporters.metrics.own !== undefined ? [reader] : []),
-      ...exporters.metrics.others.map((choice) =>
-        onDemand("exporters").metricReader(choice, {
-          producer,
-          intervalMs: settings.metricIntervalMs,
-          temporality: settings.temporality,
-        }),
-      ),
-    ],
+    metricReaders: [...(exporters.metrics.own !== undefined ? [reader] : []), ...others.metricReaders],
     logRecordProcessors: [
       ...(exporters.logs.own === undefined ? [] : [pipeline.logRecords]),
-      ...exporters.logs.others.map((choice) =>
-        onDemand("exporters").logProcessor(choice, settings.batchDelayMs),
-      ),
+      ...others.logProcessors,
     ],
     instrumentations: [],
     sampler: sampler.custom ?? new ParentOrRootSampler(sampler.roots),
@@ -171,13 +161,27 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       pipeline.sender.flushSync(timeoutMs);
     },
   });
+  const introduce = (): void => {
+    const { traces, metrics, logs } = settings.destinations;
+    if ((traces ?? metrics ?? logs) === undefined) report.introduceAnyway(others.places);
+  };
   // Exporters other than the agent's can only be flushed while the event loop still turns.
   const flushOthers = (): void => {
-    for (const processor of processors) void processor.forceFlush().catch(() => undefined);
+    for (const processor of settings.spanProcessors) void processor.forceFlush().catch(() => undefined);
+    void others.flush(EXIT_BUDGET_MS).then(introduce);
   };
-  if (processors.length > 0) process.once("beforeExit", flushOthers);
-  const closeMetrics = serveMetrics(settings, registries, voice);
+  if (processors.length > 0 || others.places.length > 0) process.once("beforeExit", flushOthers);
+  const closeMetrics =
+    settings.metricsPort === undefined
+      ? () => {}
+      : serveMetrics({
+          port: settings.metricsPort,
+          read: () => registries.exposition(),
+          warn: (text) => voice.warn(text),
+        });
+  const introduction = setTimeout(introduce, INTRODUCTION_MS).unref();
   for (const fault of settings.env.faults) voice.warn(fault);
+  if (voice.isDebug) for (const line of detailsOf(settings, resource, others.places)) voice.debug(line);
   return new RunningAgent({
     exposition: () => registries.exposition(),
     flush,
@@ -185,9 +189,13 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       forget();
       undoExit();
       process.off("beforeExit", flushOthers);
+      clearTimeout(introduction);
       closeMetrics();
       instrumented.close();
-      await sdk.shutdown().catch(() => undefined);
+      await others.flush(SHUTDOWN_MS);
+      // What they could not deliver by then they try on their own time.
+      const ended = sdk.shutdown().catch(() => undefined);
+      if (others.places.length === 0) await ended;
       pipeline.handOver();
       await pipeline.sender.flush(SHUTDOWN_MS);
       runtime.close();
@@ -225,6 +233,8 @@ function startSdk({ logLimits }: Settings, options: ConstructorParameters<typeof
 }
 
 const SHUTDOWN_MS = 5000;
+/** When the line at start is said where nothing that is sent tells how it went. */
+const INTRODUCTION_MS = 1000;
 /** prom-client's registries are larger than the agent's own metrics and less urgent. */
 const PROM_INTERVAL_MS = 5000;
 
@@ -253,25 +263,6 @@ function promGatherer(registries: PromRegistries, startMs: number, hasExemplars:
     const metrics = await registries.gather(hasExemplars);
     return [promToScopeMetrics({ name: "prom-client" }, metrics, startMs, nowMs)];
   };
-}
-
-/** A server of its own for scraping, when a port was given. It does not keep the process alive. */
-function serveMetrics({ metricsPort }: Settings, registries: PromRegistries, voice: Voice): () => void {
-  if (metricsPort === undefined) return () => {};
-  const answer = metricsHandler(() => registries.exposition());
-  const server = createServer((request, response) => {
-    if (request.url?.split("?", 1)[0] === "/metrics") return answer(request, response);
-    response.statusCode = 404;
-    response.end("the metrics are at /metrics\n");
-  });
-  server.on("error", (error: NodeJS.ErrnoException) => {
-    // In a cluster the primary process answers for its workers.
-    if (cluster.isWorker && error.code === "EADDRINUSE") return;
-    voice.warn(`cannot serve /metrics on port ${metricsPort}: ${error.message}`);
-  });
-  server.listen(metricsPort, "127.0.0.1");
-  server.unref();
-  return () => server.close();
 }
 
 /** What `@tocsin/agent/register` does: starts where the service's own code runs, and never fails the service. */

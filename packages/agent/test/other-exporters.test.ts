@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { afterEach, expect, test } from "vitest";
+import { freePort } from "./support/debian.js";
 import { attributesOf, decodeRequest } from "./support/otlp-schema.js";
 import { Service } from "./support/service.js";
 
@@ -136,3 +137,18 @@ test("OTLP over gRPC: spans and metrics are delivered", async () => {
   closing.push(async () => server.forceShutdown());
   await serveOneRequest(`http://127.0.0.1:${port}`, "grpc", received);
 });
+
+test.each(["http/json", "grpc"])(
+  "over %s to where nothing listens, a service says so and ends when it is done",
+  async (protocol) => {
+    const endpoint = `http://127.0.0.1:${await freePort()}`;
+    const service = new Service("ends.mjs", "http://127.0.0.1:9", {
+      args: ["idle"],
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: protocol },
+    });
+    const { code, signal } = await service.ended;
+    expect([code, signal]).toEqual([0, null]);
+    expect(service.stderr).toMatch(new RegExp(`cannot deliver \\w+ to ${endpoint} \\(${protocol}\\): `));
+    expect(service.stderr).toContain(`sending to ${endpoint} (${protocol})`);
+  },
+);

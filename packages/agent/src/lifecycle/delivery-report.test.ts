@@ -107,3 +107,29 @@ test("knows the commonest wrong port", () => {
   made.take({ kind: "unreachable", signal: "traces", why: "answered 503", retryMs: 1 });
   expect(lines[0]).toContain("4319 is the page; OTLP is on 4318.");
 });
+
+test("tells of exporters that are not the agent's own, by the place where they lead", () => {
+  const { made, lines } = report();
+  made.exported("traces", "http://a:4317 (grpc)", { why: "UNAVAILABLE" });
+  made.exported("metrics", "http://a:4317 (grpc)", { why: "UNAVAILABLE" });
+  made.exported("metrics", "http://a:4317 (grpc)", { ms: 5 });
+  made.exported("metrics", "http://a:4317 (grpc)", { ms: 5 });
+  const [summary] = SUMMARY.split(" · sending");
+  expect(lines).toEqual([
+    "tocsin: cannot deliver traces to http://a:4317 (grpc): UNAVAILABLE. The service is unaffected; OpenTelemetry's exporter tries again for a while, and then drops what it holds.\n",
+    `${summary} · sending to http://a:4317 (grpc), without success\n`,
+    "tocsin: metrics reach http://a:4317 (grpc) again.\n",
+  ]);
+});
+
+test.each([
+  { places: [], said: 'sending nothing: every exporter is "none"' },
+  {
+    places: ["the console", "http://a:9411 (zipkin)"],
+    said: "sending to the console and http://a:9411 (zipkin)",
+  },
+])("introduces the agent where nothing tells how it went: $said", ({ places, said }) => {
+  const { made, lines } = report();
+  made.introduceAnyway(places);
+  expect(lines).toEqual([`${SUMMARY.split("sending", 1)[0]}${said}\n`]);
+});

@@ -1,6 +1,9 @@
 import type { Note, Signal } from "../send/protocol.js";
 import type { Voice } from "./say.js";
 
+/** How an export by one of OpenTelemetry's exporters went: in how much time it succeeded, or why it did not. */
+export type ExportOutcome = { readonly ms: number } | { readonly why: string };
+
 /** What the report needs; the clock is a parameter. */
 export interface DeliveryReportDeps {
   readonly voice: Voice;
@@ -77,6 +80,31 @@ export class DeliveryReport {
             : `the thread that delivers failed (${note.why}) and is started again; ${this.lostInAll()}.`,
         );
     }
+  }
+
+  /** The same for exporters other than the agent's own. `place` says where they lead. */
+  exported(signal: Signal, place: string, outcome: ExportOutcome): void {
+    const topic = `unreachable ${place}`;
+    if ("why" in outcome) {
+      this.warnOnceAMinute(
+        topic,
+        () =>
+          `cannot deliver ${signal} to ${place}: ${outcome.why}. The service is unaffected; OpenTelemetry's exporter tries again for a while, and then drops what it holds.`,
+      );
+      this.introduce(`sending to ${place}, without success`);
+      return;
+    }
+    this.introduce(`sending to ${place}, which answered in ${Math.max(1, Math.round(outcome.ms))} ms`);
+    if (this.lastSaidMs.delete(topic)) this.deps.voice.warn(`${signal} reach ${place} again.`);
+  }
+
+  /** The line at start for when nobody else has said it: nothing that is sent tells how it went. */
+  introduceAnyway(places: readonly string[]): void {
+    this.introduce(
+      places.length === 0
+        ? 'sending nothing: every exporter is "none"'
+        : `sending to ${places.join(" and ")}`,
+    );
   }
 
   private unreachable(base: string, why: string): string {

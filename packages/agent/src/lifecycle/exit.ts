@@ -8,7 +8,7 @@ export interface Flushable {
 }
 
 /** How long the end of a process may be held up in all. */
-const EXIT_BUDGET_MS = 800;
+export const EXIT_BUDGET_MS = 800;
 
 /**
  * Flushes when the process ends, in whichever way it ends, and changes none of them: the exit code, the signal and the

@@ -12,7 +12,7 @@ export function summaryOf(
   const name = `${resource["service.name"]}${version === undefined ? "" : ` ${version}`}`;
   const parts = [
     script === undefined ? name : `${name} (${basename(script)}, pid ${resource["process.pid"]})`,
-    `watching ${Array.from(patched).join(" ")}`,
+    `watching ${Array.from(patched).join(" ") || "nothing"}`,
     ...Array.from(missed, ([library, why]) => missedText(library, why)),
   ];
   return parts.join(" · ");

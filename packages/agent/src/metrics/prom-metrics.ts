@@ -43,6 +43,32 @@ export function promToScopeMetrics(
   return { scope, metrics: metrics.map((metric) => convert(metric, span)) };
 }
 
+/** The same for exporters that know no summaries: their quantiles as one gauge, sum and count as sums. */
+export function withoutSummaries({ scope, metrics }: EncodableScope): ScopeMetrics {
+  return { scope, metrics: metrics.flatMap((metric) => (isSummary(metric) ? parts(metric) : metric)) };
+}
+
+function isSummary(metric: EncodableScope["metrics"][number]): metric is SummaryMetric {
+  return metric.dataPointType === "summary";
+}
+
+function parts({ descriptor, dataPoints }: SummaryMetric): MetricData[] {
+  const { name } = descriptor;
+  const [first] = dataPoints;
+  if (first === undefined) return [];
+  const quantiles = dataPoints.flatMap(({ attributes, value }) =>
+    value.quantiles.map(({ quantile, value: own }) => ({
+      attributes: { ...attributes, quantile: String(quantile) },
+      value: own,
+    })),
+  );
+  const part = (key: "sum" | "count", isMonotonic: boolean): MetricData => {
+    const points = dataPoints.map(({ attributes, value }) => ({ attributes, value: value[key] }));
+    return sum({ ...descriptor, name: `${name}_${key}` }, first, points, isMonotonic);
+  };
+  return [gauge(descriptor, first, quantiles), part("sum", false), part("count", true)];
+}
+
 function convert(metric: PromMetric, span: Span): EncodableScope["metrics"][number] {
   const note = { name: metric.name, unit: "", description: metric.help };
   switch (metric.type) {

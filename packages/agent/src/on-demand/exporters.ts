@@ -1,4 +1,7 @@
 // A file of its own in `dist/on-demand`: OpenTelemetry's exporters for whatever does not go the agent's own way.
+import http from "node:http";
+import https from "node:https";
+import type { Socket } from "node:net";
 import { type ChannelCredentials, credentials, Metadata } from "@grpc/grpc-js";
 import { OTLPLogExporter as GrpcLogExporter } from "@opentelemetry/exporter-logs-otlp-grpc";
 import { OTLPLogExporter as JsonLogExporter } from "@opentelemetry/exporter-logs-otlp-http";
@@ -30,20 +33,25 @@ import {
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace";
 import type { OtherExporter } from "../exporters.js";
+import type { ExportOutcome } from "../lifecycle/delivery-report.js";
 import type { Destination } from "../send/protocol.js";
 import type { Temporality } from "../settings/settings.js";
+import { told } from "./told-export.js";
+
+/** Hears how each export went. */
+type Tell = (outcome: ExportOutcome) => void;
 
 /** A span processor for an exporter other than the agent's. */
-export function spanProcessor(choice: OtherExporter, delayMs: number): SpanProcessor {
+export function spanProcessor(choice: OtherExporter, delayMs: number, tell: Tell): SpanProcessor {
   switch (choice.kind) {
     case "console":
       return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
     case "zipkin":
-      return batched(new ZipkinExporter({ url: choice.url, headers: {} }), delayMs);
+      return batched(told(new ZipkinExporter({ url: choice.url, headers: {} }), tell), delayMs);
     case "grpc":
-      return batched(new GrpcSpanExporter(grpcOptions(choice.to)), delayMs);
+      return batched(told(new GrpcSpanExporter(grpcOptions(choice.to)), tell), delayMs);
     case "http/json":
-      return batched(new JsonSpanExporter(httpOptions(choice.to)), delayMs);
+      return batched(told(new JsonSpanExporter(httpOptions(choice.to)), tell), delayMs);
     case "prometheus":
       throw new Error("Prometheus takes no spans.");
   }
@@ -54,15 +62,18 @@ export interface ReaderOptions {
   readonly producer: MetricProducer;
   readonly intervalMs: number;
   readonly temporality: Temporality;
+  readonly tell: Tell;
 }
 
 /** A metric reader for an exporter other than the agent's. */
 export function metricReader(choice: OtherExporter, options: ReaderOptions): MetricReader {
   const metricProducers = [options.producer];
   if (choice.kind === "prometheus")
-    return new PrometheusExporter({ host: choice.host, port: choice.port, metricProducers });
+    return new PrometheusExporter({ host: choice.host, port: choice.port, metricProducers }, (error) => {
+      if (error !== undefined) options.tell({ why: error instanceof Error ? error.message : String(error) });
+    });
   return new PeriodicExportingMetricReader({
-    exporter: metricExporter(choice, options.temporality),
+    exporter: told(metricExporter(choice, options.temporality), options.tell),
     exportIntervalMillis: options.intervalMs,
     metricProducers,
   });
@@ -83,18 +94,18 @@ function metricExporter(choice: OtherExporter, temporality: Temporality): PushMe
 }
 
 /** A processor of the Logs API's records for an exporter other than the agent's. */
-export function logProcessor(choice: OtherExporter, delayMs: number): LogRecordProcessor {
+export function logProcessor(choice: OtherExporter, delayMs: number, tell: Tell): LogRecordProcessor {
   switch (choice.kind) {
     case "console":
       return new SimpleLogRecordProcessor({ exporter: new ConsoleLogRecordExporter() });
     case "grpc":
       return new BatchLogRecordProcessor({
-        exporter: new GrpcLogExporter(grpcOptions(choice.to)),
+        exporter: told(new GrpcLogExporter(grpcOptions(choice.to)), tell),
         scheduledDelayMillis: delayMs,
       });
     case "http/json":
       return new BatchLogRecordProcessor({
-        exporter: new JsonLogExporter(httpOptions(choice.to)),
+        exporter: told(new JsonLogExporter(httpOptions(choice.to)), tell),
         scheduledDelayMillis: delayMs,
       });
     default:
@@ -122,8 +133,21 @@ function httpOptions({ url, headers, timeoutMs, isGzip, tls }: Destination) {
     headers: { ...headers },
     timeoutMillis: timeoutMs,
     compression: isGzip ? CompressionAlgorithm.GZIP : CompressionAlgorithm.NONE,
-    httpAgentOptions: { ...tls },
+    httpAgentOptions: async (protocol: string) => quietAgent(protocol === "https:" ? https : http, tls),
   };
+}
+
+/** An agent whose connections do not keep the service alive; the end of a process waits for them on its own account. */
+function quietAgent(from: typeof http | typeof https, tls: Destination["tls"]): http.Agent {
+  const agent = new from.Agent({ keepAlive: true, ...tls });
+  // A method of `http.Agent` that its types leave out.
+  const inner = agent as unknown as { createConnection: (...args: unknown[]) => Socket | undefined };
+  const { createConnection } = inner;
+  inner.createConnection = (...args) => createConnection.apply(agent, args)?.unref();
+  agent.reuseSocket = (_socket, request) => {
+    request.reusedSocket = true;
+  };
+  return agent;
 }
 
 function grpcOptions({ url, headers, timeoutMs, isGzip, tls }: Destination) {

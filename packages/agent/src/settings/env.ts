@@ -42,12 +42,26 @@ export class EnvReader {
     return value === "false" ? false : fallback;
   }
 
-  number(name: string, fallback: number, minimum = 0): number {
+  number(name: string, fallback: number, minimum = 0, maximum = Number.POSITIVE_INFINITY): number {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const number = Number(value);
-    if (Number.isFinite(number) && number >= minimum) return number;
-    this.wrong(name, `a number of at least ${minimum}`, String(fallback));
+    if (Number.isFinite(number) && number >= minimum && number <= maximum) return number;
+    const bound = number > maximum ? `at most ${maximum}` : `at least ${minimum}`;
+    this.wrong(name, `a number of ${bound}`, String(fallback));
+    return fallback;
+  }
+
+  /** How often something is done, in milliseconds; no longer than a timer can wait. */
+  intervalMs(name: string, fallbackMs: number, minimumMs: number): number {
+    return this.number(name, fallbackMs, minimumMs, MAX_TIMER_MS);
+  }
+
+  /** A port to listen on; 0 is any. */
+  port(name: string, fallback: number): number {
+    const number = this.number(name, fallback, 0, 65_535);
+    if (Number.isInteger(number)) return number;
+    this.wrong(name, "a whole number", String(fallback));
     return fallback;
   }
 

@@ -37,6 +37,27 @@ test.each([
     fault: "OTEL_TRACES_SAMPLER_ARG must be a ratio between 0 and 1; using 1.",
   },
   {
+    env: { OTEL_TRACES_SAMPLER: "traceidratio", TOCSIN_SAMPLE: "/search*=0" },
+    fault: "TOCSIN_SAMPLE has no effect: OTEL_TRACES_SAMPLER=traceidratio decides on every span by itself.",
+  },
+  {
+    env: { OTEL_METRIC_EXPORT_INTERVAL: "1e12" },
+    fault: "OTEL_METRIC_EXPORT_INTERVAL must be a number of at most 2147483647; using 1000.",
+  },
+  {
+    env: { TOCSIN_METRICS_PORT: "99999" },
+    fault: "TOCSIN_METRICS_PORT must be a number of at most 65535; using 9464.",
+  },
+  {
+    env: { TOCSIN_METRICS_PORT: "94.64" },
+    fault: "TOCSIN_METRICS_PORT must be a whole number; using 9464.",
+  },
+  {
+    env: { TOCSIN_LOG_SOURCES: "pino,log4js" },
+    fault: 'TOCSIN_LOG_SOURCES names "log4js"; known are pino, winston, console. It is left out.',
+  },
+  { env: { TOCSIN_URI: "http://a:1" }, fault: "TOCSIN_URI has no effect; TOCSIN_URL is probably meant." },
+  {
     env: { OTEL_METRICS_EXPORTER: "otlp,statsd" },
     fault: 'OTEL_METRICS_EXPORTER names "statsd"; known are otlp, console, prometheus, none. It is left out.',
   },

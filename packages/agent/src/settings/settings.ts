@@ -89,7 +89,7 @@ export function readSettings(options: AgentOptions = {}): Settings {
     const isMet = name === "OTEL_SEMCONV_STABILITY_OPT_IN" && !env.text(name)?.includes("/dup");
     if (fault !== undefined && !isMet) env.fault(fault);
   }
-  const batchDelayMs = env.number("OTEL_BSP_SCHEDULE_DELAY", 500, 10);
+  const batchDelayMs = env.intervalMs("OTEL_BSP_SCHEDULE_DELAY", 500, 10);
   return {
     isDisabled: env.flag("OTEL_SDK_DISABLED", false),
     serviceName: options.serviceName,
@@ -111,9 +111,9 @@ export function readSettings(options: AgentOptions = {}): Settings {
     logSources: readLogSources(env, options.logSources),
     isInstrumented: readInstrumentations(env),
     spanProcessors: options.spanProcessors ?? [],
-    metricIntervalMs: env.number("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
+    metricIntervalMs: env.intervalMs("OTEL_METRIC_EXPORT_INTERVAL", 1000, 100),
     batchDelayMs,
-    logDelayMs: env.number("OTEL_BLRP_SCHEDULE_DELAY", batchDelayMs, 10),
+    logDelayMs: env.intervalMs("OTEL_BLRP_SCHEDULE_DELAY", batchDelayMs, 10),
     spanLimits: {
       ...readLimits(env, "OTEL_SPAN"),
       eventCount: env.number("OTEL_SPAN_EVENT_COUNT_LIMIT", 128),
@@ -142,7 +142,7 @@ export function readSettings(options: AgentOptions = {}): Settings {
 }
 
 function portOf(env: EnvReader): number | undefined {
-  return env.text("TOCSIN_METRICS_PORT") === undefined ? undefined : env.number("TOCSIN_METRICS_PORT", 9464);
+  return env.text("TOCSIN_METRICS_PORT") === undefined ? undefined : env.port("TOCSIN_METRICS_PORT", 9464);
 }
 
 /** Limits of one kind of record, which fall back to the common ones. */
@@ -198,7 +198,7 @@ function readLogSources(env: EnvReader, given: readonly LogSource[] | undefined)
   return (env.list("TOCSIN_LOG_SOURCES") ?? ["pino"]).flatMap((name) => {
     const found = LOG_SOURCES.find((source) => source === name);
     if (found === undefined)
-      env.fault(`TOCSIN_LOG_SOURCES must be some of ${LOG_SOURCES.join(", ")}; one part is left out.`);
+      env.fault(`TOCSIN_LOG_SOURCES names "${name}"; known are ${LOG_SOURCES.join(", ")}. It is left out.`);
     return found ?? [];
   });
 }

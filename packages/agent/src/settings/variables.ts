@@ -122,12 +122,42 @@ const BY_NAME: ReadonlyMap<string, Variable> = new Map(VARIABLES.map((one) => [o
 /** Of other languages' SDKs, and what OpenTelemetry's Kubernetes operator sets for its own use. */
 const OTHERS = /^OTEL_(RESOURCE_ATTRIBUTES_|INJECTOR_|DOTNET_|GO_|JAVA|JAVAAGENT_|PHP_|PYTHON_|RUBY_)/;
 
+/** The agent's own variables; the collector and its tools have others. */
+const OWN: readonly string[] = [
+  "TOCSIN_URL",
+  "TOCSIN_TOKEN",
+  "TOCSIN_LOG",
+  "TOCSIN_LOG_SOURCES",
+  "TOCSIN_METRICS_PORT",
+  "TOCSIN_SAMPLE",
+  "TOCSIN_REDACT",
+  "TOCSIN_REDACT_ALLOW",
+];
+
 /** What to say of a variable that is set: nothing, that it has no effect and why, or that nobody knows it. */
 export function faultOf(name: string): string | undefined {
   const known = BY_NAME.get(name);
+  if (name.startsWith("TOCSIN_") && !OWN.includes(name)) {
+    const meant = OWN.find((own) => distance(name, own) <= 2);
+    return meant === undefined ? undefined : `${name} has no effect; ${meant} is probably meant.`;
+  }
   if (known === undefined)
     return name.startsWith("OTEL_") && !OTHERS.test(name)
       ? `${name} is not a variable of OpenTelemetry's specification; it has no effect here.`
       : undefined;
   return known.isHonoured ? undefined : `${name} has no effect: ${known.note}.`;
+}
+
+/** How many letters are to be changed, left out or put in to make one word the other (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swapped = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }

@@ -23,6 +23,8 @@ export interface RootDecision {
  * @see https://opentelemetry.io/docs/specs/otel/trace/tracestate-probability-sampling/
  */
 export class Sampling {
+  private readonly ratio: number;
+  private readonly rules: Readonly<Record<string, number>>;
   private readonly all: Threshold | undefined;
   private readonly exact = new Map<string, Threshold | undefined>();
   private readonly patterns: {
@@ -33,7 +35,9 @@ export class Sampling {
 
   /** @param rules ratios by path, prefix or route; a path comes first, then the pattern with most text that fits */
   constructor(ratio: number, rules: Readonly<Record<string, number>>) {
-    this.all = thresholdOf(rules["*"] ?? ratio);
+    this.ratio = rules["*"] ?? ratio;
+    this.rules = rules;
+    this.all = thresholdOf(this.ratio);
     for (const [rule, own] of Object.entries(rules)) {
       const threshold = thresholdOf(own);
       if (rule === "*") continue;
@@ -49,6 +53,13 @@ export class Sampling {
     if (threshold === undefined) return ALWAYS;
     if (threshold.digits === undefined || traceId.slice(RANDOM_AT) < threshold.digits) return NEVER;
     return { isSampled: true, traceState: threshold.traceState };
+  }
+
+  /** In words, e.g. `as the parent, else 1 of all, /livez=0`. */
+  toString(): string {
+    const rules = Object.entries(this.rules).filter(([path]) => path !== "*");
+    const told = rules.map(([path, ratio]) => `, ${path}=${ratio}`).join("");
+    return `as the parent, else ${this.ratio} of all${told}`;
   }
 
   private thresholdFor(url: string): Threshold | undefined {
@@ -141,6 +152,6 @@ export class RatioSampler implements Sampler {
   }
 
   toString(): string {
-    return `RatioSampler{${this.ratio}}`;
+    return `${this.ratio} of all, whatever the parent`;
   }
 }
