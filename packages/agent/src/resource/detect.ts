@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { arch, hostname, release, type } from "node:os";
-import { dirname } from "node:path";
+import { dirname, sep } from "node:path";
 import type { Attributes } from "@opentelemetry/api";
+import { SDK_INFO } from "@opentelemetry/core";
+import { AGENT_SCOPE } from "../scope.js";
 import type { EnvReader } from "../settings/env.js";
 import { cloudAttributes } from "./cloud.js";
-import { type ReadText, serviceIdentity } from "./service.js";
+import { type ContainerFacts, containerFacts } from "./container.js";
+import { gitCommit, type ReadText, serviceIdentity } from "./service.js";
 
 /** What the process knows of itself, as a parameter. */
 export interface ProcessFacts {
@@ -25,10 +28,19 @@ export interface ProcessFacts {
 export function detectResource(env: EnvReader, facts: ProcessFacts, read: ReadText = readText): Attributes {
   const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES");
   const script = facts.argv[1];
-  const service = serviceIdentity(script === undefined ? facts.cwd : dirname(script), read);
+  const home = homeOf(script, facts.cwd);
+  const service = serviceIdentity(home, read);
+  const commit =
+    COMMITS.map((name) => env.text(name)).find((value) => value !== undefined) ?? gitCommit(home, read);
+  const cloud = cloudAttributes(env);
+  const container = containerFacts(read);
+  // On Lambda the script is the runtime's, and one package may be many functions.
+  const isFunction = cloud["cloud.platform"] === "aws_lambda";
   const detected: Attributes = {
-    "service.name": service.name,
-    "service.version": service.version,
+    "service.name":
+      (isFunction ? cloud["faas.name"] : service.name) ?? cloud["faas.name"] ?? "unknown_service:node",
+    "service.version": (isFunction ? undefined : service.version) ?? commit?.slice(0, 12),
+    "vcs.ref.head.revision": commit,
     "service.instance.id": randomUUID(),
     "deployment.environment.name": given["deployment.environment"] ?? env.text("NODE_ENV"),
     "host.name": hostname(),
@@ -40,9 +52,9 @@ export function detectResource(env: EnvReader, facts: ProcessFacts, read: ReadTe
     "process.command": script,
     "process.runtime.name": "nodejs",
     "process.runtime.version": facts.nodeVersion,
-    "container.id": containerId(read),
-    ...kubernetesAttributes(env, read),
-    ...cloudAttributes(env),
+    "container.id": container.id,
+    ...kubernetesAttributes(env, read, container),
+    ...cloud,
   };
   const attributes: Attributes = {
     ...detected,
@@ -51,16 +63,37 @@ export function detectResource(env: EnvReader, facts: ProcessFacts, read: ReadTe
     ...defined("service.version", given["service.version"] ?? env.text("SERVICE_VERSION")),
     "telemetry.sdk.name": "opentelemetry",
     "telemetry.sdk.language": "nodejs",
+    "telemetry.sdk.version": SDK_INFO["telemetry.sdk.version"],
     "telemetry.distro.name": "tocsin",
+    "telemetry.distro.version": AGENT_SCOPE.version,
   };
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));
 }
+
+/** Where the service's own files are: tools that start it (`next`, `pm2`) are no part of it. */
+function homeOf(script: string | undefined, cwd: string): string {
+  return script === undefined || script.includes(`${sep}node_modules${sep}`) ? cwd : dirname(script);
+}
+
+/** What build systems and platforms call the commit, since images seldom have a `.git`. */
+const COMMITS: readonly string[] = [
+  "GIT_COMMIT",
+  "GIT_SHA",
+  "COMMIT_SHA",
+  "SOURCE_COMMIT",
+  "GITHUB_SHA",
+  "CI_COMMIT_SHA",
+  "HEROKU_SLUG_COMMIT",
+  "RAILWAY_GIT_COMMIT_SHA",
+  "RENDER_GIT_COMMIT",
+  "VERCEL_GIT_COMMIT_SHA",
+];
 
 /** The semantic conventions' own words for processor families. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "x86", arm: "arm32" };
 
 /** What Kubernetes' downward API is usually told to pass on, by the names in common use. */
-function kubernetesAttributes(env: EnvReader, read: ReadText): Attributes {
+function kubernetesAttributes(env: EnvReader, read: ReadText, container: ContainerFacts): Attributes {
   const isInCluster = env.text("KUBERNETES_SERVICE_HOST") !== undefined;
   const pick = (...names: string[]): string | undefined =>
     names.map((name) => env.text(name)).find((value) => value !== undefined);
@@ -68,24 +101,15 @@ function kubernetesAttributes(env: EnvReader, read: ReadText): Attributes {
   if (!isInCluster && pick("K8S_POD_NAME", "K8S_NAMESPACE_NAME", "POD_NAME") === undefined) return {};
   return {
     "k8s.pod.name": pick("K8S_POD_NAME", "POD_NAME") ?? (isInCluster ? hostname() : undefined),
-    "k8s.pod.uid": pick("K8S_POD_UID", "POD_UID"),
+    "k8s.pod.uid": pick("K8S_POD_UID", "POD_UID") ?? container.podUid,
     "k8s.namespace.name":
       pick("K8S_NAMESPACE_NAME", "K8S_NAMESPACE", "POD_NAMESPACE") ??
       (isInCluster ? read("/var/run/secrets/kubernetes.io/serviceaccount/namespace")?.trim() : undefined),
     "k8s.node.name": pick("K8S_NODE_NAME", "NODE_NAME"),
     "k8s.deployment.name": pick("K8S_DEPLOYMENT_NAME"),
-    "k8s.container.name": pick("K8S_CONTAINER_NAME", "CONTAINER_NAME"),
+    "k8s.container.name": pick("K8S_CONTAINER_NAME", "CONTAINER_NAME") ?? container.name,
     "k8s.cluster.name": pick("K8S_CLUSTER_NAME"),
   };
-}
-
-/** 64 hexadecimal digits in the cgroup (v1) or the mounts (v2) of this process. */
-export function containerId(read: ReadText): string | undefined {
-  const v1 = /[/-]([0-9a-f]{64})(?:\.scope)?$/m.exec(read("/proc/self/cgroup") ?? "")?.[1];
-  if (v1 !== undefined) return v1;
-  return /\/containers\/([0-9a-f]{64})\/(?:hostname|hosts|resolv\.conf)/.exec(
-    read("/proc/self/mountinfo") ?? "",
-  )?.[1];
 }
 
 function defined(key: string, value: string | undefined): Attributes {
