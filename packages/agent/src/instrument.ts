@@ -3,6 +3,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { headerCapture } from "./http/capture-headers.js";
 import { watchRequests } from "./http/client.js";
+import { watchHttp2Clients } from "./http/http2-client.js";
 import { watchHttp2Servers } from "./http/http2-server.js";
 import { InFlight } from "./http/in-flight.js";
 import { ListenerContext } from "./http/listener-context.js";
@@ -102,7 +103,7 @@ export function instrument(deps: InstrumentDeps): Instrumented {
   };
   const undo: (() => void)[] = [];
   if (isOn("http")) {
-    undo.push(watchServers(server), watchHttp2Servers(server));
+    undo.push(watchServers(server), watchHttp2Servers(server), watchHttp2Clients(client));
     const undoRequests = watchRequests(client);
     if (undoRequests !== undefined) undo.push(undoRequests);
     else noteMissed("http requests", "this version of Node writes them in another way");

@@ -75,6 +75,8 @@ test.each([
 describe("what is not doubled and not sent", () => {
   test("ids that a mixin put into a line", async () => {
     const { traceId } = await log("pino: ids by mixin");
+    // The line may come by the service's output later than by the collector.
+    await expect.poll(() => service.stdout).toMatch(/ids by mixin.*\n/);
     const line = service.stdout.split("\n").find((text) => text.includes("ids by mixin")) ?? "";
     expect(line.match(/"trace_id"/g)).toHaveLength(1);
     expect(JSON.parse(line)).toMatchObject({ trace_id: traceId });

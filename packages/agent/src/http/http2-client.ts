@@ -1,0 +1,177 @@
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  IncomingHttpHeaders,
+  OutgoingHttpHeaders,
+} from "node:http2";
+import { createRequire } from "node:module";
+import net from "node:net";
+import { Duplex } from "node:stream";
+import tls from "node:tls";
+import { context, propagation, type SpanContext, trace } from "@opentelemetry/api";
+import { isTracingSuppressed } from "@opentelemetry/core";
+import type { SpanPlace } from "../trace/lean-span.js";
+import type { ClientDeps } from "./client.js";
+import { ClientSpan } from "./client-span.js";
+import { splitHost } from "./connection.js";
+
+type Request = (
+  this: ClientHttp2Session,
+  headers?: OutgoingHttpHeaders,
+  ...rest: unknown[]
+) => ClientHttp2Stream;
+type Connect = (...args: unknown[]) => unknown;
+
+/**
+ * Watches requests over HTTP/2 (`http2.connect(…).request(…)`). Calls of gRPC are left to its own instrumentation, and requests
+ * that have their propagation headers already to whoever put them there, as undici does over HTTP/2.
+ *
+ * Node does not offer the class of its sessions, and loading the module takes time that most services need not spend. So the
+ * module is looked for when a connection is made, which it does by the two functions that are wrapped here: by then it is
+ * loaded, and a session over nothing has the prototype. Returns what undoes it.
+ */
+export function watchHttp2Clients(deps: ClientDeps): () => void {
+  let undoRequest: (() => void) | undefined;
+  const undoConnect = [net, tls].map((module) => {
+    const holder = module as unknown as { connect: Connect };
+    const original = holder.connect;
+    const wrapped: Connect = function connect(this: unknown, ...args) {
+      if (undoRequest === undefined && isHttp2Loaded()) {
+        undoRequest = wrapRequest(sessionPrototype(), deps);
+        for (const undo of undoConnect) undo();
+      }
+      return Reflect.apply(original, this, args);
+    };
+    holder.connect = wrapped;
+    return () => {
+      if (holder.connect === wrapped) holder.connect = original;
+    };
+  });
+  return () => {
+    for (const undo of undoConnect) undo();
+    undoRequest?.();
+  };
+}
+
+/** Node's list of the modules of its own that were loaded, such as `NativeModule http2`. */
+function isHttp2Loaded(): boolean {
+  const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
+  return moduleLoadList?.includes("NativeModule http2") ?? false;
+}
+
+function sessionPrototype(): { request: Request } | undefined {
+  try {
+    const http2 = createRequire(import.meta.url)("node:http2") as typeof import("node:http2");
+    const nothing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+    const session = http2.connect("http://localhost", { createConnection: () => nothing });
+    session.on("error", () => {});
+    session.destroy();
+    return Object.getPrototypeOf(session) as { request: Request };
+  } catch {
+    // HTTP/2 works without us.
+    return undefined;
+  }
+}
+
+function wrapRequest(prototype: { request: Request } | undefined, deps: ClientDeps): () => void {
+  const original = prototype?.request;
+  if (prototype === undefined || typeof original !== "function") return () => {};
+  const wrapped: Request = function request(headers, ...rest) {
+    const place = placeOf(deps, headers);
+    if (place === undefined) return original.call(this, headers, ...rest);
+    const stream = original.call(this, withPropagation(headers, place), ...rest);
+    try {
+      follow(deps, stream, place);
+    } catch {
+      // The request goes on as it would without the agent.
+    }
+    return stream;
+  };
+  prototype.request = wrapped;
+  return () => {
+    if (prototype.request === wrapped) prototype.request = original;
+  };
+}
+
+/** Where the span of a request belongs; nothing when there is to be none. */
+function placeOf(deps: ClientDeps, headers: OutgoingHttpHeaders = {}): SpanPlace | undefined {
+  try {
+    if (Array.isArray(headers) || isTracingSuppressed(deps.contexts.active())) return undefined;
+    if (headers.traceparent !== undefined || String(headers["content-type"]).startsWith("application/grpc"))
+      return undefined;
+    const method = String(headers[":method"] ?? "GET");
+    return deps.placer.outgoing(method, () => ({ "http.request.method": method }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The headers and those that propagate the span, which the caller's own win over. */
+function withPropagation(headers: OutgoingHttpHeaders | undefined, place: SpanPlace): OutgoingHttpHeaders {
+  const { traceId, spanId, traceFlags, traceState } = place;
+  const span: SpanContext = { traceId, spanId, traceFlags, ...(traceState && { traceState }) };
+  const carrier: Record<string, string> = {};
+  propagation.inject(trace.setSpanContext(context.active(), span), carrier);
+  return { ...carrier, ...headers };
+}
+
+/** Makes the span of a request that has been sent off, and ends it with the stream. No listener of ours hears errors. */
+function follow(deps: ClientDeps, stream: ClientHttp2Stream, place: SpanPlace): void {
+  const sent = stream.sentHeaders ?? {};
+  const scheme = sent[":scheme"] === "http" ? "http" : "https";
+  const { address = "", port = scheme === "https" ? 443 : 80 } = splitHost(
+    String(sent[":authority"] ?? sent.host ?? ""),
+    scheme,
+  );
+  const userAgent = sent["user-agent"];
+  const span = new ClientSpan(deps, place, {
+    method: String(sent[":method"] ?? "GET"),
+    scheme,
+    host: address,
+    port,
+    path: String(sent[":path"] ?? "/"),
+    userAgent: userAgent === undefined ? undefined : String(userAgent),
+  });
+  deps.runtime.sink.started?.(span);
+  let answer: IncomingHttpHeaders | undefined;
+  let peer: { address: string | undefined; port: number | undefined } | undefined;
+  stream.once("response", (headers) => {
+    answer = headers;
+    peer = peerOf(stream);
+  });
+  stream.once("close", () => {
+    const status = answer?.[":status"];
+    span.capture(
+      (name) => sent[name],
+      (name) => answer?.[name],
+    );
+    span.finish({
+      status: status === undefined ? undefined : Number(status),
+      version: answer === undefined ? undefined : "2",
+      peerAddress: peer?.address,
+      peerPort: peer?.port,
+      error: stream.errored ?? cutShort(stream, answer !== undefined),
+    });
+  });
+}
+
+/** A stream that closed without an error of its own, and without a whole answer. */
+function cutShort(stream: ClientHttp2Stream, isAnswered: boolean): Error | undefined {
+  // 0 is HTTP/2's "no error".
+  if (isAnswered && stream.rstCode === 0) return undefined;
+  const why =
+    stream.aborted || stream.rstCode !== 0 ? "the request was aborted" : "the connection was closed early";
+  return Object.assign(new Error(why), { code: "aborted" });
+}
+
+/** The other end; a session that is gone throws when asked for its socket. */
+function peerOf(
+  stream: ClientHttp2Stream,
+): { address: string | undefined; port: number | undefined } | undefined {
+  try {
+    const socket = stream.session?.socket;
+    return { address: socket?.remoteAddress, port: socket?.remotePort };
+  } catch {
+    return undefined;
+  }
+}
