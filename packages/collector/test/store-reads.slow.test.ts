@@ -1,8 +1,4 @@
-// Reads that take long, and an engine that does not answer at all. Run with `npm run test:slow`.
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "@tocsin/model";
@@ -11,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { jaegerRoutes } from "../src/api/jaeger.js";
 import { logsRoutes } from "../src/api/logs.js";
 import { tracesRoutes } from "../src/api/traces.js";
-import { engineAvailability } from "../src/store/engine/availability.js";
 import { EngineSupervisor } from "../src/store/engine/supervisor.js";
 import { LogReader } from "../src/store/logs/log-reader.js";
 import { LogTail } from "../src/store/logs/log-tail.js";
@@ -22,17 +17,16 @@ import { Store } from "../src/store/store.js";
 import { LatencyReader } from "../src/store/traces/latency-reader.js";
 import { ServiceReader } from "../src/store/traces/service-reader.js";
 import { TraceReader } from "../src/store/traces/trace-reader.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
+import { type ServedApp, serveApp } from "./serve-app.js";
+import { hasEngine } from "./store/embedded-store.js";
 
 const POLL = { timeout: 60_000, interval: 10 };
 
-describe.skipIf(!availability.available)("slow reads", () => {
+describe.skipIf(!hasEngine())("slow reads", () => {
   let folder: string;
   let engine: EngineSupervisor;
   let sql: ClickHouseSql;
-  let server: Server;
+  let served: ServedApp;
   let url: string;
 
   beforeAll(async () => {
@@ -53,9 +47,8 @@ describe.skipIf(!availability.available)("slow reads", () => {
     const app = express();
     app.use("/api/v1", tracesRoutes(deps), logsRoutes(deps));
     app.use("/jaeger", jaegerRoutes(deps));
-    server = createServer(app).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    served = await serveApp(app);
+    ({ url } = served);
     // Enough to keep a read busy for a while. (A sleeping query would be no test: cancelled early it never ends.)
     await sql.command(`INSERT INTO otel_traces (Timestamp, TraceId, SpanId, SpanName, ServiceName, Duration)
 SELECT now64(9) - 5, hex(number), hex(number), 'op', 'shop', number FROM numbers(2000000)`);
@@ -64,8 +57,7 @@ SELECT now64(9) - 5, 'shop', 9, repeat('long text without the word ', 40) FROM n
   }, 120_000);
 
   afterAll(async () => {
-    server?.closeAllConnections();
-    server?.close();
+    await served?.close();
     await sql?.close();
     await engine?.close();
     await rm(folder, { recursive: true, force: true });

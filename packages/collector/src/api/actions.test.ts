@@ -1,5 +1,3 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import {
   ActionRunner,
   type ActionTrigger,
@@ -10,6 +8,7 @@ import {
 } from "@tocsin/alerts";
 import express from "express";
 import { afterEach, expect, test } from "vitest";
+import { serveApp } from "../../test/serve-app.js";
 import { actionsRoutes } from "./actions.js";
 
 const firing: ActionTrigger = {
@@ -30,13 +29,9 @@ afterEach(async () => {
 });
 
 async function serve(app: express.Express): Promise<string> {
-  const server: Server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closing.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { url, close } = await serveApp(app);
+  closing.push(close);
+  return url;
 }
 
 async function bench(identity = "anonymous") {

@@ -1,8 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +8,7 @@ import { AlertingConfig, createAlerting, MemoryJournal } from "@tocsin/alerts";
 import { systemClock } from "@tocsin/model";
 import express from "express";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { serveApp } from "../../test/serve-app.js";
 import { alertmanagerRoutes } from "./alertmanager.js";
 
 const run = promisify(execFile);
@@ -39,12 +38,10 @@ beforeEach(async () => {
     "/alertmanager",
     alertmanagerRoutes({ alerting, version: "0.1.0", clock: systemClock }),
   );
-  const server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/alertmanager`;
+  const served = await serveApp(app);
+  url = `${served.url}/alertmanager`;
   close = async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await served.close();
     await alerting.close();
   };
 });

@@ -1,23 +1,15 @@
 /** Whatever users write into filters is data: it finds what is called so, and never becomes SQL. */
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ManualClock } from "@tocsin/model/testing";
 import { createMatcher } from "@tocsin/promql";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ServedApp, serveApp } from "../../test/serve-app.js";
+import { type EmbeddedStore, hasEngine, openEmbeddedStore } from "../../test/store/embedded-store.js";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
-import { engineAvailability } from "../store/engine/availability.js";
-import { Store } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import { jaegerRoutes } from "./jaeger.js";
 import { logsRoutes } from "./logs.js";
 import { tracesRoutes } from "./traces.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
@@ -42,16 +34,16 @@ const HOSTILE = [
 const TRACE_PARAMETERS = ["service", "operation", "route", "attribute"];
 const LOG_PARAMETERS = ["service", "trace_id", "span_id", "attribute", "q"];
 
-describe.skipIf(!availability.available)("hostile queries", () => {
-  let folder: string;
+describe.skipIf(!hasEngine())("hostile queries", () => {
+  let embedded: EmbeddedStore;
   let store: Store;
-  let server: Server;
+  let served: ServedApp;
   let url: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tocsin-hostile-"));
     const clock = new ManualClock(NOW_MS + 1_000);
-    store = await Store.open({ config: "embedded", dataDir: folder, clock });
+    embedded = await openEmbeddedStore({ clock });
+    ({ store } = embedded);
     const spans = HOSTILE.map((text, n) => ({
       service: text,
       name: text,
@@ -77,16 +69,13 @@ describe.skipIf(!availability.available)("hostile queries", () => {
     const deps = { store, clock };
     app.use("/api/v1", tracesRoutes(deps), logsRoutes(deps));
     app.use("/jaeger", jaegerRoutes(deps));
-    server = createServer(app).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    served = await serveApp(app);
+    ({ url } = served);
   }, 60_000);
 
   afterAll(async () => {
-    server?.closeAllConnections();
-    server?.close();
-    await store?.close();
-    await rm(folder, { recursive: true, force: true });
+    await served?.close();
+    await embedded?.close();
   });
 
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into free-form JSON.

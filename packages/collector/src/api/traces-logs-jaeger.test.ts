@@ -1,51 +1,43 @@
 /** The reading APIs over HTTP, against a real store. */
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, get, type IncomingMessage, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { get, type IncomingMessage } from "node:http";
 import { ManualClock } from "@tocsin/model/testing";
-import express, { type Router } from "express";
+import express, { type Express, type Router } from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCommand } from "../../test/run-command.js";
+import { type ServedApp, serveApp } from "../../test/serve-app.js";
+import { type EmbeddedStore, hasEngine, openEmbeddedStore } from "../../test/store/embedded-store.js";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
 import type { Command } from "../cli/command.js";
 import { logs } from "../cli/logs.js";
 import { trace } from "../cli/trace.js";
 import { traces } from "../cli/traces.js";
-import { engineAvailability } from "../store/engine/availability.js";
 import type { StoredLog } from "../store/logs/log.js";
-import { Store } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import { jaegerRoutes } from "./jaeger.js";
 import { logsRoutes } from "./logs.js";
 import { tracesRoutes } from "./traces.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
 const PAY = traceId(1);
 
-async function serve(mounts: Record<string, Router[]>): Promise<{ url: string; server: Server }> {
+function appOf(mounts: Record<string, Router[]>): Express {
   const app = express();
   for (const [path, routers] of Object.entries(mounts)) for (const router of routers) app.use(path, router);
-  const server = createServer(app).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+  return app;
 }
 
-describe.skipIf(!availability.available)("reading APIs", () => {
-  let folder: string;
+describe.skipIf(!hasEngine())("reading APIs", () => {
+  let embedded: EmbeddedStore;
   let store: Store;
-  let server: Server;
+  let served: ServedApp;
   let url: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tocsin-api-"));
     const clock = new ManualClock(NOW_MS + 1_000);
-    store = await Store.open({ config: "embedded", dataDir: folder, clock });
+    embedded = await openEmbeddedStore({ clock });
+    ({ store } = embedded);
     await store.writer.write(
       batch("shop", [
         record(
@@ -129,17 +121,14 @@ describe.skipIf(!availability.available)("reading APIs", () => {
       ]),
     );
     const deps = { store, clock };
-    ({ url, server } = await serve({
-      "/api/v1": [tracesRoutes(deps), logsRoutes(deps)],
-      "/jaeger": [jaegerRoutes(deps)],
-    }));
+    const mounts = { "/api/v1": [tracesRoutes(deps), logsRoutes(deps)], "/jaeger": [jaegerRoutes(deps)] };
+    served = await serveApp(appOf(mounts));
+    ({ url } = served);
   }, 60_000);
 
   afterAll(async () => {
-    server?.closeAllConnections();
-    server?.close();
-    await store?.close();
-    await rm(folder, { recursive: true, force: true });
+    await served?.close();
+    await embedded?.close();
   });
 
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into free-form JSON.
@@ -474,7 +463,8 @@ describe.skipIf(!availability.available)("reading APIs", () => {
 
 test("while a store starts, or cannot be opened, every path says so", async () => {
   const deps = { store: undefined, fault: "the store is starting", clock: new ManualClock() };
-  const { url, server } = await serve({ "/api/v1": [tracesRoutes(deps)], "/jaeger": [jaegerRoutes(deps)] });
+  const mounts = { "/api/v1": [tracesRoutes(deps)], "/jaeger": [jaegerRoutes(deps)] };
+  const { url, close } = await serveApp(appOf(mounts));
   for (const path of ["/api/v1/traces", "/jaeger/api/services"]) {
     const response = await fetch(`${url}${path}`);
     expect([response.status, response.headers.get("retry-after"), await response.text()]).toEqual([
@@ -483,18 +473,16 @@ test("while a store starts, or cannot be opened, every path says so", async () =
       expect.stringContaining("the store is starting"),
     ]);
   }
-  server.close();
+  await close();
 });
 
 test("without a store every path says why it is empty", async () => {
   const deps = { store: undefined, clock: new ManualClock() };
-  const { url, server } = await serve({
-    "/api/v1": [tracesRoutes(deps), logsRoutes(deps)],
-    "/jaeger": [jaegerRoutes(deps)],
-  });
+  const mounts = { "/api/v1": [tracesRoutes(deps), logsRoutes(deps)], "/jaeger": [jaegerRoutes(deps)] };
+  const { url, close } = await serveApp(appOf(mounts));
   for (const path of ["/api/v1/traces", "/api/v1/logs", "/api/v1/logs/tail", "/jaeger/api/services"]) {
     const response = await fetch(`${url}${path}`);
     expect([response.status, await response.text()]).toEqual([503, expect.stringContaining("store: none")]);
   }
-  server.close();
+  await close();
 });

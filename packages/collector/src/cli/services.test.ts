@@ -1,9 +1,8 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { ManualClock } from "@tocsin/model/testing";
 import express from "express";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCommand } from "../../test/run-command.js";
+import { type ServedApp, serveApp } from "../../test/serve-app.js";
 import { feedMetrics, feedSpans, processOf, START } from "../../test/signal-feeds.js";
 import { servicesRoutes } from "../api/services.js";
 import { Signals } from "../signals/signals.js";
@@ -11,7 +10,7 @@ import { services } from "./services.js";
 
 const NOW = START + 10_000;
 const BILLING = { "service.name": "billing", "service.version": "2", "service.instance.id": "billing-0" };
-let server: Server;
+let served: ServedApp;
 let url = "";
 
 beforeAll(async () => {
@@ -63,14 +62,12 @@ beforeAll(async () => {
   feedSpans(signals, many, { "service.name": "exploding", "service.version": "1" });
   const app = express();
   app.use("/api/v1", servicesRoutes({ signals, clock: new ManualClock(NOW) }));
-  server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  served = await serveApp(app);
+  ({ url } = served);
 });
 
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await served.close();
 });
 
 async function linesOf(...args: string[]): Promise<string[]> {

@@ -1,6 +1,4 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MemoryJournal } from "@tocsin/alerts";
@@ -10,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { tracesBody } from "../../test/otlp-data.js";
 import { runCommand } from "../../test/run-command.js";
+import { type ServedApp, serveApp } from "../../test/serve-app.js";
 import { deploymentsRoutes } from "../api/deployments.js";
 import { serviceGraphRoutes } from "../api/service-graph.js";
 import { servicesRoutes } from "../api/services.js";
@@ -26,7 +25,7 @@ import { services } from "./services.js";
 import { slo } from "./slo.js";
 
 const NOW = Date.parse("2026-11-20T15:00:00Z");
-let server: Server;
+let served: ServedApp;
 let url = "";
 let dir = "";
 
@@ -63,14 +62,12 @@ beforeAll(async () => {
   ];
   const app = express();
   for (const router of routers) app.use("/api/v1", router);
-  server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  served = await serveApp(app);
+  ({ url } = served);
 });
 
 afterAll(async () => {
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+  await served.close();
   await rm(dir, { recursive: true });
 });
 

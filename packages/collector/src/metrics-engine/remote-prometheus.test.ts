@@ -1,9 +1,8 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { ManualClock } from "@tocsin/model/testing";
 import { Engine, MemoryStorage } from "@tocsin/promql";
 import express from "express";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ServedApp, serveApp } from "../../test/serve-app.js";
 import { headCatalogue, prometheusRoutes } from "../api/prometheus/index.js";
 import { Head } from "../head/index.js";
 import { RemotePrometheus } from "./remote-prometheus.js";
@@ -12,7 +11,7 @@ const NOW = 1_790_000_000_000;
 const clock = new ManualClock(NOW);
 const storage = new MemoryStorage();
 const local = new Engine().over(storage);
-let server: Server;
+let served: ServedApp;
 let remote: RemotePrometheus;
 
 // The other side is our own API in front of the same samples: both ways must give the same results.
@@ -50,15 +49,13 @@ beforeAll(async () => {
   app.post("/broken/api/v1/query", (_request, response) => {
     response.status(502).send("<html>bad gateway</html>");
   });
-  server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  served = await serveApp(app);
   remote = client("/prometheus/");
 });
-afterAll(() => server.close());
+afterAll(() => served.close());
 
 function client(path: string) {
-  const { port } = server.address() as AddressInfo;
-  return new RemotePrometheus({ url: `http://127.0.0.1:${port}${path}`, headers: {}, timeoutMs: 5_000 });
+  return new RemotePrometheus({ url: `${served.url}${path}`, headers: {}, timeoutMs: 5_000 });
 }
 
 test.each([

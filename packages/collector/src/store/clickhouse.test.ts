@@ -8,22 +8,19 @@ import { join } from "node:path";
 import { createMatcher, MemoryStorage } from "@tocsin/promql";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasEngine } from "../../test/store/embedded-store.js";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
 import { StoreConfig } from "./config.js";
-import { engineAvailability } from "./engine/availability.js";
 import { EngineSupervisor } from "./engine/supervisor.js";
 import { MIGRATIONS } from "./schema/migrate.js";
 import { ClickHouseSql } from "./sql.js";
 import { Store } from "./store.js";
 
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
-
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
 const range = { startMs: NOW_MS - 3_600_000, endMs: NOW_MS + 1_000 };
 
-describe.skipIf(!availability.available)("store: {clickhouse: …}", () => {
+describe.skipIf(!hasEngine())("store: {clickhouse: …}", () => {
   let folder: string;
   let engines: EngineSupervisor[];
   let store: Store;

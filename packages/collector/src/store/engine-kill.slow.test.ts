@@ -4,17 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "@tocsin/model";
 import { expect, test } from "vitest";
+import { hasEngine } from "../../test/store/embedded-store.js";
 import { batch, logsRequest, record, spanId, traceId, tracesRequest } from "../../test/store/requests.js";
 import { Spool } from "../spool/index.js";
 import { runStoreConsumer } from "./consumer.js";
-import { engineAvailability } from "./engine/availability.js";
 import { EngineSupervisor } from "./engine/supervisor.js";
 import { ClickHouseSql } from "./sql.js";
 import { Store } from "./store.js";
 
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
-const ifEngine = test.skipIf(!availability.available);
+const ifEngine = test.skipIf(!hasEngine());
 
 const KILLS = Number(process.env.TOCSIN_ENGINE_KILLS ?? 2);
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;

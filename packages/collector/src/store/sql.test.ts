@@ -3,14 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { engineAvailability } from "./engine/availability.js";
+import { hasEngine } from "../../test/store/embedded-store.js";
 import { EngineSupervisor } from "./engine/supervisor.js";
 import { ClickHouseSql } from "./sql.js";
 
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
-
-describe.skipIf(!availability.available)("every read", () => {
+describe.skipIf(!hasEngine())("every read", () => {
   let folder: string;
   let engine: EngineSupervisor;
   let sql: ClickHouseSql;

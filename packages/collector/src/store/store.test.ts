@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasEngine } from "../../test/store/embedded-store.js";
 import {
   batch,
   logsRequest,
@@ -14,17 +15,13 @@ import {
   traceId,
   tracesRequest,
 } from "../../test/store/requests.js";
-import { engineAvailability } from "./engine/availability.js";
 import { MIGRATIONS, migrate } from "./schema/migrate.js";
 import { Store } from "./store.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
 
-describe.skipIf(!availability.available)("store", () => {
+describe.skipIf(!hasEngine())("store", () => {
   let folder: string;
   let store: Store;
   const registry = new Registry();

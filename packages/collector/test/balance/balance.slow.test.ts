@@ -5,16 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { engineAvailability } from "../../src/store/engine/availability.js";
 import { EngineSupervisor } from "../../src/store/engine/supervisor.js";
 import { ClickHouseSql } from "../../src/store/sql.js";
 import { type CollectorProcess, startProcess } from "../process.js";
+import { hasEngine } from "../store/embedded-store.js";
 import { type Backend, type Mood, startBackend } from "./backend.js";
 import { broken, equations, fromDoorToEnd, Metrics, unsettled } from "./equations.js";
 import { type Book, type Senders, startSenders } from "./senders.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 let folder: string;
 let backend: Backend;
@@ -105,7 +102,7 @@ function goOn(pid: number): void {
   }
 }
 
-describe.skipIf(!availability.available)("the balance", () => {
+describe.skipIf(!hasEngine())("the balance", () => {
   test("holds when backend and engine fail under load, and is what the senders were told", {
     timeout: 240_000,
   }, async () => {

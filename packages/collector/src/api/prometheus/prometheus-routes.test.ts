@@ -1,9 +1,8 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { ManualClock } from "@tocsin/model/testing";
 import { Engine } from "@tocsin/promql";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ServedApp, serveApp } from "../../../test/serve-app.js";
 import { Head } from "../../head/index.js";
 import { headCatalogue, historyCatalogue, prometheusRoutes } from "./index.js";
 import type { RulesView, TargetsView } from "./rules-view.js";
@@ -56,7 +55,7 @@ const targets: TargetsView = {
   dropped: () => [{ discoveredLabels: { __address__: "x:1" }, scrapePool: "node" }],
 };
 
-let server: Server;
+let served: ServedApp;
 let base = "";
 
 beforeAll(async () => {
@@ -94,11 +93,10 @@ beforeAll(async () => {
       version: "0.1.0",
     }),
   );
-  server = createServer(app);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/prometheus`;
+  served = await serveApp(app);
+  base = `${served.url}/prometheus`;
 });
-afterAll(() => server.close());
+afterAll(() => served.close());
 
 async function get(path: string) {
   const response = await fetch(base + path);

@@ -1,16 +1,10 @@
 /** A log filter means the same in SQL and for records that pass by. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type EmbeddedStore, hasEngine, openEmbeddedStore } from "../../../test/store/embedded-store.js";
 import { batch, logsRequest, record, spanId, type TestLog, traceId } from "../../../test/store/requests.js";
-import { engineAvailability } from "../engine/availability.js";
-import { Store } from "../store.js";
+import type { Store } from "../store.js";
 import { type LogFilter, matchesLog, type StoredLog, searchTerms } from "./log.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
@@ -25,8 +19,8 @@ test.each([
   expect(searchTerms(text)).toEqual(want);
 });
 
-describe.skipIf(!availability.available)("log filter", () => {
-  let folder: string;
+describe.skipIf(!hasEngine())("log filter", () => {
+  let embedded: EmbeddedStore;
   let store: Store;
   let stored: readonly StoredLog[];
   const passedBy: StoredLog[] = [];
@@ -43,8 +37,8 @@ describe.skipIf(!availability.available)("log filter", () => {
   }));
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tocsin-logs-"));
-    store = await Store.open({ config: "embedded", dataDir: folder });
+    embedded = await openEmbeddedStore({});
+    ({ store } = embedded);
     const ending = new AbortController();
     const following = (async () => {
       for await (const { logs: some } of store.tail.follow({}, ending.signal)) {
@@ -61,8 +55,7 @@ describe.skipIf(!availability.available)("log filter", () => {
   }, 60_000);
 
   afterAll(async () => {
-    await store?.close();
-    await rm(folder, { recursive: true, force: true });
+    await embedded?.close();
   });
 
   test("a record that passes by is the record that is read back", () => {

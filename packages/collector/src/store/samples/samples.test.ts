@@ -1,7 +1,4 @@
 /** Samples go from memory to the store and come back bit by bit; PromQL cannot tell the difference. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ManualClock } from "@tocsin/model/testing";
 import {
   createMatcher,
@@ -14,12 +11,9 @@ import {
   type Storage,
 } from "@tocsin/promql";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { engineAvailability } from "../engine/availability.js";
-import { Store } from "../store.js";
+import { type EmbeddedStore, hasEngine, openEmbeddedStore } from "../../../test/store/embedded-store.js";
+import type { Store } from "../store.js";
 import { recentAndHistory } from "./recent-and-history.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
@@ -36,15 +30,15 @@ const histogram: Histogram = {
   counterResetHint: "unknown",
 };
 
-describe.skipIf(!availability.available)("samples", () => {
-  let folder: string;
+describe.skipIf(!hasEngine())("samples", () => {
+  let embedded: EmbeddedStore;
   let store: Store;
   const clock = new ManualClock(NOW_MS);
   const memory = new MemoryStorage();
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "tocsin-samples-"));
-    store = await Store.open({ config: "embedded", dataDir: folder, clock });
+    embedded = await openEmbeddedStore({ clock });
+    ({ store } = embedded);
     for (let n = 0; n < 40; n++) {
       const labels = {
         __name__: n < 30 ? "requests_total" : "temperature",
@@ -69,8 +63,7 @@ describe.skipIf(!availability.available)("samples", () => {
   }, 60_000);
 
   afterAll(async () => {
-    await store?.close();
-    await rm(folder, { recursive: true, force: true });
+    await embedded?.close();
   });
 
   const read = async (

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hasEngine } from "../../test/store/embedded-store.js";
 import {
   batch,
   logsRequest,
@@ -18,13 +19,9 @@ import {
   tracesRequest,
 } from "../../test/store/requests.js";
 import { StoreConfig } from "./config.js";
-import { engineAvailability } from "./engine/availability.js";
 import { EngineSupervisor } from "./engine/supervisor.js";
 import { Store } from "./store.js";
 import type { Page } from "./traces/trace.js";
-
-const availability = engineAvailability();
-if (!availability.available) console.warn(`Skipped: ${availability.message}`);
 
 // The engine removes what is too old by the real clock.
 const NOW_MS = Math.floor(Date.now() / 60_000) * 60_000;
@@ -33,7 +30,7 @@ const SECRET = "shared secret";
 /** Each run inserts and reads a dozen times; a longer look: TOCSIN_SHARD_RUNS=100. */
 const RUNS = Number(process.env.TOCSIN_SHARD_RUNS ?? 4);
 
-describe.skipIf(!availability.available)("independent shards", () => {
+describe.skipIf(!hasEngine())("independent shards", () => {
   let folder: string;
   let engines: EngineSupervisor[];
   /** A store over one shard each, for putting rows where the shared store would not. */
