@@ -1,4 +1,4 @@
-import { ROOT_CONTEXT } from "@opentelemetry/api";
+import type { Context } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import { headerCapture } from "./http/capture-headers.js";
@@ -151,7 +151,8 @@ export function instrument(deps: InstrumentDeps): Instrumented {
 }
 
 /** Whether propagation is W3C's, which is the default; others go by OpenTelemetry's propagators. */
-function usesW3c({ env }: Settings): boolean {
+function usesW3c({ env, propagator }: Settings): boolean {
+  if (propagator !== undefined) return false;
   const names = env.list("OTEL_PROPAGATORS");
   return names === undefined || names.every((name) => name === "tracecontext" || name === "baggage");
 }
@@ -160,12 +161,12 @@ function usesW3c({ env }: Settings): boolean {
 function sinkOf(batch: SpanSink | undefined, processors: readonly SpanProcessor[]): SpanSink {
   if (processors.length === 0) return batch ?? { ended: () => {} };
   return {
-    started: (span: LeanSpan) => {
-      if (span.isRecording()) for (const processor of processors) processor.onStart(span, ROOT_CONTEXT);
+    started: (span: LeanSpan, parent: Context) => {
+      if (span.isRecording()) for (const processor of processors) processor.onStart(span, parent);
     },
     ended: (span: LeanSpan) => {
-      batch?.ended(span);
       for (const processor of processors) processor.onEnd(span);
+      batch?.ended(span);
     },
   };
 }

@@ -36,7 +36,12 @@ export class Pipeline {
       note,
     });
     const onFull = (): void => this.handOver();
-    this.spans = new SpanBatch({ clock: this.clock, limitBytes: BATCH_BYTES, onFull });
+    this.spans = new SpanBatch({
+      clock: this.clock,
+      limitBytes: BATCH_BYTES,
+      onFull,
+      onInvalid: () => this.sender.shared.drop("traces", "invalid", 1),
+    });
     this.logs =
       settings.destinations.logs === undefined
         ? undefined

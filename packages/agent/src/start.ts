@@ -10,6 +10,7 @@ import { type Instrumented, instrument } from "./instrument.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { detailsOf } from "./lifecycle/details.js";
 import { EXIT_BUDGET_MS, flushAtExit } from "./lifecycle/exit.js";
+import { tellOtelFaults } from "./lifecycle/otel-faults.js";
 import { Voice } from "./lifecycle/say.js";
 import { summaryOf } from "./lifecycle/summary.js";
 import { Watched } from "./lifecycle/watched.js";
@@ -28,6 +29,7 @@ import { AGENT_SCOPE } from "./scope.js";
 import type { AgentOptions } from "./settings/options.js";
 import { readSettings, type Settings } from "./settings/settings.js";
 import { CurrentNames } from "./trace/current-names.js";
+import { guardedProcessor } from "./trace/guarded.js";
 import { readPropagator } from "./trace/propagators.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { SecretAttributes } from "./trace/secret-attributes.js";
@@ -60,6 +62,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       close: async () => forget(),
     });
   }
+  tellOtelFaults(voice, () => performance.now());
   const resource = resourceOf(settings);
   const startMs = Date.now();
   const report = new DeliveryReport({
@@ -95,7 +98,10 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     producer,
     told: (signal, place, outcome) => report.exported(signal, place, outcome),
   });
-  const processors = [...others.spanProcessors, ...(settings.spanProcessors as readonly SdkSpanProcessor[])];
+  const processors = [
+    ...others.spanProcessors,
+    ...(settings.spanProcessors as readonly SdkSpanProcessor[]).map(guardedProcessor),
+  ];
   const instrumented: Instrumented = instrument({
     settings,
     pipeline,
@@ -129,14 +135,15 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     autoDetectResources: false,
     resource: sdkResource,
     contextManager: instrumented.contexts,
-    textMapPropagator: readPropagator(settings.env),
+    textMapPropagator: settings.propagator ?? readPropagator(settings.env),
     spanProcessors: [
       new CurrentNames(),
       new SecretAttributes(urlRedactor(settings.redaction), settings.redaction),
+      // Those of the service first: what they make of a span is what is sent.
+      ...processors,
       ...(exporters.traces.own !== undefined
         ? [new BatchingSpanProcessor(pipeline.spans, async () => pipeline.handOver())]
         : []),
-      ...processors,
     ],
     metricReaders: [...(exporters.metrics.own !== undefined ? [reader] : []), ...others.metricReaders],
     logRecordProcessors: [

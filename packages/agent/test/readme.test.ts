@@ -142,6 +142,7 @@ test.concurrent("processors.mjs", async () => {
     attributes: { team: "blue" },
     resource: { "service.name": "stock" },
   });
+  expect(spansOf("stock").map(({ name }) => name)).toEqual(["restock"]);
   expect(sink.metrics.get("baskets")?.points).toMatchObject([{ value: 2 }]);
 });
 

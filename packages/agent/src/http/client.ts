@@ -78,7 +78,7 @@ function withPropagation(
     }));
     span = new ClientSpan(deps, place, target);
     request[SPAN] = span;
-    deps.runtime.sink.started?.(span);
+    deps.runtime.sink.started?.(span, deps.contexts.active());
     request.on("close", closed);
   }
   if (deps.isW3c && span.place.traceState === undefined && !hasBaggage(deps)) {

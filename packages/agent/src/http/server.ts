@@ -77,7 +77,7 @@ export function beginRequest(
   const span = new ServerSpan(deps, place, request, response, scheme);
   markSpan(span, request, response);
   if (also !== undefined) markSpan(span, also, also);
-  deps.runtime.sink.started?.(span);
+  deps.runtime.sink.started?.(span, base);
   const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
   gauge.value++;
   // The listener belongs to the answer, so that it does not keep the request alive.

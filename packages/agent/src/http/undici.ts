@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { context, propagation } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { type AgentContextManager, SpanScope } from "../trace/context-manager.js";
+import { guarded } from "../trace/guarded.js";
 import type { SpanPlacer } from "../trace/placer.js";
 import { ClientSpan, type ClientSpanDeps } from "./client-span.js";
 import { splitHost } from "./connection.js";
@@ -93,9 +94,14 @@ export function watchUndici(deps: UndiciDeps): () => void {
         end(deps, request, exchanges.get(request), error),
     ],
   ];
-  for (const [channel, listener] of listeners) subscribe(channel, listener as (message: unknown) => void);
+  // What a listener to a channel throws ends the process.
+  const safe = listeners.map(
+    ([channel, listener]) =>
+      [channel, (message: unknown) => guarded(() => listener(message as never))] as const,
+  );
+  for (const [channel, listener] of safe) subscribe(channel, listener);
   return () => {
-    for (const [channel, listener] of listeners) unsubscribe(channel, listener as (message: unknown) => void);
+    for (const [channel, listener] of safe) unsubscribe(channel, listener);
   };
 }
 
@@ -113,7 +119,7 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
   const userAgent = headerOf(request.headers, "user-agent");
   const target = { method: request.method, scheme, host: address, port, path: request.path, userAgent };
   const span = new ClientSpan(deps, place, target);
-  deps.runtime.sink.started?.(span);
+  deps.runtime.sink.started?.(span, deps.contexts.active());
   exchanges.set(request, {
     span,
     response: undefined,

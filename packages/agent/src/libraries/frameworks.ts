@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 import { serverSpanOf } from "../http/server.js";
+import { guarded } from "../trace/guarded.js";
 import { LATE, type ModuleHook, type Patched } from "./module-hook.js";
 
 /** Where what happened to a library is told. */
@@ -18,7 +19,8 @@ export function watchFastify(hook: ModuleHook, report: LibraryReport): () => voi
   hook.on("fastify", (_exports, { file, isLate }) => {
     if (file === "fastify.js" && isLate) report.missed("fastify", LATE);
   });
-  const onInstance = (message: unknown): void => {
+  const onInstance = (message: unknown): void => guarded(() => watch(message));
+  const watch = (message: unknown): void => {
     const { fastify } = message as { fastify: FastifyInstance };
     fastify.addHook("onRequest", (request, _reply, done) => {
       const route = request.routeOptions?.url;

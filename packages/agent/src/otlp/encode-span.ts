@@ -1,4 +1,10 @@
-import type { HrTime, Link, SpanContext, SpanStatus } from "@opentelemetry/api";
+import {
+  type HrTime,
+  isSpanContextValid,
+  type Link,
+  type SpanContext,
+  type SpanStatus,
+} from "@opentelemetry/api";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { writeAttributes } from "./attributes.js";
 import type { ByteWriter } from "./byte-writer.js";
@@ -32,8 +38,9 @@ export function encodeSpan(writer: ByteWriter, span: ReadableSpan): void {
     writer.close(inner);
   }
   writeCount(writer, 0x60, span.droppedEventsCount);
-  for (const link of span.links) writeLink(writer, link);
-  writeCount(writer, 0x70, span.droppedLinksCount);
+  const links = span.links.filter(({ context }) => isSpanContextValid(context));
+  for (const link of links) writeLink(writer, link);
+  writeCount(writer, 0x70, span.droppedLinksCount + span.links.length - links.length);
   writeStatus(writer, span.status);
   writeFlags(writer, context.traceFlags, parent?.isRemote === true);
   writer.close(start);

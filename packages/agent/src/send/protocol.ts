@@ -6,7 +6,7 @@ export const SIGNALS = ["traces", "metrics", "logs"] as const;
 export type Signal = (typeof SIGNALS)[number];
 
 /** Why telemetry was given up. */
-export const DROP_REASONS = ["queue_full", "rejected", "unreachable", "worker_lost"] as const;
+export const DROP_REASONS = ["invalid", "queue_full", "rejected", "unreachable", "worker_lost"] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 /** Where one signal goes and how. */

@@ -3,10 +3,12 @@ import type {
   Context,
   HrTime,
   Link,
+  Sampler,
   Span,
   SpanContext,
   SpanKind,
   SpanStatus,
+  TextMapPropagator,
 } from "@opentelemetry/api";
 import type { Env } from "./env.js";
 
@@ -35,6 +37,13 @@ export interface AgentOptions {
   readonly redact?: { readonly deny?: readonly string[]; readonly allow?: readonly string[] };
   /** Span processors of your own, beside the agent's; those of OpenTelemetry's SDK fit. */
   readonly spanProcessors?: readonly SpanProcessor[];
+  /**
+   * A sampler of your own, asked for each span instead of `OTEL_TRACES_SAMPLER` and `sampling`; those of OpenTelemetry's SDK
+   * fit. Wrap it in `ParentBasedSampler` where traces should stay whole.
+   */
+  readonly sampler?: Sampler;
+  /** A propagator of your own instead of those of `OTEL_PROPAGATORS`. */
+  readonly propagator?: TextMapPropagator;
   /** Environment to read instead of the process's own. */
   readonly env?: Env;
 }

@@ -1,7 +1,8 @@
-import type { Attributes } from "@opentelemetry/api";
+import type { Attributes, TextMapPropagator } from "@opentelemetry/api";
 import { type ExporterChoice, readExporters } from "../exporters.js";
 import type { Redaction } from "../http/redact-url.js";
 import type { AttributeLimits, Destination, Signal } from "../send/protocol.js";
+import { guardedSampler } from "../trace/guarded.js";
 import type { SpanLimits } from "../trace/lean-span.js";
 import { PROPAGATORS } from "../trace/propagators.js";
 import { readSampler, type SamplerChoice } from "../trace/sampler.js";
@@ -17,6 +18,8 @@ export interface Settings {
   readonly serviceName: string | undefined;
   readonly serviceVersion: string | undefined;
   readonly sampler: SamplerChoice;
+  /** The service's own, instead of what the environment names. */
+  readonly propagator: TextMapPropagator | undefined;
   readonly exporters: Readonly<Record<Signal, ExporterChoice>>;
   /** Where the agent's own way leads; absent for a signal that does not go it. */
   readonly destinations: Readonly<Record<Signal, Destination | undefined>>;
@@ -94,7 +97,11 @@ export function readSettings(options: AgentOptions = {}): Settings {
     isDisabled: env.flag("OTEL_SDK_DISABLED", false),
     serviceName: options.serviceName,
     serviceVersion: options.serviceVersion,
-    sampler: readSampler(env, options.sampling),
+    sampler: {
+      ...readSampler(env, options.sampling),
+      ...(options.sampler === undefined ? {} : { custom: guardedSampler(options.sampler) }),
+    },
+    propagator: options.propagator,
     exporters,
     destinations: {
       traces: exporters.traces.own,

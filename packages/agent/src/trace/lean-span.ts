@@ -1,8 +1,10 @@
 import {
   type Attributes,
   type AttributeValue,
+  type Context,
   type Exception,
   type HrTime,
+  isSpanContextValid,
   type Link,
   type Span,
   type SpanContext,
@@ -12,7 +14,7 @@ import {
   TraceFlags,
   type TraceState,
 } from "@opentelemetry/api";
-import { globalErrorHandler } from "@opentelemetry/core";
+import { globalErrorHandler, isAttributeValue, sanitizeAttributes } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { truncated } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
@@ -32,7 +34,7 @@ export interface SpanRuntime {
 
 /** Where ended spans go. `started` exists only when someone's span processor wants to hear of starts. */
 export interface SpanSink {
-  readonly started?: (span: LeanSpan) => void;
+  readonly started?: (span: LeanSpan, parent: Context) => void;
   ended(span: LeanSpan): void;
 }
 
@@ -52,6 +54,8 @@ export interface SpanPlace {
   readonly isParentRemote: boolean;
   readonly traceFlags: number;
   readonly traceState: TraceState | undefined;
+  /** What a sampler of the service's has to say of the span. */
+  readonly attributes?: Attributes | undefined;
 }
 
 /**
@@ -72,6 +76,7 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   private givenName: string | undefined;
   private eventList: SpanEvent[] | undefined;
   private linkList: Link[] | undefined;
+  private shown: Attributes | undefined;
   private dropped: { attributes: number; events: number; links: number } | undefined;
   private ownContext: SpanContext | undefined;
 
@@ -79,6 +84,7 @@ export abstract class LeanSpan implements Span, ReadableSpan {
     this.runtime = runtime;
     this.place = place;
     this.startMs = runtime.clock.now();
+    if (place.attributes !== undefined) this.setAttributes(place.attributes);
   }
 
   /** The name by semantic conventions, as far as it is known by now. */
@@ -96,6 +102,7 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.custom === undefined &&
       this.eventList === undefined &&
       this.linkList === undefined &&
+      this.shown === undefined &&
       this.runtime.limits.attributeValueLength === Number.POSITIVE_INFINITY &&
       this.runtime.limits.attributeCount >= OWN_ATTRIBUTES_MAX
     );
@@ -120,7 +127,8 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   }
 
   setAttribute(key: string, value: AttributeValue): this {
-    if (this.ended || value === undefined || value === null || key.length === 0) return this;
+    if (this.ended || value === undefined || value === null) return this;
+    if (typeof key !== "string" || key === "" || !isAttributeValue(value)) return this;
     this.custom ??= {};
     const isNew = !(key in this.custom);
     if (isNew && Object.keys(this.custom).length >= this.runtime.limits.attributeCount) {
@@ -149,12 +157,12 @@ export abstract class LeanSpan implements Span, ReadableSpan {
     }
     const at = isTime ? attributesOrTime : time;
     const kept = firstOf(isTime ? {} : (attributesOrTime ?? {}), this.runtime.limits.eventAttributeCount);
-    this.eventList.push({ name, ...kept, time: this.timeOf(at) });
+    this.eventList.push({ name: String(name), ...kept, time: this.timeOf(at) });
     return this;
   }
 
   addLink(link: Link): this {
-    if (this.ended) return this;
+    if (this.ended || !isSpanContextValid(link.context)) return this;
     this.linkList ??= [];
     if (this.linkList.length >= this.runtime.limits.linkCount) {
       this.linkList.shift();
@@ -173,12 +181,13 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   /** Ok, once set, is final; unset never overrides (as the SDK has it). */
   setStatus(status: SpanStatus): this {
     if (this.ended || status.code === 0 || this.status.code === 1) return this;
-    this.status = status.code === 2 ? { ...status } : { code: status.code };
+    const { code, message } = status;
+    this.status = code === 2 && typeof message === "string" ? { code, message } : { code };
     return this;
   }
 
   updateName(name: string): this {
-    if (!this.ended) this.givenName = name;
+    if (!this.ended) this.givenName = String(name);
     return this;
   }
 
@@ -221,8 +230,17 @@ export abstract class LeanSpan implements Span, ReadableSpan {
     return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
   }
 
-  /** Own attributes, then the ones set from outside, which win; cut to the limits. */
+  /**
+   * Own attributes, then the ones set from outside, which win; cut to the limits. Once the span has ended they are one
+   * object, so that what a span processor changes in it is what is sent.
+   */
   get attributes(): Attributes {
+    if (!this.ended) return this.present();
+    this.shown ??= this.present();
+    return this.shown;
+  }
+
+  private present(): Attributes {
     const { attributeCount, attributeValueLength } = this.runtime.limits;
     const all = this.custom === undefined ? this.describe() : { ...this.describe(), ...this.custom };
     const keys = Object.keys(all);
@@ -311,10 +329,9 @@ function firstOf(
   attributes: Attributes,
   limit: number,
 ): { attributes: Attributes; droppedAttributesCount: number } {
-  const entries = Object.entries(attributes);
-  if (entries.length <= limit) return { attributes, droppedAttributesCount: 0 };
+  const entries = Object.entries(sanitizeAttributes(attributes));
   return {
     attributes: Object.fromEntries(entries.slice(0, limit)),
-    droppedAttributesCount: entries.length - limit,
+    droppedAttributesCount: Math.max(0, entries.length - limit),
   };
 }

@@ -114,12 +114,14 @@ export class SpanPlacer {
     const traceId = hasParent ? context.traceId : randomTraceId();
     let traceFlags = hasParent ? context.traceFlags & TraceFlags.SAMPLED : TraceFlags.SAMPLED;
     let traceState: TraceState | undefined = hasParent ? context.traceState : undefined;
+    let added: Attributes | undefined;
     const { custom } = this.options.sampler;
     if (custom === undefined && !hasParent) return this.root(String(attributes["url.path"] ?? ""));
     if (custom !== undefined) {
       const result = custom.shouldSample(base, traceId, name, kind, attributes, []);
       traceFlags = result.decision === 2 ? TraceFlags.SAMPLED : TraceFlags.NONE;
       traceState = result.traceState ?? traceState;
+      added = result.attributes;
     }
     return {
       traceId,
@@ -128,6 +130,7 @@ export class SpanPlacer {
       isParentRemote: hasParent && context.isRemote === true,
       traceFlags,
       traceState,
+      attributes: added,
     };
   }
 }

@@ -21,27 +21,40 @@ export class SpanBatch implements SpanSink {
   private readonly clock: SpanClock;
   private readonly limitBytes: number;
   private readonly onFull: () => void;
+  private readonly onInvalid: () => void;
   private scopes: Entry[] = [];
 
-  constructor(deps: { clock: SpanClock; limitBytes: number; onFull: () => void }) {
+  /** @param deps `onInvalid` is told of a span that cannot be encoded, and is left out */
+  constructor(deps: { clock: SpanClock; limitBytes: number; onFull: () => void; onInvalid: () => void }) {
     this.clock = deps.clock;
     this.limitBytes = deps.limitBytes;
     this.onFull = deps.onFull;
+    this.onInvalid = deps.onInvalid;
   }
 
   /** Takes a span of the agent's own HTTP path. */
   ended(span: LeanSpan): void {
     const entry = this.entry(span.instrumentationScope);
-    if (span.isPlain) encodeLeanSpan(entry.writer, span, this.clock);
-    else encodeSpan(entry.writer, span);
-    this.added(entry);
+    const { at } = entry.writer;
+    try {
+      if (span.isPlain) encodeLeanSpan(entry.writer, span, this.clock);
+      else encodeSpan(entry.writer, span);
+      this.added(entry);
+    } catch {
+      this.refuse(entry, at);
+    }
   }
 
   /** Takes a span of the SDK, that is of the user's code or of a library's instrumentation. */
   add(span: ReadableSpan): void {
     const entry = this.entry(span.instrumentationScope);
-    encodeSpan(entry.writer, span);
-    this.added(entry);
+    const { at } = entry.writer;
+    try {
+      encodeSpan(entry.writer, span);
+      this.added(entry);
+    } catch {
+      this.refuse(entry, at);
+    }
   }
 
   /** Hands over what has gathered and starts afresh. */
@@ -59,6 +72,12 @@ export class SpanBatch implements SpanSink {
       if (writer.bytes.length > 2 * this.limitBytes) entry.writer = new ByteWriter();
       return { scope, bytes, count };
     });
+  }
+
+  /** Half a span would make the whole request unreadable. */
+  private refuse(entry: Entry, at: number): void {
+    entry.writer.at = at;
+    this.onInvalid();
   }
 
   private added(entry: Entry): void {

@@ -46,6 +46,7 @@ export async function agentFindings(client: CollectorClient): Promise<Finding[]>
 }
 
 const DROP_CURES: Readonly<Record<string, string>> = {
+  invalid: "spans that cannot be encoded; the values that the service gives them are at fault",
   queue_full: "the collector is too slow or was away; look for refusals above",
   rejected: "the collector's log names what it refuses once a minute",
   unreachable: "the collector was away when the service ended; start it first",

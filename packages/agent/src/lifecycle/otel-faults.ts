@@ -1,0 +1,41 @@
+import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
+import type { Voice } from "./say.js";
+
+/**
+ * Lets errors within OpenTelemetry's own parts (a span processor that fails, a second SDK that was refused) be said, each
+ * once a minute; by default they go nowhere. A logger that the service has set before is left in place.
+ */
+export function tellOtelFaults(voice: Voice, now: () => number): void {
+  const { diag: theirs } = (globalThis as { [API]?: { diag?: unknown } })[API] ?? {};
+  if (theirs !== undefined) return;
+  const saidMs = new Map<string, number>();
+  const error = (...args: unknown[]): void => {
+    const text = args.map(firstLine).join(" ");
+    const lastMs = saidMs.get(text);
+    if ((lastMs !== undefined && now() - lastMs < REPEAT_MS) || saidMs.size >= TOPICS_MAX) return;
+    saidMs.set(text, now());
+    voice.warn(text.includes("duplicate registration") ? SECOND : `OpenTelemetry says: ${text}`);
+  };
+  const logger: DiagLogger = { error, warn: () => {}, info: () => {}, debug: () => {}, verbose: () => {} };
+  diag.setLogger(logger, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+}
+
+const API = Symbol.for("opentelemetry.js.api.1");
+const REPEAT_MS = 60_000;
+const TOPICS_MAX = 100;
+const SECOND =
+  "a second OpenTelemetry SDK was started after the agent and is refused; hand its span processors, sampler or propagator to start() instead.";
+
+/** Errors come as they are, as stacks, or as JSON. */
+function firstLine(value: unknown): string {
+  if (value instanceof Error) return value.message;
+  const text = String(value);
+  if (text.startsWith("{"))
+    try {
+      const { message } = JSON.parse(text) as { message?: unknown };
+      if (typeof message === "string") return message;
+    } catch {
+      // It was no JSON after all.
+    }
+  return text.split("\n", 1)[0] ?? "";
+}
