@@ -132,7 +132,7 @@ function follow(deps: ClientDeps, stream: ClientHttp2Stream, place: SpanPlace): 
     path: String(sent[":path"] ?? "/"),
     userAgent: userAgent === undefined ? undefined : String(userAgent),
   });
-  deps.runtime.sink.started?.(span);
+  deps.runtime.sink.started?.(span, deps.contexts.active());
   let answer: IncomingHttpHeaders | undefined;
   let peer: { address: string | undefined; port: number | undefined } | undefined;
   stream.once("response", (headers) => {
