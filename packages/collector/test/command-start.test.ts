@@ -10,9 +10,9 @@ const COMMAND = fileURLToPath(new URL("../bin/tocsin.js", import.meta.url));
 
 /** What takes a quarter of a second and more to load. */
 const HEAVY =
-  /node_modules\/(zod|express|yaml|@grpc|@opentelemetry)\/|packages\/(alerts|promql)\/|\/cli\/up\.js/;
+  /node_modules\/(zod|express|yaml|@grpc|@opentelemetry)\/|packages\/(alerts|promql)\/|\/cli\/up-collector\.js/;
 
-test.each([["--help"], ["--version"], ["alert", "--help"], ["traces", "--help"]])(
+test.each([["--help"], ["--version"], ["up", "--help"], ["alert", "--help"], ["traces", "--help"]])(
   "`tocsin %s %s` starts without the code of the collector",
   async (...args) => {
     const folder = await mkdtemp(join(tmpdir(), "tocsin-start-"));

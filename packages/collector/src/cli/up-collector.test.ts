@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadSetup } from "../config/setup.js";
 import { VERSION } from "../version.js";
-import { announcement } from "./up.js";
+import { announcement } from "./up-collector.js";
 
 const at = (port: number) => ({ host: "127.0.0.1", port });
 const bound = { api: at(4319), otlpHttp: at(4318), otlpGrpc: at(4317) };
