@@ -89,6 +89,9 @@ describe("what is not doubled and not sent", () => {
 
   test("the agent, in the threads of pino's transports", async () => {
     await log("pino: by transport");
+    await expect.poll(() => service.stderr).toContain("sending to");
+    // All of its output is there once it has ended.
+    await service.stop();
     expect(service.stderr.match(/sending to/g)).toHaveLength(1);
   });
 });
