@@ -64,10 +64,12 @@ visits{shop="north"} 1
 visits{shop="south"} 2
 `,
   );
-  expect(service.stderr.match(/rows .*/g)).toEqual(["rows is left out: the table is locked"]);
-  expect(service.stderr.match(/pages .*/g)).toEqual([
-    "pages is left out: its collect() has not ended after 1 s",
-  ]);
+  await expect
+    .poll(() => service.stderr.match(/rows .*/g))
+    .toEqual(["rows is left out: the table is locked"]);
+  await expect
+    .poll(() => service.stderr.match(/pages .*/g))
+    .toEqual(["pages is left out: its collect() has not ended after 1 s"]);
 });
 
 test("a single registry is scraped in its own form", async () => {

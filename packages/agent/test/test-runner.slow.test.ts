@@ -1,17 +1,26 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { installed } from "./support/installed.js";
 import { NODE, REGISTER, Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
+const REGISTER_PATH = fileURLToPath(REGISTER);
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** Where Jest and tsx are installed. */
-const RUNNERS = join(tmpdir(), "tocsin-test-runners");
+/** Where Jest and loaders of TypeScript are installed, if they could be. */
+const RUNNERS =
+  installed("runners", {
+    express: "5.3.0",
+    jest: "29.7.0",
+    "ts-node": "10.9.2",
+    tsx: "4.20.6",
+    typescript: "5.9.3",
+  }) ?? "";
 
 let sink: Sink;
 let dir: string;
@@ -44,7 +53,7 @@ test("a vitest run in a process with the agent passes and ends", () => {
   expect(run.status).toBe(0);
 });
 
-describe.skipIf(!installRunners())("with packages that this repository has no use for itself", () => {
+describe.skipIf(RUNNERS === "")("with packages that this repository has no use for itself", () => {
   test("a Jest run in processes with the agent passes and ends, and its requests are seen", async () => {
     writeFileSync(
       join(RUNNERS, "serves.test.js"),
@@ -72,7 +81,22 @@ describe.skipIf(!installRunners())("with packages that this repository has no us
     await sink.until(() => sink.spans.find(({ attributes }) => attributes["url.path"] === "/in-jest"));
   });
 
-  test("a service in TypeScript, loaded by tsx, is seen with its routes", async () => {
+  test.each([
+    { loader: "tsx", nodeArgs: ["--import", REGISTER, "--import", inRunners("tsx/dist/loader.mjs").href] },
+    {
+      loader: "tsx, required",
+      nodeArgs: ["--require", inRunners("tsx/dist/cjs/index.cjs").pathname, "--require", REGISTER_PATH],
+    },
+    {
+      loader: "ts-node, required",
+      nodeArgs: [
+        "--require",
+        inRunners("ts-node/register/transpile-only.js").pathname,
+        "--require",
+        REGISTER_PATH,
+      ],
+    },
+  ])("a service in TypeScript, loaded by $loader, is seen with its routes", async ({ loader, nodeArgs }) => {
     const file = join(RUNNERS, "service.ts");
     writeFileSync(
       file,
@@ -83,26 +107,27 @@ describe.skipIf(!installRunners())("with packages that this repository has no us
          process.send?.((server.address() as { port: number }).port));
        process.on("disconnect", () => process.exit());`,
     );
-    const tsx = pathToFileURL(join(RUNNERS, "node_modules/tsx/dist/loader.mjs")).href;
-    const service = new Service(file, sink.url, { nodeArgs: ["--import", REGISTER, "--import", tsx] });
+    writeFileSync(
+      join(RUNNERS, "tsconfig.json"),
+      JSON.stringify({ compilerOptions: { module: "commonjs", esModuleInterop: true } }),
+    );
+    const service = new Service(file, sink.url, {
+      nodeArgs,
+      env: { OTEL_SERVICE_NAME: loader, TS_NODE_COMPILER: inRunners("typescript").pathname },
+    });
     try {
       await fetch(`${await service.listening()}/typed/1`);
-      await sink.span("GET /typed/:id");
+      await sink.until(() =>
+        sink.spans.find(
+          ({ name, resource }) => name === "GET /typed/:id" && resource["service.name"] === loader,
+        ),
+      );
     } finally {
       await service.stop();
     }
   });
 });
 
-/** Installs them once, apart from this repository; without a registry the tests that need them are skipped. */
-function installRunners(): boolean {
-  if (existsSync(join(RUNNERS, "node_modules", "jest", "bin", "jest.js"))) return true;
-  mkdirSync(RUNNERS, { recursive: true });
-  const dependencies = { express: "5.3.0", jest: "29.7.0", tsx: "4.20.6" };
-  writeFileSync(join(RUNNERS, "package.json"), JSON.stringify({ private: true, dependencies }));
-  const { status } = spawnSync("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: RUNNERS,
-  });
-  if (status !== 0) process.stderr.write("SKIPPED: Jest and tsx could not be installed.\n");
-  return status === 0;
+function inRunners(path: string): URL {
+  return pathToFileURL(join(RUNNERS, "node_modules", path));
 }

@@ -1,8 +1,11 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 
-/** What amqplib's instrumentation still calls by names that semantic conventions have given up. */
-const AMQPLIB = "@opentelemetry/instrumentation-amqplib";
+/** Instrumentations that still call things by names that semantic conventions have given up. */
+const BEHIND: ReadonlySet<string> = new Set([
+  "@opentelemetry/instrumentation-amqplib",
+  "@opentelemetry/instrumentation-socket.io",
+]);
 const RENAMED: Readonly<Record<string, string>> = {
   "messaging.conversation_id": "messaging.message.conversation_id",
   "messaging.destination": "messaging.destination.name",
@@ -21,7 +24,7 @@ export class CurrentNames implements SpanProcessor {
     const { attributes, instrumentationScope } = span as typeof span & {
       attributes: Attributes;
     };
-    if (instrumentationScope.name === AMQPLIB) rename(attributes);
+    if (BEHIND.has(instrumentationScope.name)) rename(attributes);
   }
 
   onEnd(): void {}

@@ -6,7 +6,7 @@ const STABLE: ReadonlySet<unknown> = new Set(
 );
 
 /** Areas that have no stable conventions yet, and the words that are common to them. */
-const UNSETTLED = /^(messaging|graphql|rpc|aws|cloud)\./;
+const UNSETTLED = /^(messaging|graphql|rpc|aws|cloud|gen_ai)\./;
 
 /** Names in such areas that have been given up for others. */
 const GIVEN_UP: ReadonlySet<string> = new Set([
@@ -22,7 +22,12 @@ const GIVEN_UP: ReadonlySet<string> = new Set([
 ]);
 
 /** What OpenTelemetry's instrumentations add of their own. */
-const EXTENSIONS: ReadonlySet<string> = new Set(["db.postgresql.idle.timeout.millis"]);
+const EXTENSIONS: ReadonlySet<string> = new Set([
+  "db.memcached.key",
+  "db.postgresql.idle.timeout.millis",
+  "knex.version",
+  "memcached.version",
+]);
 
 /** The names among these attributes that are neither stable nor of an area without stable ones, nor an extension. */
 export function unstableNames(attributes: Record<string, unknown>): string[] {
