@@ -107,13 +107,13 @@ describe.skipIf(RUNNERS === "")("with packages that this repository has no use f
          process.send?.((server.address() as { port: number }).port));
        process.on("disconnect", () => process.exit());`,
     );
-    writeFileSync(
-      join(RUNNERS, "tsconfig.json"),
-      JSON.stringify({ compilerOptions: { module: "commonjs", esModuleInterop: true } }),
-    );
     const service = new Service(file, sink.url, {
       nodeArgs,
-      env: { OTEL_SERVICE_NAME: loader, TS_NODE_COMPILER: inRunners("typescript").pathname },
+      env: {
+        OTEL_SERVICE_NAME: loader,
+        TS_NODE_COMPILER: inRunners("typescript").pathname,
+        TS_NODE_COMPILER_OPTIONS: JSON.stringify({ module: "commonjs", esModuleInterop: true }),
+      },
     });
     try {
       await fetch(`${await service.listening()}/typed/1`);
