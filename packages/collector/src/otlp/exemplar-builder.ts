@@ -2,6 +2,7 @@ import { AttributeBuilder } from "./attribute-builder.js";
 import type { DecodeOptions, ExemplarTable } from "./columns.js";
 import { readId } from "./envelope.js";
 import { grownFloat64, grownUint32 } from "./growth.js";
+import { RowStarts } from "./row-starts.js";
 import { doubleAt, signed64At, uint64At, type WireReader } from "./wire.js";
 
 /** Fills an `ExemplarTable` while its owner walks the points. */
@@ -9,8 +10,7 @@ export class ExemplarBuilder {
   #reader: WireReader;
   #skip: boolean;
   #attributes: AttributeBuilder;
-  #rows = 0;
-  #first: Uint32Array = new Uint32Array(16);
+  readonly #starts = new RowStarts();
   #time: Uint32Array = new Uint32Array(16);
   #timeMs: Float64Array = new Float64Array(16);
   #value: Float64Array = new Float64Array(16);
@@ -57,19 +57,16 @@ export class ExemplarBuilder {
   }
 
   endRow(): void {
-    this.#rows++;
-    if (this.#rows >= this.#first.length) this.#first = grownUint32(this.#first, this.#rows * 2 + 1);
-    this.#first[this.#rows] = this.#attributes.rows;
+    this.#starts.endRow(this.#attributes.rows);
   }
 
   cut(rows: number): void {
-    this.#rows = rows;
-    this.#attributes.cut(this.#first[rows]);
+    this.#attributes.cut(this.#starts.cut(rows));
   }
 
   table(): ExemplarTable {
     return {
-      first: this.#first,
+      first: this.#starts.first,
       count: this.#attributes.rows,
       time: this.#time,
       timeMs: this.#timeMs,

@@ -2,6 +2,7 @@ import { AttributeBuilder, noAttributes } from "./attribute-builder.js";
 import type { DecodeOptions, EventTable, LinkTable } from "./columns.js";
 import { readId } from "./envelope.js";
 import { grownFloat64, grownUint32 } from "./growth.js";
+import { RowStarts } from "./row-starts.js";
 import { uint64At, type WireReader } from "./wire.js";
 
 const NONE = new Uint32Array(0);
@@ -10,8 +11,7 @@ const NONE = new Uint32Array(0);
 export class EventBuilder {
   readonly #reader: WireReader;
   readonly #attributes: AttributeBuilder;
-  #rows = 0;
-  #first: Uint32Array = new Uint32Array(16);
+  readonly #starts = new RowStarts();
   #time: Uint32Array = new Uint32Array(16);
   #timeMs: Float64Array = new Float64Array(16);
   #nameStart: Uint32Array = new Uint32Array(16);
@@ -50,19 +50,16 @@ export class EventBuilder {
   }
 
   endRow(): void {
-    this.#rows++;
-    if (this.#rows >= this.#first.length) this.#first = grownUint32(this.#first, this.#rows * 2 + 1);
-    this.#first[this.#rows] = this.#attributes.rows;
+    this.#starts.endRow(this.#attributes.rows);
   }
 
   cut(rows: number): void {
-    this.#rows = rows;
-    this.#attributes.cut(this.#first[rows]);
+    this.#attributes.cut(this.#starts.cut(rows));
   }
 
   table(): EventTable {
     return {
-      first: this.#first,
+      first: this.#starts.first,
       count: this.#attributes.rows,
       time: this.#time,
       timeMs: this.#timeMs,
@@ -85,8 +82,7 @@ export class EventBuilder {
 export class LinkBuilder {
   readonly #reader: WireReader;
   readonly #attributes: AttributeBuilder;
-  #rows = 0;
-  #first: Uint32Array = new Uint32Array(16);
+  readonly #starts = new RowStarts();
   #traceId: Uint32Array = new Uint32Array(16);
   #spanId: Uint32Array = new Uint32Array(16);
   #traceStateStart: Uint32Array = new Uint32Array(16);
@@ -127,19 +123,16 @@ export class LinkBuilder {
   }
 
   endRow(): void {
-    this.#rows++;
-    if (this.#rows >= this.#first.length) this.#first = grownUint32(this.#first, this.#rows * 2 + 1);
-    this.#first[this.#rows] = this.#attributes.rows;
+    this.#starts.endRow(this.#attributes.rows);
   }
 
   cut(rows: number): void {
-    this.#rows = rows;
-    this.#attributes.cut(this.#first[rows]);
+    this.#attributes.cut(this.#starts.cut(rows));
   }
 
   table(): LinkTable {
     return {
-      first: this.#first,
+      first: this.#starts.first,
       count: this.#attributes.rows,
       traceId: this.#traceId,
       spanId: this.#spanId,
