@@ -39,6 +39,20 @@ test.concurrent.each([{ how: "cluster" }, { how: "fork" }, { how: "thread" }])(
   },
 );
 
+test.concurrent("an error that ends a worker thread is recorded, and its parent told as without the agent", async ({
+  expect,
+}) => {
+  const service = new Service("failing-thread.mjs", sink.url, { env: { OTEL_SERVICE_NAME: "failing" } });
+  expect(await service.message()).toBe("in a thread");
+  await service.stop();
+  const log = sink.logs.find(({ resource }) => resource["service.name"] === "failing");
+  expect(log).toMatchObject({
+    body: "uncaught exception",
+    attributes: { "exception.type": "RangeError" },
+    resource: { "thread.name": "worker" },
+  });
+});
+
 test.concurrent("a first import serves as well as --import, also for libraries imported after it", async () => {
   const file = join(dir, "first.mjs");
   writeFileSync(

@@ -14,12 +14,13 @@ import {
   TraceFlags,
   type TraceState,
 } from "@opentelemetry/api";
-import { globalErrorHandler, isAttributeValue, sanitizeAttributes } from "@opentelemetry/core";
+import { globalErrorHandler, isAttributeValue } from "@opentelemetry/core";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import { truncated } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import type { AttributeLimits } from "../send/protocol.js";
 import type { SpanClock } from "./clock.js";
+import { exceptionAttributes, fitting } from "./event-attributes.js";
 
 type SpanEvent = ReadableSpan["events"][number];
 
@@ -156,7 +157,8 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.drops.events++;
     }
     const at = isTime ? attributesOrTime : time;
-    const kept = firstOf(isTime ? {} : (attributesOrTime ?? {}), this.runtime.limits.eventAttributeCount);
+    const { eventAttributeCount, attributeValueLength } = this.runtime.limits;
+    const kept = fitting(isTime ? {} : (attributesOrTime ?? {}), eventAttributeCount, attributeValueLength);
     this.eventList.push({ name: String(name), ...kept, time: this.timeOf(at) });
     return this;
   }
@@ -168,7 +170,8 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.linkList.shift();
       this.drops.links++;
     }
-    const kept = firstOf(link.attributes ?? {}, this.runtime.limits.linkAttributeCount);
+    const { linkAttributeCount, attributeValueLength } = this.runtime.limits;
+    const kept = fitting(link.attributes ?? {}, linkAttributeCount, attributeValueLength);
     this.linkList.push({ context: link.context, ...kept });
     return this;
   }
@@ -247,6 +250,7 @@ export abstract class LeanSpan implements Span, ReadableSpan {
     if (keys.length <= attributeCount && attributeValueLength === Number.POSITIVE_INFINITY) return all;
     return Object.fromEntries(
       keys
+        .filter((key) => all[key] !== undefined)
         .slice(0, attributeCount)
         .map((key) => [key, truncated(all[key], attributeValueLength) as AttributeValue]),
     );
@@ -305,33 +309,10 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   }
 }
 
-/** The attributes that semantic conventions give an exception event. */
-export function exceptionAttributes(exception: Exception): Attributes {
-  if (typeof exception === "string") return { "exception.message": exception };
-  const attributes: Attributes = {};
-  const type = exception.code === undefined ? exception.name : String(exception.code);
-  if (type !== undefined) attributes["exception.type"] = type;
-  if (exception.message !== undefined) attributes["exception.message"] = exception.message;
-  if (exception.stack !== undefined) attributes["exception.stacktrace"] = exception.stack;
-  return attributes;
-}
-
 const UNSET: SpanStatus = { code: 0 };
 /** More than the HTTP path ever sets by itself. */
 const OWN_ATTRIBUTES_MAX = 24;
 
 function isTimeInput(value: Attributes | TimeInput | undefined): value is TimeInput {
   return typeof value === "number" || value instanceof Date || Array.isArray(value);
-}
-
-/** As many of the attributes as fit, and how many do not. */
-function firstOf(
-  attributes: Attributes,
-  limit: number,
-): { attributes: Attributes; droppedAttributesCount: number } {
-  const entries = Object.entries(sanitizeAttributes(attributes));
-  return {
-    attributes: Object.fromEntries(entries.slice(0, limit)),
-    droppedAttributesCount: Math.max(0, entries.length - limit),
-  };
 }
