@@ -62,6 +62,58 @@ describe.skipIf(!HAS_COLLECTOR)("with a real collector", () => {
     expect(told.text).toMatch(/watches express .*http .*pino prom-client/);
   });
 
+  test("`tocsin doctor` names what an agent came too late for, in the words of the service's own line", async () => {
+    const late = new Service("late.cjs", collector.otlpUrl, {
+      nodeArgs: [],
+      env: { OTEL_SERVICE_NAME: "late" },
+    });
+    try {
+      await fetch(`${await late.listening()}/late/1`);
+      await collector.ask(
+        `/prometheus/api/v1/query?query=${encodeURIComponent('tocsin_agent_library{job="late",library="express"}')}`,
+        ({ data }) => data.result.length > 0,
+      );
+      const { stdout } = await execute(
+        process.execPath,
+        [TOCSIN, "doctor", "--url", collector.api, "--json"],
+        { env: cleanEnv() },
+      );
+      const told = JSON.parse(stdout).find(({ text }: Json) => text.includes("does not watch"));
+      expect(told).toMatchObject({
+        level: "warning",
+        text: 'the agent of service "late" does not watch express',
+      });
+      await expect.poll(() => late.stderr).toContain(`not express: ${told.fix}`);
+    } finally {
+      await late.stop();
+    }
+  });
+
+  test("prom-client's metrics are there under their names, a summary with its quantiles", async () => {
+    const shop = new Service("prom-client.cjs", collector.otlpUrl, { env: { OTEL_SERVICE_NAME: "queues" } });
+    try {
+      await shop.listening();
+      const values = async (name: string): Promise<Json> =>
+        collector.ask(`/prometheus/api/v1/query?query=${name}`, ({ data }) =>
+          data.result.length === 0
+            ? undefined
+            : data.result.map(({ metric, value }: Json) => [metric.quantile ?? metric.shop, value[1]]),
+        );
+      expect(await values("wait_seconds")).toEqual([
+        ["0.5", "2"],
+        ["0.9", "3"],
+      ]);
+      expect(await values("wait_seconds_count")).toEqual([[undefined, "2"]]);
+      // Counters end in _total there.
+      expect(await values("visits_total")).toEqual([
+        ["north", "1"],
+        ["south", "2"],
+      ]);
+    } finally {
+      await shop.stop();
+    }
+  });
+
   test("the log lines of the service are there, with their trace ids", async () => {
     const log = await collector.ask("/api/v1/logs?service=shop&limit=100", (answer) =>
       (answer.logs ?? answer).find((one: Json) => JSON.stringify(one).includes("order served")),
