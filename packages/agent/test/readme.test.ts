@@ -81,12 +81,77 @@ test.concurrent("health.mjs", async () => {
   await service.stop();
 });
 
+test.concurrent("first-import.mjs", async () => {
+  const service = run("first-import.mjs", { registered: false });
+  await fetch(`${await service.listening()}/orders/7`);
+  await sink.until(() => spansOf("first-import.mjs").some(({ name }) => name === "GET /orders/:id"));
+  await service.stop();
+});
+
+test.concurrent("prom-client.mjs", async () => {
+  const service = run("prom-client.mjs", { registered: true });
+  await fetch(`${await service.listening()}/buy`);
+  const server = await sink.span("GET /buy");
+  const sales = await sink.until(() => sink.metrics.get("sales")?.points.find(({ value }) => value === 1));
+  expect(sales).toMatchObject({ exemplars: [{ value: 1, traceId: server.traceId }] });
+  const basket = await sink.until(() => sink.metrics.get("basket_euros"));
+  expect(basket).toMatchObject({ kind: "histogram", points: [{ sum: 12, bucketCounts: [0, 0, 1, 0] }] });
+  const wait = await sink.until(() => sink.metrics.get("queue_seconds"));
+  expect(wait).toMatchObject({ kind: "summary", points: [{ value: 1, sum: 0.4 }] });
+  await service.stop();
+});
+
+test.concurrent("cluster.mjs", async () => {
+  const service = run("cluster.mjs", { registered: true });
+  expect(await (await fetch(`${await service.listening()}/metrics`)).text()).toContain("jobs_total 10");
+  await service.stop();
+});
+
+test.concurrent("pino.mjs", async ({ expect }) => {
+  const service = run("pino.mjs", { registered: true });
+  await fetch(`${await service.listening()}/pay/7`);
+  const server = await sink.span("GET /pay/:order");
+  const paid = await sink.until(() => sink.logs.find(({ body }) => body === "paid"));
+  expect(paid).toMatchObject({
+    severityText: "audit",
+    spanId: server.spanId,
+    attributes: { order: "7", card: "[Redacted]" },
+  });
+  const failed = await sink.until(() => sink.logs.find(({ body }) => body === "no receipt"));
+  expect(failed.attributes).toMatchObject({ order: "7", "exception.type": "RangeError" });
+  await expect.poll(() => service.stdout).toContain(`"trace_id":"${server.traceId}"`);
+  await service.stop();
+});
+
+test.concurrent("headers.mjs", async () => {
+  const service = run("headers.mjs", { registered: false });
+  const headers = { "x-tenant": "a", authorization: "Bearer hunter2" };
+  await fetch(`${await service.listening()}/order`, { headers });
+  const server = await sink.until(() => spansOf("headers.mjs").find(({ name }) => name === "GET /order"));
+  expect(server.attributes).toMatchObject({
+    "http.request.header.x-tenant": ["a"],
+    "http.request.header.authorization": ["REDACTED"],
+  });
+  const client = spansOf("headers.mjs").find(({ parentSpanId }) => parentSpanId === server.spanId);
+  expect(client?.attributes["http.response.header.x-cache"]).toEqual(["hit"]);
+  await service.stop();
+});
+
 // The end of a process is held up by 0.8 s at most, in which a machine that is busy may not even start the thread.
-test("loggers.mjs", { retry: 2 }, async () => {
-  const service = run("loggers.mjs", { registered: false });
+test("winston.mjs", { retry: 2 }, async () => {
+  const service = run("winston.mjs", { registered: false });
   expect((await service.ended).code).toBe(0);
-  const log = sink.logs.find(({ body }) => body === "stock is low: 3");
-  expect(log).toMatchObject({ severityText: "warn" });
+  const bodies = sink.logs.filter(({ resource }) => resource["service.name"] === "winston.mjs");
+  expect(bodies.map(({ body, severityText, attributes }) => ({ body, severityText, attributes }))).toEqual([
+    { body: "till is nearly empty", severityText: "warn", attributes: { coins: 3 } },
+    { body: "stock is low: 3", severityText: "warn", attributes: {} },
+  ]);
+});
+
+test("logs-api.mjs", { retry: 2 }, async () => {
+  const service = run("logs-api.mjs", { registered: false });
+  expect((await service.ended).code).toBe(0);
+  expect(sink.logs.find(({ body }) => body === "opened")).toMatchObject({ attributes: { shop: "north" } });
 });
 
 test.concurrent("sampling.mjs", async () => {
@@ -184,7 +249,13 @@ test("every block of the README is run", () => {
       "started.mjs",
       "own-spans.mjs",
       "health.mjs",
-      "loggers.mjs",
+      "first-import.mjs",
+      "prom-client.mjs",
+      "cluster.mjs",
+      "pino.mjs",
+      "headers.mjs",
+      "winston.mjs",
+      "logs-api.mjs",
       "errors.mjs",
       "processors.mjs",
       "sampling.mjs",
