@@ -83,8 +83,8 @@ test.concurrent("health.mjs", async () => {
 
 test.concurrent("first-import.mjs", async () => {
   const service = run("first-import.mjs", { registered: false });
-  await fetch(`${await service.listening()}/orders/7`);
-  await sink.until(() => spansOf("first-import.mjs").some(({ name }) => name === "GET /orders/:id"));
+  await fetch(`${await service.listening()}/books/7`);
+  await sink.until(() => spansOf("first-import.mjs").some(({ name }) => name === "GET /books/:isbn"));
   await service.stop();
 });
 
