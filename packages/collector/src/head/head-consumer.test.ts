@@ -5,7 +5,7 @@ import { silentLogger } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import { createMatcher, isStaleAt, SampleBuffer } from "@tocsin/promql";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { otlpJsonToProtobuf } from "../otlp/index.js";
+import { metricsBody } from "../../test/otlp-data.js";
 import { type WireSample, writeWriteRequest } from "../remote-write/write-request-writer.js";
 import { Spool } from "../spool/index.js";
 import { Head } from "./head.js";
@@ -45,32 +45,8 @@ const append = (spool: Spool, signal: "metrics" | "samples" | "traces", body: Bu
 const samples = (name: string, list: readonly WireSample[], startMs = 0) =>
   writeWriteRequest([{ labels: { __name__: name, job: "a" }, samples: list, startMs }]);
 
-const delta = (timeMs: number, asInt: string) =>
-  otlpJsonToProtobuf(
-    "metrics",
-    Buffer.from(
-      JSON.stringify({
-        resourceMetrics: [
-          {
-            scopeMetrics: [
-              {
-                metrics: [
-                  {
-                    name: "orders",
-                    sum: {
-                      isMonotonic: true,
-                      aggregationTemporality: 1,
-                      dataPoints: [{ timeUnixNano: `${timeMs}000000`, asInt }],
-                    },
-                  },
-                ],
-              },
-            ],
-          },
-        ],
-      }),
-    ),
-  );
+const delta = (timeMs: number, value: number) =>
+  metricsBody({}, [{ name: "orders", kind: "sum", temporality: "delta", points: [{ timeMs, value }] }]);
 
 function valuesOf(head: Head, name: string): unknown[] {
   const found = head
@@ -126,20 +102,20 @@ test("what a stop keeps, a start brings back: floats, markers, histograms, start
 
 test("after a kill the spool is read again from the snapshot, and counts nothing twice", async () => {
   const first = await open();
-  await append(first.spool, "metrics", delta(NOW - 3_000, "5"));
+  await append(first.spool, "metrics", delta(NOW - 3_000, 5));
   await expect.poll(() => valuesOf(first.head, "orders_total").length).toBe(1);
   await first.consumer.close();
   await first.spool.close();
 
   // The second life reads two more deltas and dies without a snapshot.
   const second = await open();
-  await append(second.spool, "metrics", delta(NOW - 2_000, "2"));
-  await append(second.spool, "metrics", delta(NOW - 1_000, "1"));
+  await append(second.spool, "metrics", delta(NOW - 2_000, 2));
+  await append(second.spool, "metrics", delta(NOW - 1_000, 1));
   await expect.poll(() => valuesOf(second.head, "orders_total").length).toBe(3);
   await second.spool.close();
 
   const third = await open();
-  await append(third.spool, "metrics", delta(NOW, "1"));
+  await append(third.spool, "metrics", delta(NOW, 1));
   await expect.poll(() => valuesOf(third.head, "orders_total").length).toBe(4);
   expect(valuesOf(third.head, "orders_total")).toEqual([
     [-3_000, 5],

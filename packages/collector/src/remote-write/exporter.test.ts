@@ -8,8 +8,8 @@ import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
 import snappy from "snappyjs";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { metricsBody } from "../../test/otlp-data.js";
 import { HeadConfig } from "../head/index.js";
-import { otlpJsonToProtobuf } from "../otlp/index.js";
 import { Spool } from "../spool/index.js";
 import { RemoteWriteConfigs } from "./config.js";
 import { RemoteWriteExporter } from "./exporter.js";
@@ -93,47 +93,23 @@ const samples = (name: string, value: number, timeMs = NOW) => ({
   body: writeWriteRequest([{ labels: { __name__: name }, samples: [{ timeMs, value }] }]),
 });
 
-const delta = (asInt: string, timeMs: number) => ({
+const delta = (value: number, timeMs: number) => ({
   signal: "metrics" as const,
   receivedAtMs: NOW,
-  body: otlpJsonToProtobuf(
-    "metrics",
-    Buffer.from(
-      JSON.stringify({
-        resourceMetrics: [
-          {
-            scopeMetrics: [
-              {
-                metrics: [
-                  {
-                    name: "orders",
-                    sum: {
-                      isMonotonic: true,
-                      aggregationTemporality: 1,
-                      dataPoints: [{ timeUnixNano: `${timeMs}000000`, asInt }],
-                    },
-                  },
-                ],
-              },
-            ],
-          },
-        ],
-      }),
-    ),
-  ),
+  body: metricsBody({}, [{ name: "orders", kind: "sum", temporality: "delta", points: [{ timeMs, value }] }]),
 });
 
 test("sends samples and OTLP metrics, relabelled, once each", async () => {
   const { spool, close } = await open();
   await spool.append(samples("m", 1));
   await spool.append(samples("secret", 1));
-  await spool.append(delta("2", NOW - 1_000));
-  await spool.append(delta("3", NOW));
+  await spool.append(delta(2, NOW - 1_000));
+  await spool.append(delta(3, NOW));
   await expect.poll(() => received.length).toBe(3);
   expect(received.sort()).toEqual([
     'm{cluster="c1"} 1 @0',
-    'orders_total{cluster="c1", job="unknown_service"} 2 @-1000',
-    'orders_total{cluster="c1", job="unknown_service"} 5 @0',
+    'orders_total{cluster="c1", job="unknown_service", otel_scope_name="test"} 2 @-1000',
+    'orders_total{cluster="c1", job="unknown_service", otel_scope_name="test"} 5 @0',
   ]);
   await close();
 });
