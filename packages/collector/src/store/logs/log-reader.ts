@@ -110,19 +110,9 @@ export function logConditions(filter: LogFilter): Conditions {
   return conditions;
 }
 
-interface LogRow {
+interface LogRow extends Omit<StoredLog, "timeUnixNano"> {
   readonly time: string;
   readonly hash: string;
-  readonly service: string;
-  readonly severityNumber: number;
-  readonly severityText: string;
-  readonly body: string;
-  readonly eventName: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly resourceAttributes: Readonly<Record<string, string>>;
-  readonly scope: string;
 }
 
 const LOG_SELECT = `SELECT toString(toUnixTimestamp64Nano(Timestamp)) AS time, ${TIE} AS tie, toString(tie) AS hash,
