@@ -1,7 +1,15 @@
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { end, SLOW, WAYS } from "./support/ends.js";
+import { Service } from "./support/service.js";
+import { Sink } from "./support/sink.js";
 
-// The fast suite does two of them.
+let sink: Sink;
+beforeAll(async () => {
+  sink = await Sink.open();
+});
+afterAll(() => sink.close());
+
+// The fast suite does some of them.
 test.each(WAYS)(
   "a process that ends by $how $kill is not held up by a collector that is away",
   async (way) => {
@@ -10,3 +18,38 @@ test.each(WAYS)(
     expect(seen.stderr).toContain("cannot deliver to http://127.0.0.1:9: connection refused");
   },
 );
+
+test.each(WAYS)("a process that ends by $how $kill has delivered everything", async (way) => {
+  const name = `${way.how}-${"kill" in way ? way.kill : ""}`;
+  const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });
+  expect(seen).toMatchObject({ code: way.code, signal: way.signal });
+  const spans = sink.spans.filter(({ resource }) => resource["service.name"] === name);
+  expect(spans.map(({ kind }) => kind).sort()).toEqual([2, 3]);
+});
+
+test("a request served from a worker of a cluster is seen, with an instance of its own", async () => {
+  const env = { OTEL_SERVICE_NAME: "cluster" };
+  const service = new Service("threads.mjs", sink.url, { args: ["cluster"], env });
+  try {
+    await fetch(await service.listening());
+    const span = await sink.until(() =>
+      sink.spans.find(({ resource, kind }) => resource["service.name"] === "cluster" && kind === 2),
+    );
+    expect(span.resource["process.pid"]).not.toBe(service.child.pid);
+    expect(span.resource["service.instance.id"]).toMatch(/^[0-9a-f-]{36}$/);
+  } finally {
+    await service.stop();
+  }
+});
+
+test("/metrics of a cluster's primary process sums its workers up", async () => {
+  const service = new Service("cluster-metrics.cjs", sink.url, { env: { OTEL_SERVICE_NAME: "sums" } });
+  try {
+    const text = await (await fetch(await service.listening())).text();
+    // The first worker counted 1, the second 2.
+    expect(text).toContain('served_total{by="all"} 3');
+    expect(text).toContain("own_total 2");
+  } finally {
+    await service.stop();
+  }
+});

@@ -43,15 +43,3 @@ describe("a service with winston and prom-client's exemplars", () => {
     expect(price.exemplars).toEqual([{ value: 5, traceId: server.traceId, attributes: { basket: "b-7" } }]);
   });
 });
-
-test("/metrics of a cluster's primary process sums its workers up", async () => {
-  const service = new Service("cluster-metrics.cjs", sink.url, { env: { OTEL_SERVICE_NAME: "cluster" } });
-  try {
-    const text = await (await fetch(await service.listening())).text();
-    // The first worker counted 1, the second 2.
-    expect(text).toContain('served_total{by="all"} 3');
-    expect(text).toContain("own_total 2");
-  } finally {
-    await service.stop();
-  }
-});

@@ -78,7 +78,8 @@ test.concurrent("health.mjs", async () => {
   await sink.until(() => sink.metrics.get("orders_total")?.points[0]?.value === 1);
   await sink.until(() => spansOf("health.mjs").some(({ name }) => name === "GET /order"));
   expect(spansOf("health.mjs").some(({ attributes }) => attributes["url.path"] === "/livez")).toBe(false);
-  await service.stop();
+  // Asked for readiness, it would wait for balancers to notice that it ends.
+  await service.stop("SIGKILL");
 });
 
 test.concurrent("first-import.mjs", async () => {

@@ -21,7 +21,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-test.concurrent.each([{ how: "cluster" }, { how: "fork" }, { how: "thread" }])(
+// Clusters are in the slow suite.
+test.concurrent.each([{ how: "fork" }, { how: "thread" }])(
   "a request served from a $how is seen, with an instance of its own",
   async ({ how }) => {
     const service = new Service("threads.mjs", sink.url, { args: [how], env: { OTEL_SERVICE_NAME: how } });

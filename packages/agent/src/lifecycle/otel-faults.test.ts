@@ -12,6 +12,7 @@ test("errors within OpenTelemetry are said in a line, each once a minute", () =>
   diag.error("Error: boom\n    at somewhere");
   diag.error(JSON.stringify({ stack: "x", message: "bang" }));
   diag.warn("nothing to act upon");
+  diag.error("PeriodicExportingMetricReader: metrics export failed (error x)");
   nowMs = 59_999;
   diag.error("Error: boom\n    at elsewhere");
   nowMs = 60_000;

@@ -11,6 +11,8 @@ export function tellOtelFaults(voice: Voice, now: () => number): void {
   const saidMs = new Map<string, number>();
   const error = (...args: unknown[]): void => {
     const text = args.map(firstLine).join(" ");
+    // How exporters fare is said where they are watched.
+    if (text.includes("export failed")) return;
     const lastMs = saidMs.get(text);
     if ((lastMs !== undefined && now() - lastMs < REPEAT_MS) || saidMs.size >= TOPICS_MAX) return;
     saidMs.set(text, now());
