@@ -54,7 +54,7 @@ async function serve(nodeArgs) {
     ["--expose-gc", ...nodeArgs, fileURLToPath(new URL("fixtures/soaked.cjs", import.meta.url))],
     { env: { ...env, NODE_ENV: "production", TOCSIN_URL: url }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
-  const service = { child, port: 0, lines: [], samples: [], gone: once(child, "exit") };
+  const service = { child, port: 0, failed: 0, lines: [], samples: [], gone: once(child, "exit") };
   child.stderr.setEncoding("utf8").on("data", (text) => service.lines.push(...text.trimEnd().split("\n")));
   [{ port: service.port }] = await once(child, "message");
   return service;
@@ -68,15 +68,19 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abor
 for (const { child } of both) child.once("exit", () => stop.abort());
 
 const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-const load = { requests: 0, failed: 0 };
+let requests = 0;
+let isOver = false;
 const ask = (path) => {
-  for (const { port } of both)
-    get({ host: "127.0.0.1", port, path, agent }, (answer) => answer.resume()).on("error", () => {
-      load.failed += 1;
-    });
+  for (const service of both)
+    get({ host: "127.0.0.1", port: service.port, path, agent }, (answer) => answer.resume()).on(
+      "error",
+      () => {
+        if (!isOver) service.failed += 1;
+      },
+    );
 };
 const PATHS = ["/hello", "/orders/1", "/hello", "/orders/2", "/hello", "/orders/3", "/fail"];
-const timer = setInterval(() => ask(PATHS[load.requests++ % PATHS.length]), 1000 / rate);
+const timer = setInterval(() => ask(PATHS[requests++ % PATHS.length]), 1000 / rate);
 
 const startedMs = performance.now();
 const rounds = Math.floor((minutes * 60) / sampleSeconds);
@@ -93,6 +97,7 @@ for (let n = 1; !stop.signal.aborted && n <= rounds; n++) {
   }
 }
 clearInterval(timer);
+isOver = true;
 agent.destroy();
 const isServiceAlive = watched.child.exitCode === null && watched.child.signalCode === null;
 for (const { child } of both) if (child.connected) child.disconnect();
@@ -115,8 +120,9 @@ function slope(service, key) {
 }
 
 function figuresOf(service) {
-  const { samples } = service;
+  const { samples, failed } = service;
   return {
+    failed,
     slopeMbPerHour: {
       rss: slope(service, "rssMb"),
       heap: slope(service, "heapMb"),
@@ -139,7 +145,7 @@ console.log(
     minutes: Number(((watched.samples.at(-1)?.s ?? 0) / 60).toFixed(1)),
     rate,
     isDead: values.dead,
-    ...load,
+    requests,
     isServiceAlive,
     received,
     watched: figuresOf(watched),
