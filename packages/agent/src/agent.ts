@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createRequire } from "node:module";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { serviceCopy } from "./libraries/service-copy.js";
 import { prettyLine } from "./logs/pretty.js";
 import { metricsHandler } from "./metrics/metrics-handler.js";
 
@@ -38,7 +38,7 @@ export class RunningAgent implements Agent {
 
   logger(): Logger {
     if (this.ownLogger === undefined) {
-      const pino = load("pino") as typeof import("pino");
+      const pino = serviceCopy("pino") as typeof import("pino");
       const options = { level: process.env.LOG_LEVEL ?? "info" };
       const isForPerson = process.stdout.isTTY === true && process.env.NODE_ENV !== "production";
       this.ownLogger = isForPerson
@@ -49,12 +49,10 @@ export class RunningAgent implements Agent {
   }
 
   get registry(): Registry {
-    return (load("prom-client") as typeof import("prom-client")).register;
+    return (serviceCopy("prom-client") as typeof import("prom-client")).register;
   }
 
   metricsHandler(): (request: IncomingMessage, response: ServerResponse) => void {
-    // Loaded here, so that the primary process of a cluster can sum its workers up without using prom-client itself.
-    load("prom-client");
     return metricsHandler(this.parts.exposition);
   }
 
@@ -66,15 +64,4 @@ export class RunningAgent implements Agent {
     this.closing ??= this.parts.close();
     return this.closing;
   }
-}
-
-/** Loaded when asked for: a service that uses neither should not pay for them. The service's own copy comes first. */
-function load(name: string): unknown {
-  for (const from of [`${process.cwd()}/`, import.meta.url])
-    try {
-      return createRequire(from)(name);
-    } catch {
-      // Not installed there; the agent's own dependency is.
-    }
-  throw new Error(`${name} could not be loaded; reinstall @tocsin/agent.`);
 }

@@ -7,6 +7,7 @@ import type { SpanProcessor as SdkSpanProcessor } from "@opentelemetry/sdk-trace
 import { type Agent, RunningAgent } from "./agent.js";
 import { urlRedactor } from "./http/redact-url.js";
 import { type Instrumented, instrument } from "./instrument.js";
+import { serviceCopy } from "./libraries/service-copy.js";
 import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { detailsOf } from "./lifecycle/details.js";
 import { EXIT_BUDGET_MS, flushAtExit } from "./lifecycle/exit.js";
@@ -36,17 +37,29 @@ import { SecretAttributes } from "./trace/secret-attributes.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
 
 /**
- * Starts the agent, once per process: a second call returns the one that runs.
+ * Starts the agent, once per process: a second call returns the one that runs, and what it asks for on top is told to be
+ * without effect.
  *
  * Import it before the libraries it should watch, or better, start the process with
  * `node --import @tocsin/agent/register`.
  */
 export function start(options: AgentOptions = {}): Agent {
   const holder = globalThis as { [RUNNING]?: Agent };
+  if (holder[RUNNING] !== undefined) tellInVain(options);
   holder[RUNNING] ??= startFresh(options, () => {
     delete holder[RUNNING];
   });
   return holder[RUNNING];
+}
+
+/** Options that come after the agent has started, by `--import` as a rule. */
+function tellInVain(options: AgentOptions): void {
+  const names = Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : name));
+  if (names.length === 0) return;
+  const { logLevel } = readSettings(options);
+  new Voice(logLevel).warn(
+    `start() has no effect on an agent that runs already, as by --import: ${names.join(", ")}. Start it by code alone, or say it by environment variables.`,
+  );
 }
 
 const RUNNING = Symbol.for("tocsin.agent");
@@ -77,6 +90,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   });
   const watched = new Watched(voice);
   const registries = new PromRegistries({
+    load: () => serviceCopy("prom-client"),
     onUnreadable: (name, why) => voice.warn(`prom-client's metric ${name} is left out: ${why}`),
   });
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "./support/debian.js";
 import { end, SLOW, WAYS } from "./support/ends.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
@@ -42,14 +43,22 @@ test("a request served from a worker of a cluster is seen, with an instance of i
   }
 });
 
-test("/metrics of a cluster's primary process sums its workers up", async () => {
-  const service = new Service("cluster-metrics.cjs", sink.url, { env: { OTEL_SERVICE_NAME: "sums" } });
-  try {
-    const text = await (await fetch(await service.listening())).text();
-    // The first worker counted 1, the second 2.
-    expect(text).toContain('served_total{by="all"} 3');
-    expect(text).toContain("own_total 2");
-  } finally {
-    await service.stop();
-  }
-});
+test.each([{ by: "its handler" }, { by: "a port of its own" }])(
+  "/metrics of a cluster's primary process, by $by, sums its workers up",
+  async ({ by }) => {
+    const port: Record<string, string> =
+      by === "a port of its own" ? { TOCSIN_METRICS_PORT: String(await freePort()) } : {};
+    const service = new Service("cluster-metrics.cjs", sink.url, {
+      env: { OTEL_SERVICE_NAME: "sums", ...port },
+    });
+    try {
+      const text = await (await fetch(await service.listening())).text();
+      // The first worker counted 1, the second 2.
+      expect(text).toContain('served_total{by="all"} 3');
+      expect(text).toContain("own_total 2");
+      expect(service.stderr).not.toContain("cannot serve");
+    } finally {
+      await service.stop();
+    }
+  },
+);

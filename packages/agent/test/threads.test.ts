@@ -54,6 +54,20 @@ test.concurrent("an error that ends a worker thread is recorded, and its parent 
   });
 });
 
+test.concurrent("options for an agent that runs already are told to have no effect", async ({ expect }) => {
+  const file = join(dir, "twice.mjs");
+  writeFileSync(
+    file,
+    `import { start } from "@tocsin/agent";
+     if (start() !== start({ serviceName: "other", sampling: undefined })) throw new Error("two agents");`,
+  );
+  const service = new Service(file, sink.url);
+  expect((await service.ended).code).toBe(0);
+  expect(service.stderr.match(/.*no effect.*/g)).toEqual([
+    "tocsin: start() has no effect on an agent that runs already, as by --import: serviceName. Start it by code alone, or say it by environment variables.",
+  ]);
+});
+
 test.concurrent("a first import serves as well as --import, also for libraries imported after it", async () => {
   const file = join(dir, "first.mjs");
   writeFileSync(

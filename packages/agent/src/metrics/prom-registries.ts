@@ -28,6 +28,8 @@ export interface Exposition {
 interface RegistriesDeps {
   /** Told once of each metric that cannot be read, and why. */
   readonly onUnreadable: (name: string, why: string) => void;
+  /** Loads prom-client, which sets `aggregator`, where the service has not done so itself. */
+  readonly load?: () => unknown;
   /** How long a metric's own `collect` may take. */
   readonly timeoutMs?: number;
 }
@@ -87,8 +89,11 @@ export class PromRegistries {
    * answers in its own form, which may be OpenMetrics; several are put together in Prometheus's.
    */
   async exposition(): Promise<Exposition> {
-    if (cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0 && this.aggregator !== undefined)
-      return { contentType: TEXT, text: await this.aggregator.clusterMetrics() };
+    if (cluster.isPrimary && Object.keys(cluster.workers ?? {}).length > 0) {
+      if (this.aggregator === undefined) this.deps.load?.();
+      if (this.aggregator !== undefined)
+        return { contentType: TEXT, text: await this.aggregator.clusterMetrics() };
+    }
     const [first, ...others] = this.list().filter((registry) => registry.getMetricsAsArray().length > 0);
     if (first === undefined) return { contentType: TEXT, text: "" };
     if (others.length === 0) {

@@ -9,6 +9,7 @@ import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 import type { MetricData, ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Limits } from "./cgroup.js";
 import { readCpuThrottling } from "./cpu-throttling.js";
+import { DELAY_RESOLUTION_MS, eventLoopDelay } from "./event-loop-delay.js";
 import { DurationHistogram } from "./histogram.js";
 import {
   durations,
@@ -66,17 +67,16 @@ export class RuntimeMetrics implements MetricSource {
     const { utilization } = performance.eventLoopUtilization(total, this.lastLoop);
     this.lastLoop = total;
     const { delay } = this;
-    const inSeconds = (nanoseconds: number): number => (Number.isFinite(nanoseconds) ? nanoseconds / 1e9 : 0);
     const readings: readonly (readonly [string, number])[] = [
-      ["min", delay.min],
-      ["max", delay.max],
-      ["mean", delay.mean],
-      ["stddev", delay.stddev],
-      ["p50", delay.percentile(50)],
-      ["p90", delay.percentile(90)],
-      ["p99", delay.percentile(99)],
+      ["min", eventLoopDelay(delay.min)],
+      ["max", eventLoopDelay(delay.max)],
+      ["mean", eventLoopDelay(delay.mean)],
+      ["stddev", Number.isFinite(delay.stddev) ? delay.stddev / 1e9 : 0],
+      ["p50", eventLoopDelay(delay.percentile(50))],
+      ["p90", eventLoopDelay(delay.percentile(90))],
+      ["p99", eventLoopDelay(delay.percentile(99))],
     ];
-    const gauges = readings.map(([part, nanoseconds]) =>
+    const gauges = readings.map(([part, seconds]) =>
       gauge(
         {
           name: `nodejs.eventloop.delay.${part}`,
@@ -84,7 +84,7 @@ export class RuntimeMetrics implements MetricSource {
           description: "Delay of the event loop since the last export.",
         },
         span,
-        [{ attributes: {}, value: delay.count === 0 ? 0 : inSeconds(nanoseconds) }],
+        [{ attributes: {}, value: delay.count === 0 ? 0 : seconds }],
       ),
     );
     delay.reset();
@@ -261,8 +261,6 @@ export class RuntimeMetrics implements MetricSource {
     histogram.record(entry.duration / 1000);
   }
 }
-
-const DELAY_RESOLUTION_MS = 20;
 
 const COLLECTION_KINDS: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_MINOR]: "minor",
