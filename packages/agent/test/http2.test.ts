@@ -125,3 +125,18 @@ test("captured headers are what stock OpenTelemetry captures, and a stream has t
     await stock.close();
   }
 });
+
+test("a server that listens and a session that is open before the agent comes are watched as well", async () => {
+  const late = new Service("late-http2.cjs", sink.url, { nodeArgs: [], env: { OTEL_SERVICE_NAME: "late" } });
+  try {
+    expect(await late.message()).toBe("asked");
+    const [client, server] = await sink.until(() => {
+      const spans = sink.spans.filter(({ resource }) => resource["service.name"] === "late");
+      return spans.length >= 2 && spans.sort((a, b) => b.kind - a.kind);
+    });
+    expect(client).toMatchObject({ kind: CLIENT, parentSpanId: "" });
+    expect(server).toMatchObject({ kind: SERVER, parentSpanId: client?.spanId });
+  } finally {
+    await late.stop();
+  }
+});

@@ -4,7 +4,6 @@ import type {
   IncomingHttpHeaders,
   OutgoingHttpHeaders,
 } from "node:http2";
-import { createRequire } from "node:module";
 import net from "node:net";
 import { Duplex } from "node:stream";
 import tls from "node:tls";
@@ -14,6 +13,7 @@ import type { SpanPlace } from "../trace/lean-span.js";
 import type { ClientDeps } from "./client.js";
 import { ClientSpan } from "./client-span.js";
 import { splitHost } from "./connection.js";
+import { loadedHttp2 } from "./http2-module.js";
 
 type Request = (
   this: ClientHttp2Session,
@@ -32,50 +32,52 @@ type Connect = (...args: unknown[]) => unknown;
  */
 export function watchHttp2Clients(deps: ClientDeps): () => void {
   let undoRequest: (() => void) | undefined;
-  const undoConnect = [net, tls].map((module) => {
+  const undoConnect: (() => void)[] = [];
+  const look = (): void => {
+    if (undoRequest !== undefined) return;
+    try {
+      const prototype = sessionPrototype();
+      if (prototype === undefined) return;
+      undoRequest = wrapRequest(prototype, deps);
+    } catch {
+      // HTTP/2 works without us, and is not looked at again.
+      undoRequest = () => {};
+    }
+    for (const undo of undoConnect) undo();
+  };
+  for (const module of [net, tls]) {
     const holder = module as unknown as { connect: Connect };
     const original = holder.connect;
     const wrapped: Connect = function connect(this: unknown, ...args) {
-      if (undoRequest === undefined && isHttp2Loaded()) {
-        undoRequest = wrapRequest(sessionPrototype(), deps);
-        for (const undo of undoConnect) undo();
-      }
+      look();
       return Reflect.apply(original, this, args);
     };
     holder.connect = wrapped;
-    return () => {
+    undoConnect.push(() => {
       if (holder.connect === wrapped) holder.connect = original;
-    };
-  });
+    });
+  }
+  // A service that started the agent late may have it already.
+  look();
   return () => {
     for (const undo of undoConnect) undo();
     undoRequest?.();
   };
 }
 
-/** Node's list of the modules of its own that were loaded, such as `NativeModule http2`. */
-function isHttp2Loaded(): boolean {
-  const { moduleLoadList } = process as { moduleLoadList?: readonly string[] };
-  return moduleLoadList?.includes("NativeModule http2") ?? false;
-}
-
+/** The prototype of sessions, from one over nothing; nothing while HTTP/2 is not loaded. */
 function sessionPrototype(): { request: Request } | undefined {
-  try {
-    const http2 = createRequire(import.meta.url)("node:http2") as typeof import("node:http2");
-    const nothing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-    const session = http2.connect("http://localhost", { createConnection: () => nothing });
-    session.on("error", () => {});
-    session.destroy();
-    return Object.getPrototypeOf(session) as { request: Request };
-  } catch {
-    // HTTP/2 works without us.
-    return undefined;
-  }
+  const http2 = loadedHttp2();
+  if (http2 === undefined) return undefined;
+  const nothing = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const session = http2.connect("http://localhost", { createConnection: () => nothing });
+  session.on("error", () => {});
+  session.destroy();
+  return Object.getPrototypeOf(session) as { request: Request };
 }
 
-function wrapRequest(prototype: { request: Request } | undefined, deps: ClientDeps): () => void {
-  const original = prototype?.request;
-  if (prototype === undefined || typeof original !== "function") return () => {};
+function wrapRequest(prototype: { request: Request }, deps: ClientDeps): () => void {
+  const original = prototype.request;
   const wrapped: Request = function request(headers, ...rest) {
     const place = placeOf(deps, headers);
     if (place === undefined) return original.call(this, headers, ...rest);

@@ -2,6 +2,7 @@ import type { Http2Session, IncomingHttpHeaders, ServerHttp2Stream } from "node:
 import { Server as NetServer } from "node:net";
 import type { Context } from "@opentelemetry/api";
 import type { Peer } from "./connection.js";
+import { loadedHttp2 } from "./http2-module.js";
 import { beginRequest, markSpan, type ServerDeps, serverSpanOf } from "./server.js";
 import type { Answer, Served } from "./server-span.js";
 
@@ -9,21 +10,26 @@ import type { Answer, Served } from "./server-span.js";
  * Watches HTTP/2 servers, of the core API (`stream`) and of the compatible one (`request`), which is built on it.
  *
  * Node does not offer the classes of its HTTP/2 servers, and loading the module to make one takes time, so that their
- * prototypes are taken from the first server that listens. Calls of gRPC are left to its own instrumentation.
+ * prototypes are taken from the first server that listens, or from one of ours where the module is loaded already. Calls of gRPC are left to its own instrumentation.
  * Returns what undoes it.
  */
 export function watchHttp2Servers(deps: ServerDeps): () => void {
   const undo: (() => void)[] = [];
   const seen = new WeakSet<object>();
+  const take = (server: object): void => {
+    const own = Object.getPrototypeOf(server) as object;
+    if (!seen.has(own)) undo.push(wrapEmit(own, deps));
+    seen.add(own);
+  };
+  // A service that started the agent late may have servers already.
+  const http2 = loadedHttp2();
+  if (http2 !== undefined)
+    for (const server of [http2.createServer(), http2.createSecureServer()]) take(server);
   const prototype = NetServer.prototype as { listen: (...args: unknown[]) => unknown };
   const original = prototype.listen;
   prototype.listen = function listen(this: object, ...args) {
     const { name } = this.constructor;
-    if (name === "Http2Server" || name === "Http2SecureServer") {
-      const own = Object.getPrototypeOf(this) as object;
-      if (!seen.has(own)) undo.push(wrapEmit(own, deps));
-      seen.add(own);
-    }
+    if (name === "Http2Server" || name === "Http2SecureServer") take(this);
     return Reflect.apply(original, this, args);
   };
   const wrapped = prototype.listen;
