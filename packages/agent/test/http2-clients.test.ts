@@ -101,6 +101,7 @@ describe.skipIf(!HAS_OPENSSL)("requests over HTTP/2", () => {
 
   test("gRPC is left to its own instrumentation, and undici's request over HTTP/2 is one span", async () => {
     const span = await spanTo("/by-undici");
+    expect(span.attributes["network.protocol.version"]).toBe("2");
     expect(seen.byUndici).toBe(`00-${span.traceId}-${span.spanId}-01`);
     await spanTo("/lost");
     expect(spansTo("/by-undici")).toHaveLength(1);

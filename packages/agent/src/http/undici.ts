@@ -31,6 +31,8 @@ interface ConnectParams {
   readonly hostname?: string;
   readonly port?: string | number;
   readonly protocol?: string;
+  /** `h1` or `h2`. */
+  readonly version?: string;
 }
 
 /** Headers as a flat list of names and values. */
@@ -45,6 +47,8 @@ interface Exchange {
   status: number | undefined;
   peerAddress: string | undefined;
   peerPort: number | undefined;
+  /** HTTP/1.1 is what undici speaks unless its connection tells otherwise. */
+  version: "1.1" | "2";
   /** What the request went out on. */
   socket: Socket | undefined;
 }
@@ -52,11 +56,13 @@ interface Exchange {
 /** Watches `fetch` and undici by the channels they publish. Returns what undoes it. */
 export function watchUndici(deps: UndiciDeps): () => void {
   const exchanges = new WeakMap<UndiciRequest, Exchange>();
+  const http2 = new WeakSet<Socket>();
   const listeners: [string, (message: never) => void][] = [
     [
       "undici:client:connected",
       ({ connectParams, socket }: { connectParams?: ConnectParams; socket?: Socket }) => {
         if (connectParams?.hostname === undefined || socket === undefined) return;
+        if (connectParams.version === "h2") http2.add(socket);
         const isSecure = connectParams.protocol === "https:";
         const port = Number(connectParams.port) || (isSecure ? 443 : 80);
         deps.connections.opened(socket, connectParams.hostname, port);
@@ -70,6 +76,7 @@ export function watchUndici(deps: UndiciDeps): () => void {
         if (exchange === undefined) return;
         exchange.peerAddress = socket?.remoteAddress;
         exchange.peerPort = socket?.remotePort;
+        if (socket !== undefined && http2.has(socket)) exchange.version = "2";
         if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
         exchange.socket = socket;
         if (socket !== undefined) deps.connections.busy(socket);
@@ -126,6 +133,7 @@ function create(deps: UndiciDeps, exchanges: WeakMap<UndiciRequest, Exchange>, r
     status: undefined,
     peerAddress: undefined,
     peerPort: undefined,
+    version: "1.1",
     socket: undefined,
   });
   propagation.inject(new SpanScope(context.active(), span), request, {
@@ -150,8 +158,7 @@ function end(
   );
   exchange.span.finish({
     status: exchange.status,
-    // Undici's channels do not tell the version; HTTP/1.1 is what it speaks unless told otherwise.
-    version: exchange.status === undefined ? undefined : "1.1",
+    version: exchange.status === undefined ? undefined : exchange.version,
     peerAddress: exchange.peerAddress,
     peerPort: exchange.peerPort,
     error,
