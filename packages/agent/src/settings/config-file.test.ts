@@ -74,6 +74,26 @@ test("names what it does not know, with its place", () => {
   ]);
 });
 
+test("what says the default, and lists of variables that are not set, are no faults", () => {
+  const sampler = (notSampled: string): string => `
+file_format: "1.0"
+resource:
+  attributes_list: \${OTEL_RESOURCE_ATTRIBUTES}
+tracer_provider:
+  sampler:
+    parent_based:
+      root: { always_on: }
+      remote_parent_sampled: { always_on: }
+      local_parent_not_sampled: { ${notSampled}: }
+`;
+  const { env, faults } = from(sampler("always_off"));
+  expect(env).toEqual({ OTEL_TRACES_SAMPLER: "parentbased_always_on" });
+  expect(faults).toEqual([]);
+  expect(from(sampler("always_on")).faults).toEqual([
+    "OTEL_CONFIG_FILE: tracer_provider.sampler.parent_based.local_parent_not_sampled can only be always_off.",
+  ]);
+});
+
 test("limits, headers, pulled metrics and what is not text reach the settings", () => {
   const file = `
 file_format: "1.0"

@@ -1,3 +1,4 @@
+// One piece, longer than others, because it is one walk over one document: every key is in the place where it is in the file.
 import { readFileSync } from "node:fs";
 import type { Attributes, AttributeValue } from "@opentelemetry/api";
 import type { Env } from "./env.js";
@@ -97,7 +98,7 @@ class Mapper {
             this.append("OTEL_RESOURCE_ATTRIBUTES", [`${String(name)}=${encodeURIComponent(own)}`]);
           else if (own !== null && own !== undefined) this.attributes[String(name)] = own as AttributeValue;
       },
-      attributes_list: (list) => this.append("OTEL_RESOURCE_ATTRIBUTES", [String(list)]),
+      attributes_list: (list) => this.append("OTEL_RESOURCE_ATTRIBUTES", listed(list)),
       schema_url: () => {},
     });
   }
@@ -197,7 +198,7 @@ class Mapper {
               .filter((item) => isMap(item) && item.value !== null)
               .map(({ name, value: header }) => `${String(name)}=${encodeURIComponent(String(header))}`),
           ),
-        headers_list: (list) => this.append(`${own}_HEADERS`, [String(list)]),
+        headers_list: (list) => this.append(`${own}_HEADERS`, listed(list)),
         temporality_preference: (preference) => this.set(`${own}_TEMPORALITY_PREFERENCE`, preference),
         default_histogram_aggregation: (aggregation) =>
           this.set(`${own}_DEFAULT_HISTOGRAM_AGGREGATION`, aggregation),
@@ -237,6 +238,15 @@ class Mapper {
       parent_based: (options) =>
         this.each(`${path}.parent_based`, options ?? {}, {
           root: (root) => this.sampler(root, "parentbased_"),
+          ...Object.fromEntries(
+            Object.entries(UNDER_A_PARENT).map(([key, only]) => [
+              key,
+              (own: unknown) => {
+                if (isMap(own) && Object.keys(own)[0] !== only)
+                  this.faults.push(`OTEL_CONFIG_FILE: ${path}.parent_based.${key} can only be ${only}.`);
+              },
+            ]),
+          ),
         }),
     });
   }
@@ -287,8 +297,21 @@ class Mapper {
   }
 }
 
+/** What a parent's decision means here, which is OpenTelemetry's default. */
+const UNDER_A_PARENT: Readonly<Record<string, string>> = {
+  remote_parent_sampled: "always_on",
+  remote_parent_not_sampled: "always_off",
+  local_parent_sampled: "always_on",
+  local_parent_not_sampled: "always_off",
+};
+
 /** Formats whose keys are read as they stand. */
 const FORMATS = /^(0\.[34]|1\.\d)/;
+
+/** A list in one text; a reference to a variable that is not set is nothing. */
+function listed(list: unknown): string[] {
+  return list === null || list === undefined ? [] : [String(list)];
+}
 
 function isMap(value: unknown): value is Mapping {
   return typeof value === "object" && value !== null && !Array.isArray(value);
