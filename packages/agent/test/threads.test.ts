@@ -44,6 +44,8 @@ test.concurrent("an error that ends a worker thread is recorded, and its parent 
   expect,
 }) => {
   const service = new Service("failing-thread.mjs", sink.url, { env: { OTEL_SERVICE_NAME: "failing" } });
+  await sink.span("begun");
+  service.child.send("fail");
   expect(await service.message()).toBe("in a thread");
   await service.stop();
   const log = sink.logs.find(({ resource }) => resource["service.name"] === "failing");
