@@ -169,16 +169,32 @@ async function bundle() {
   writeLicences(results.flatMap(({ metafile }) => Object.keys(metafile.inputs)));
 }
 
-/** The entries. `import` of a CommonJS file would first be searched for its exports, which takes longer than running it. */
+/**
+ * The entries. `import` of a CommonJS file would first be searched for its exports, which takes longer than running it.
+ * A bundler that takes them in leaves behind what they load: said by `register`, which must not fail the service, and thrown
+ * by `index`, which has nothing else to offer.
+ */
 function writeEntries() {
   const names = Object.keys(require(join(dist, "agent.cjs"))).filter((name) => name !== "startByImport");
-  const load =
-    'import { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);\n';
+  const load = `import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+const isWhole = Boolean(import.meta.url) && existsSync(new URL("./agent.cjs", import.meta.url));
+const bundled =
+  "@tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent).";
+`;
+  const agent = 'createRequire(import.meta.url)("./agent.cjs")';
   writeFileSync(
     join(dist, "index.js"),
-    `${load}export const { ${names.sort().join(", ")} } = require("./agent.cjs");\n`,
+    `${load}if (!isWhole) throw new Error(bundled);
+export const { ${names.sort().join(", ")} } = ${agent};
+`,
   );
-  writeFileSync(join(dist, "register.js"), `${load}require("./agent.cjs").startByImport();\n`);
+  writeFileSync(
+    join(dist, "register.js"),
+    `${load}if (isWhole) ${agent}.startByImport();
+else process.stderr.write(\`tocsin: could not start, the service runs without it: \${bundled}\\n\`);
+`,
+  );
 }
 
 function writeLicences(inputs) {

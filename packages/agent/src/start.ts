@@ -23,6 +23,7 @@ import { promToScopeMetrics, withoutSummaries } from "./metrics/prom-metrics.js"
 import { PromRegistries } from "./metrics/prom-registries.js";
 import { AgentMetricReader } from "./metrics/reader.js";
 import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
+import { rememberGlobals } from "./otel-globals.js";
 import { OtherExporters } from "./other-exporters.js";
 import { Pipeline } from "./pipeline.js";
 import { detectResource } from "./resource/detect.js";
@@ -75,6 +76,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       close: async () => forget(),
     });
   }
+  const giveUpGlobals = rememberGlobals();
   tellOtelFaults(voice, () => performance.now());
   const resource = resourceOf(settings);
   const startMs = Date.now();
@@ -217,6 +219,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
       // What they could not deliver by then they try on their own time.
       const ended = sdk.shutdown().catch(() => undefined);
       if (others.places.length === 0) await ended;
+      giveUpGlobals();
       pipeline.handOver();
       await pipeline.sender.flush(SHUTDOWN_MS);
       runtime.close();

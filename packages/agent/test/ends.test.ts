@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { end, SLOW, WAYS } from "./support/ends.js";
+import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
 let sink: Sink;
@@ -79,4 +80,14 @@ test("OTEL_SDK_DISABLED turns everything off and says so", async () => {
   const seen = await end(WAYS[3], sink.url, { env: { OTEL_SDK_DISABLED: "true" } });
   expect(seen).toMatchObject({ code: 0, stderr: "tocsin: off, because OTEL_SDK_DISABLED is true.\n" });
   expect(sink.requests.length).toBe(before);
+});
+
+test("an agent that was shut down leaves nothing behind, and another can be started", async () => {
+  const env = { ...SLOW, OTEL_SERVICE_NAME: "restarted" };
+  const service = new Service("restarted.mjs", sink.url, { nodeArgs: [], env });
+  expect(await service.ended).toMatchObject({ code: 0, signal: null });
+  expect(JSON.parse(service.stdout)).toEqual([true, true, true, true]);
+  const spans = sink.spans.filter(({ resource }) => resource["service.name"] === "restarted");
+  expect(spans.map(({ name }) => name)).toEqual(["first", "second"]);
+  expect(service.stderr.split("\n").filter((line) => !line.includes("sending to"))).toEqual([""]);
 });

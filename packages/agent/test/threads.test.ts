@@ -125,3 +125,17 @@ test.concurrent("a service bundled by esbuild works with the agent beside it: ro
     await service.stop();
   }
 });
+
+test.concurrent("a bundle that has taken the agent in says so, and the service is served without it", async ({
+  expect,
+}) => {
+  const [entry, outfile] = [join(dir, "taken-in.mjs"), join(dir, "taken-in.cjs")];
+  writeFileSync(entry, `import "@tocsin/agent/register";\nprocess.stdout.write("served");`);
+  await build({ entryPoints: [entry], bundle: true, platform: "node", outfile, logLevel: "silent" });
+  const service = new Service(outfile, sink.url, { nodeArgs: [] });
+  expect(await service.ended).toMatchObject({ code: 0 });
+  expect(service.stdout).toBe("served");
+  expect(service.stderr).toBe(
+    "tocsin: could not start, the service runs without it: @tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent).\n",
+  );
+});

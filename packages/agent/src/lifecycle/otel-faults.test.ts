@@ -17,12 +17,13 @@ test("errors within OpenTelemetry are said in a line, each once a minute", () =>
   diag.error("Error: boom\n    at elsewhere");
   nowMs = 60_000;
   diag.error("the processor failed", new Error("boom"));
-  diag.error("Error: @opentelemetry/api: Attempted duplicate registration of API: trace");
+  for (const api of ["trace", "context"])
+    diag.error(`Error: @opentelemetry/api: Attempted duplicate registration of API: ${api}`);
   expect(lines).toEqual([
     "tocsin: OpenTelemetry says: Error: boom\n",
     "tocsin: OpenTelemetry says: bang\n",
     "tocsin: OpenTelemetry says: the processor failed boom\n",
-    "tocsin: a second OpenTelemetry SDK was started after the agent and is refused; hand its span processors, sampler or propagator to start() instead.\n",
+    "tocsin: OpenTelemetry is set up twice in this process, and what comes second is refused; hand span processors, a sampler or a propagator of your own to start() instead.\n",
   ]);
 });
 

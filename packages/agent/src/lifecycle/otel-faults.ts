@@ -10,13 +10,14 @@ export function tellOtelFaults(voice: Voice, now: () => number): void {
   if (theirs !== undefined) return;
   const saidMs = new Map<string, number>();
   const error = (...args: unknown[]): void => {
-    const text = args.map(firstLine).join(" ");
+    const told = args.map(firstLine).join(" ");
+    const text = told.includes("duplicate registration") ? TWICE : `OpenTelemetry says: ${told}`;
     // How exporters fare is said where they are watched.
-    if (text.includes("export failed")) return;
+    if (told.includes("export failed")) return;
     const lastMs = saidMs.get(text);
     if ((lastMs !== undefined && now() - lastMs < REPEAT_MS) || saidMs.size >= TOPICS_MAX) return;
     saidMs.set(text, now());
-    voice.warn(text.includes("duplicate registration") ? SECOND : `OpenTelemetry says: ${text}`);
+    voice.warn(text);
   };
   const logger: DiagLogger = { error, warn: () => {}, info: () => {}, debug: () => {}, verbose: () => {} };
   diag.setLogger(logger, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
@@ -25,8 +26,8 @@ export function tellOtelFaults(voice: Voice, now: () => number): void {
 const API = Symbol.for("opentelemetry.js.api.1");
 const REPEAT_MS = 60_000;
 const TOPICS_MAX = 100;
-const SECOND =
-  "a second OpenTelemetry SDK was started after the agent and is refused; hand its span processors, sampler or propagator to start() instead.";
+const TWICE =
+  "OpenTelemetry is set up twice in this process, and what comes second is refused; hand span processors, a sampler or a propagator of your own to start() instead.";
 
 /** Errors come as they are, as stacks, or as JSON. */
 function firstLine(value: unknown): string {

@@ -168,7 +168,8 @@ export class Sender {
     }
     this.shared.resetPending();
     this.shared.setFlushed(this.ticket);
-    this.deps.note({ kind: "crashed", signal: "traces", why, isLast: this.restarts > RESTARTS_MAX });
+    if (!this.isStopped)
+      this.deps.note({ kind: "crashed", signal: "traces", why, isLast: this.restarts > RESTARTS_MAX });
   }
 
   private drainNotes(): void {
