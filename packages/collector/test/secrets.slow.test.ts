@@ -271,6 +271,9 @@ test("nor is one of what telemetry is passed on, scraped and kept with", async (
       },
     }),
   );
+  // All of it is one line, which is shown with its fault.
+  const written = await readFile(join(dir, "outward.yaml"), "utf8");
+  await writeFile(join(dir, "typo.yaml"), written.replace("{", '{"forwrad":1,'));
   const outward = await startProcess({ args: ["--config", join(dir, "outward.yaml")] });
   try {
     const span = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", name: "a" };
@@ -302,11 +305,13 @@ test("nor is one of what telemetry is passed on, scraped and kept with", async (
       await expect.poll(() => others.told.join(" "), { timeout: 20_000 }).toContain(place);
     const outputs = await outputsOf(outward, [
       ["check", "outward.yaml"],
+      ["check", "typo.yaml"],
       ["doctor", "--url", outward.url],
       ["query", "up", "--url", outward.url],
       ["traces", "--url", outward.url],
       ["logs", "--url", outward.url],
     ]);
+    expect(outputs.get("check typo.yaml")).toMatch(/"x-key":"\*+"/);
     const log = outputs.get("log") ?? "";
     for (const line of [
       "endpoint refused a request for good",

@@ -39,9 +39,9 @@ export function formatProblem(problem: Problem, source: ConfigSource | undefined
   return `${head}\n${number} | ${text}\n     | ${gap}${caret}${hint ? ` ${hint}` : ""}`;
 }
 
-/** A value behind the name of a field that holds a secret, or the list behind `secrets`. */
+/** A value behind the name of a field or of a header that holds a secret, or the list behind `secrets`. */
 const SECRET_VALUE =
-  /((?:^|[\s,{["'-])(?:\w*(?:secret|token|password|passphrase|credentials|_key|apikey)|secrets)["']?\s*[:=]\s*)(\$\{\w+\}|"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]?|[^\s,}\]#"'[][^,}\]#]*)/gi;
+  /((?:^|[\s,{["'-])(?:\w*(?:secret|token|password|passphrase|credentials|[_-]key|apikey)|secrets|x-[\w-]+|(?:proxy-)?authorization|cookie)["']?\s*[:=]\s*)(\$\{\w+\}|"(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]?|[^\s,}\]#"'[{][^,}\]#]*)/gi;
 /** What follows the host of an address: of incoming webhooks that is the secret. */
 const URL_PATH = /(\b[a-z][a-z\d+.-]*:\/\/(?:[^\s/"'@,}]+@)?[^\s/"'?#,}\]]+[/?])([^\s"',}\]]+)/gi;
 const URL_USER = /(\b[a-z][a-z\d+.-]*:\/\/)([^\s/"'@,}]+)(?=@)/gi;
