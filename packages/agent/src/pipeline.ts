@@ -32,6 +32,7 @@ export class Pipeline {
       resource: this.resource,
       logScope: scopeBytes(AGENT_SCOPE),
       logLimits: settings.logLimits,
+      redaction: settings.redaction,
       limitBytes: settings.bufferBytes,
       note,
     });

@@ -43,6 +43,17 @@ test.each([
   { body: "pino: two streams", number: 17, text: "error", attributes: {} },
   { body: "pino: by transport", number: 9, text: "info", attributes: {} },
   { body: "pino: long", number: 9, text: "info", attributes: { list: "x".repeat(3_000_000) } },
+  {
+    body: "pino: a request",
+    number: 9,
+    text: "info",
+    attributes: {
+      req: expect.objectContaining({
+        url: "/a?token=REDACTED",
+        headers: { authorization: "REDACTED", host: "h" },
+      }),
+    },
+  },
   { body: /winston: coloured/, number: 13, text: "warn", attributes: {} },
   { body: "winston: syslog", number: 10, text: "notice", attributes: {} },
   {

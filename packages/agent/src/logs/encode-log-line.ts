@@ -3,18 +3,21 @@ import type { ByteWriter } from "../otlp/byte-writer.js";
 import type { AttributeLimits } from "../send/protocol.js";
 import { type Severity, severityIn, severityNamed, severityOf } from "./levels.js";
 import type { LogLine } from "./log-lines.js";
+import type { HideSecrets } from "./secret-fields.js";
 
 /**
  * Appends the `LogRecord` of one JSON line, with tag and length, in the form of `ScopeLogs.log_records`.
  *
  * Level and message become severity and body; time, process id and host name are in the record or the resource
  * already; the first field that is an error (`err` as a rule) becomes the exception attributes of semantic conventions;
- * everything else stays an attribute. A line that is no JSON object becomes the body as it stands. Attributes past the limits are cut, and counted in the record.
+ * everything else stays an attribute, without the secrets that `hide` knows. A line that is no JSON object becomes the body
+ * as it stands. Attributes past the limits are cut, and counted in the record.
  */
 export function encodeLogLine(
   writer: ByteWriter,
   { line, timeMs, place, messageKey, severity: word = "" }: LogLine,
   { attributeCount, attributeValueLength }: AttributeLimits,
+  hide: HideSecrets = (_key, value) => value,
 ): void {
   const fields = parse(line);
   const start = writer.open(0x12);
@@ -39,7 +42,7 @@ export function encodeLogLine(
   let isErrorTold = false;
   for (const key in fields) {
     if (key === messageKey || TOLD_ELSEWHERE.has(key)) continue;
-    const value = fields[key];
+    const value = hide(key, fields[key]);
     if (!isErrorTold && isError(value)) {
       isErrorTold = true;
       writeError(key, value, write);

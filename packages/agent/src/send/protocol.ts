@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { Redaction } from "../http/redact-url.js";
 import type { LogLines } from "../logs/log-lines.js";
 
 /** The three signals, as their OTLP paths name them. */
@@ -33,6 +34,8 @@ export interface SenderInit {
   /** `InstrumentationScope` message of the agent's own log records, encoded. */
   readonly logScope: Uint8Array;
   readonly logLimits: AttributeLimits;
+  /** Names that are secret in log lines, beyond those known as such, and names that are not. */
+  readonly redaction: Redaction;
   readonly shared: SharedArrayBuffer;
   readonly notes: MessagePort;
 }

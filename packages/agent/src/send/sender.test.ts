@@ -53,6 +53,7 @@ function sender(url: string, limitBytes = 1 << 20): { sender: Sender; notes: Not
     resource: new Uint8Array(),
     logScope: new Uint8Array(),
     logLimits: { attributeCount: 128, attributeValueLength: Number.POSITIVE_INFINITY },
+    redaction: { deny: [], allow: [] },
     limitBytes,
     note: (note) => notes.push(note),
     // Threads run built files only.

@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import type { Redaction } from "../http/redact-url.js";
 import type { LogLines } from "../logs/log-lines.js";
 import {
   type AttributeLimits,
@@ -16,6 +17,7 @@ export interface SenderDeps {
   readonly resource: Uint8Array;
   readonly logScope: Uint8Array;
   readonly logLimits: AttributeLimits;
+  readonly redaction: Redaction;
   /** Bytes that may wait for the collector in all; what comes on top is dropped and counted. */
   readonly limitBytes: number;
   readonly note: (note: Note) => void;
@@ -121,7 +123,7 @@ export class Sender {
     if (this.worker !== undefined) return this.worker;
     if (this.restarts > RESTARTS_MAX) return undefined;
     const { port1, port2 } = new MessageChannel();
-    const { destinations, resource, logScope, logLimits, workerUrl } = this.deps;
+    const { destinations, resource, logScope, logLimits, redaction, workerUrl } = this.deps;
     const worker = new Worker(workerUrl ?? new URL("./worker.cjs", import.meta.url), {
       name: "tocsin",
       // The process's own flags would load the agent, and whatever else, into this thread too.
@@ -133,6 +135,7 @@ export class Sender {
         resource,
         logScope,
         logLimits,
+        redaction,
         shared: this.shared.buffer,
         notes: port2,
       },

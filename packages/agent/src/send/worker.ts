@@ -2,6 +2,7 @@
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { encodeLogLine } from "../logs/encode-log-line.js";
 import { type LogLines, readLogLines } from "../logs/log-lines.js";
+import { type HideSecrets, secretHider } from "../logs/secret-fields.js";
 import { ByteWriter } from "../otlp/byte-writer.js";
 import { Outbox } from "./outbox.js";
 import { Poster } from "./post.js";
@@ -18,6 +19,7 @@ import { logsRequest, tracesRequest } from "./requests.js";
 if (!isMainThread && isInit(workerData) && parentPort !== null) {
   const init = workerData;
   const shared = new Shared(init.shared);
+  const hide = secretHider(init.redaction);
   const outboxes = new Map(SIGNALS.map((signal) => [signal, outboxFor(init, shared, signal)]));
   parentPort.on("message", (message: ToWorker) => {
     if (message.kind === "flush") {
@@ -26,7 +28,7 @@ if (!isMainThread && isInit(workerData) && parentPort !== null) {
       );
       return;
     }
-    const { signal, parts } = encode(init, message);
+    const { signal, parts } = encode(init, hide, message);
     const outbox = outboxes.get(signal);
     if (outbox === undefined) shared.addPending(-message.bytes);
     else outbox.add({ parts, count: message.count, pendingBytes: message.bytes });
@@ -54,6 +56,7 @@ function outboxFor(init: SenderInit, shared: Shared, signal: Signal): Outbox | u
 
 function encode(
   init: SenderInit,
+  hide: HideSecrets,
   message: Exclude<ToWorker, { kind: "flush" }>,
 ): { signal: Signal; parts: readonly Uint8Array[] } {
   switch (message.kind) {
@@ -66,7 +69,7 @@ function encode(
     case "logs":
       return {
         signal: "logs",
-        parts: logsRequest(init.resource, init.logScope, encodeLines(message.logs, init.logLimits)),
+        parts: logsRequest(init.resource, init.logScope, encodeLines(message.logs, init.logLimits, hide)),
       };
   }
 }
@@ -74,8 +77,8 @@ function encode(
 /** Used for one batch of lines after the other, which come in one size at most. */
 const writer = new ByteWriter(0);
 
-function encodeLines(lines: LogLines, limits: AttributeLimits): Uint8Array {
+function encodeLines(lines: LogLines, limits: AttributeLimits, hide: HideSecrets): Uint8Array {
   writer.at = 0;
-  for (const line of readLogLines(lines)) encodeLogLine(writer, line, limits);
+  for (const line of readLogLines(lines)) encodeLogLine(writer, line, limits, hide);
   return writer.finished();
 }
