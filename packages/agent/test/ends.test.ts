@@ -31,18 +31,27 @@ test.concurrent.each([WAYS[1], WAYS[4]])(
   },
 );
 
-test("what ends the process is a log record with its stack, on the trace that it happened in", async () => {
-  await end(WAYS[1], sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: "fatal" } });
+test("what ends the process is a log record with its stack, and an error of the spans that it happened in", async () => {
+  const env = { ...SLOW, OTEL_SERVICE_NAME: "fatal" };
+  const service = new Service("fatal-request.cjs", sink.url, { env });
+  expect(await service.ended).toMatchObject({ code: 1, signal: null });
   const log = sink.logs.find(({ resource }) => resource["service.name"] === "fatal");
   expect(log).toMatchObject({
     body: "uncaught exception",
     severityNumber: 21,
     attributes: {
-      "exception.type": "TypeError",
-      "exception.message": "boom",
-      "exception.stacktrace": expect.stringContaining("ends.mjs"),
+      "exception.type": "RangeError",
+      "exception.message": "out of stock",
+      "exception.stacktrace": expect.stringContaining("fatal-request.cjs"),
     },
   });
+  const spans = sink.spans.filter(({ traceId }) => traceId === log?.traceId);
+  expect(spans.map(({ name }) => name).sort()).toEqual(["GET", "child"]);
+  for (const span of spans)
+    expect(span).toMatchObject({
+      status: { code: 2 },
+      events: [{ attributes: { "exception.type": "RangeError" } }],
+    });
 });
 
 test("a collector that takes the connection and never answers holds the end up for a second at most", async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { urlRedactor } from "../http/redact-url.js";
 import { beforeSignalEnds, isTerminating } from "../lifecycle/signals.js";
 import { Drain } from "./drain.js";
 
@@ -96,8 +97,11 @@ async function verdict(check: Check, timeoutMs: number): Promise<string | undefi
   try {
     return await Promise.race([Promise.resolve(check()).then(() => undefined), late]);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    // Whoever may ask for readiness need not know how the database is reached.
+    return URLS.text(error instanceof Error ? error.message : String(error));
   } finally {
     clearTimeout(timer);
   }
 }
+
+const URLS = urlRedactor({ deny: [], allow: [] });

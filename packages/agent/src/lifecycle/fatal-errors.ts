@@ -78,7 +78,10 @@ function record(
 function tell(span: Span, error: unknown, isFatal: boolean): void {
   if (span instanceof ServerSpan) {
     span.failed(error);
-    if (isFatal) span.finish(false);
+    if (!isFatal) return;
+    span.setAttribute("error.type", error instanceof Error ? error.name : typeof error);
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    span.finish(false);
   } else if (span.isRecording()) {
     span.recordException(error instanceof Error ? error : String(error));
     span.setStatus({ code: SpanStatusCode.ERROR });

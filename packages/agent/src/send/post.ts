@@ -68,7 +68,7 @@ export class Poster {
         },
       );
       const timer = setTimeout(
-        () => request.destroy(new Error(`no answer within ${timeoutMs} ms`)),
+        () => request.destroy(new Error(`no answer within ${Math.round(timeoutMs)} ms`)),
         timeoutMs,
       );
       request.on("error", (error) => {
