@@ -201,6 +201,32 @@ test.concurrent("errors.mjs", async () => {
   await service.stop();
 });
 
+test.concurrent("fatal.mjs", async () => {
+  const service = run("fatal.mjs", { registered: false });
+  expect(await service.ended).toMatchObject({ code: 1, signal: null });
+  expect(service.stderr).toContain("RangeError: card declined");
+  const span = await sink.span("pay");
+  expect(span).toMatchObject({
+    status: { code: 2 },
+    events: [{ attributes: { "exception.type": "RangeError" } }],
+  });
+  const told = sink.logs.filter(({ resource }) => resource["service.name"] === "till");
+  expect(
+    told.map(({ body, attributes, traceId }) => [body, attributes["exception.message"], traceId]),
+  ).toEqual([
+    ["unhandled promise rejection", "receipt printer is offline", ""],
+    ["uncaught exception", "card declined", span.traceId],
+  ]);
+});
+
+test.concurrent("redaction.mjs", async () => {
+  const service = run("redaction.mjs", { registered: false });
+  await fetch(`${await service.listening()}/search?q=x&key=1&session=2&access_token=3`);
+  const [span] = await sink.until(() => spansOf("redaction.mjs").length > 0 && spansOf("redaction.mjs"));
+  expect(span?.attributes["url.query"]).toBe("q=x&key=1&session=REDACTED&access_token=REDACTED");
+  await service.stop();
+});
+
 test.concurrent("processors.mjs", async () => {
   const service = run("processors.mjs", { registered: false });
   expect((await service.ended).code).toBe(0);
@@ -258,6 +284,8 @@ test("every block of the README is run", () => {
       "winston.mjs",
       "logs-api.mjs",
       "errors.mjs",
+      "fatal.mjs",
+      "redaction.mjs",
       "processors.mjs",
       "sampling.mjs",
       "lambda.mjs",
