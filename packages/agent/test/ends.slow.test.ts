@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort } from "./support/debian.js";
-import { end, SLOW, WAYS } from "./support/ends.js";
+import { AT_THE_END, end, SLOW, WAYS } from "./support/ends.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
@@ -13,6 +13,7 @@ afterAll(() => sink.close());
 // The fast suite does some of them.
 test.each(WAYS)(
   "a process that ends by $how $kill is not held up by a collector that is away",
+  AT_THE_END,
   async (way) => {
     const seen = await end(way, "http://127.0.0.1:9", { env: SLOW });
     expect(seen).toMatchObject({ code: way.code, signal: way.signal });
@@ -20,8 +21,8 @@ test.each(WAYS)(
   },
 );
 
-test.each(WAYS)("a process that ends by $how $kill has delivered everything", async (way) => {
-  const name = `${way.how}-${"kill" in way ? way.kill : ""}`;
+test.each(WAYS)("a process that ends by $how $kill has delivered everything", AT_THE_END, async (way) => {
+  const name = `${way.how}-${"kill" in way ? way.kill : ""}-${performance.now()}`;
   const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });
   expect(seen).toMatchObject({ code: way.code, signal: way.signal });
   const spans = sink.spans.filter(({ resource }) => resource["service.name"] === name);

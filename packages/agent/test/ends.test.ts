@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { end, SLOW, WAYS } from "./support/ends.js";
+import { AT_THE_END, end, SLOW, WAYS } from "./support/ends.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
@@ -13,8 +13,8 @@ afterAll(() => sink.close());
 // Side by side: each waits for its process, most of which is Node starting.
 // The slow suite does the rest of them, and many more.
 describe.concurrent.each([WAYS[0], WAYS[1], WAYS[4]])("a process that ends by $how $kill", (way) => {
-  test("ends as it does without the agent, with everything delivered", async () => {
-    const name = `${way.how}-${"kill" in way ? way.kill : ""}`;
+  test("ends as it does without the agent, with everything delivered", AT_THE_END, async () => {
+    const name = `${way.how}-${"kill" in way ? way.kill : ""}-${performance.now()}`;
     const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });
     expect(seen).toMatchObject({ code: way.code, signal: way.signal });
     const spans = sink.spans.filter(({ resource }) => resource["service.name"] === name);
@@ -24,6 +24,7 @@ describe.concurrent.each([WAYS[0], WAYS[1], WAYS[4]])("a process that ends by $h
 
 test.concurrent.each([WAYS[1], WAYS[4]])(
   "a process that ends by $how $kill is not held up by a collector that is away",
+  AT_THE_END,
   async (way) => {
     const seen = await end(way, "http://127.0.0.1:9", { env: SLOW });
     expect(seen).toMatchObject({ code: way.code, signal: way.signal });
@@ -31,28 +32,33 @@ test.concurrent.each([WAYS[1], WAYS[4]])(
   },
 );
 
-test("what ends the process is a log record with its stack, and an error of the spans that it happened in", async () => {
-  const env = { ...SLOW, OTEL_SERVICE_NAME: "fatal" };
-  const service = new Service("fatal-request.cjs", sink.url, { env });
-  expect(await service.ended).toMatchObject({ code: 1, signal: null });
-  const log = sink.logs.find(({ resource }) => resource["service.name"] === "fatal");
-  expect(log).toMatchObject({
-    body: "uncaught exception",
-    severityNumber: 21,
-    attributes: {
-      "exception.type": "RangeError",
-      "exception.message": "out of stock",
-      "exception.stacktrace": expect.stringContaining("fatal-request.cjs"),
-    },
-  });
-  const spans = sink.spans.filter(({ traceId }) => traceId === log?.traceId);
-  expect(spans.map(({ name }) => name).sort()).toEqual(["GET", "child"]);
-  for (const span of spans)
-    expect(span).toMatchObject({
-      status: { code: 2 },
-      events: [{ attributes: { "exception.type": "RangeError" } }],
+test(
+  "what ends the process is a log record with its stack, and an error of the spans that it happened in",
+  AT_THE_END,
+  async () => {
+    const name = `fatal-${performance.now()}`;
+    const env = { ...SLOW, OTEL_SERVICE_NAME: name };
+    const service = new Service("fatal-request.cjs", sink.url, { env });
+    expect(await service.ended).toMatchObject({ code: 1, signal: null });
+    const log = sink.logs.find(({ resource }) => resource["service.name"] === name);
+    expect(log).toMatchObject({
+      body: "uncaught exception",
+      severityNumber: 21,
+      attributes: {
+        "exception.type": "RangeError",
+        "exception.message": "out of stock",
+        "exception.stacktrace": expect.stringContaining("fatal-request.cjs"),
+      },
     });
-});
+    const spans = sink.spans.filter(({ traceId }) => traceId === log?.traceId);
+    expect(spans.map(({ name }) => name).sort()).toEqual(["GET", "child"]);
+    for (const span of spans)
+      expect(span).toMatchObject({
+        status: { code: 2 },
+        events: [{ attributes: { "exception.type": "RangeError" } }],
+      });
+  },
+);
 
 test("a collector that takes the connection and never answers holds the end up for a second at most", async () => {
   const silent = createServer(() => undefined);

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SLOW } from "./support/ends.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
 let sink: Sink;
+let service: Service;
 beforeAll(async () => {
   sink = await Sink.open();
   const env = {
-    ...SLOW,
     OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: "10",
     OTEL_ATTRIBUTE_COUNT_LIMIT: "8",
     OTEL_SPAN_EVENT_COUNT_LIMIT: "3",
@@ -15,9 +14,13 @@ beforeAll(async () => {
     OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT: "2",
     OTEL_LINK_ATTRIBUTE_COUNT_LIMIT: "1",
   };
-  await new Service("limits.cjs", sink.url, { env }).ended;
+  service = new Service("limits.cjs", sink.url, { env });
+  await sink.until(() => sink.spans.length === 3 && sink.logs.length === 1);
 });
-afterAll(() => sink.close());
+afterAll(async () => {
+  await service.stop();
+  await sink.close();
+});
 
 const cut = "y".repeat(10);
 

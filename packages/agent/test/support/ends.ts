@@ -3,6 +3,12 @@ import { Service } from "./service.js";
 /** As it is by default: nothing has left yet when the process ends. */
 export const SLOW = { OTEL_METRIC_EXPORT_INTERVAL: "60000", OTEL_BSP_SCHEDULE_DELAY: "60000" };
 
+/**
+ * For tests of what is delivered at the very end: it is held up by 0.8 s at most, in which a machine that is busy with other
+ * things may not even start the thread that delivers.
+ */
+export const AT_THE_END = { retry: 3 };
+
 /** Ways to end, and what Node makes of each without the agent. */
 export const WAYS = [
   { how: "exit", code: 3, signal: null },
