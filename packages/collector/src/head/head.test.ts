@@ -249,3 +249,20 @@ test("regular data takes at most three bytes a sample", async () => {
   }
   expect(head.samples.sizeBytes / (720 * 1_024)).toBeLessThan(3);
 });
+
+test("what has no copy outlives the retention and is asked for here, until nothing was heard of copies for too long", async () => {
+  const { clock, head } = newHead();
+  const { retentionMs } = OPTIONS;
+  head.holdUntilCopied();
+  head.appendSamples([{ labels: { __name__: "up" }, timeMs: NOW, value: 1 }]);
+  await clock.advance(600_000);
+  head.appendSamples([{ labels: { __name__: "up" }, timeMs: NOW + 600_000, value: 2 }]);
+  head.setCopiedTo(NOW + 1);
+  await clock.advance(retentionMs);
+  head.truncate();
+  // The store has what is older, memory the rest: together they have all.
+  expect(head.completeFromMs).toBe(NOW + 1);
+  expect(Object.values(samplesOf(head, "up"))[0]?.at(-1)).toEqual([NOW + 600_000, 2]);
+  await clock.advance(1);
+  expect(head.completeFromMs).toBe(clock.now() - retentionMs);
+});

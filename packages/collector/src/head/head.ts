@@ -106,7 +106,8 @@ export class Head implements Storage {
 
   /** From here on the head knows everything that was received; earlier times are the store's. */
   get completeFromMs(): UnixMs {
-    return Math.max(this.#completeFromMs, this.#clock.now() - this.options.retentionMs);
+    // What is held because it has no copy yet is asked for here: the store does not have it.
+    return Math.max(this.#completeFromMs, this.#horizonMs(this.#clock.now()));
   }
 
   /** Says that everything since `timeMs` is in the head, after a snapshot was loaded. */
