@@ -154,11 +154,11 @@ function simulation(
   const firstMs = (history[0]?.second ?? nowMs / 1_000) * 1_000;
   const fromMs = changed.sinceMs === undefined ? firstMs : Math.max(firstMs, nowMs - changed.sinceMs);
   const shortest = Math.min(...[...spec.pairs, ...changed.spec.pairs].map(({ shortMs }) => shortMs));
-  // A fifth of the shortest window tells its alerts apart; a month is still a few thousand steps.
-  const stepMs = Math.max(
-    1_000,
-    Math.floor(Math.max(shortest / 5, (nowMs - fromMs) / 50_000) / 1_000) * 1_000,
-  );
+  // A fifth of the shortest window tells its alerts apart, and a young SLO is looked at a few hundred times all the same; a
+  // month is still a few thousand steps.
+  const lengthMs = nowMs - fromMs;
+  const wantedMs = Math.max(Math.min(shortest / 5, lengthMs / 300), lengthMs / 50_000);
+  const stepMs = Math.max(1_000, Math.floor(wantedMs / 1_000) * 1_000);
   const before = simulate(spec, history, fromMs, nowMs, stepMs);
   const after = simulate(changed.spec, history, fromMs, nowMs, stepMs);
   return {

@@ -104,6 +104,11 @@ test("a simulation holds the objective as it is against another", async () => {
   );
 });
 
+test("a simulation of half a minute looks often enough to see an alert", async () => {
+  const { out } = await run(slo, ["simulate", "orders", "--objective", "90%", "--since", "30s"]);
+  expect(out).toMatch(/pages +1 +0\n/);
+});
+
 test("a report is a Markdown table of months", async () => {
   const { out } = await run(slo, ["report", "--month", "2026-11"]);
   expect(out).toContain(
