@@ -295,7 +295,7 @@ export function startByImport(): void {
   try {
     start();
   } catch (error) {
-    process.stderr.write(`tocsin: could not start, the service runs without it: ${String(error)}\n`);
+    new Voice("warn").warn(`could not start, the service runs without it: ${String(error)}`);
   }
 }
 

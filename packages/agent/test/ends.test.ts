@@ -106,3 +106,10 @@ test("an agent that was shut down leaves nothing behind, and another can be star
   expect(spans.map(({ name }) => name)).toEqual(["first", "second"]);
   expect(service.stderr.split("\n").filter((line) => !line.includes("sending to"))).toEqual([""]);
 });
+
+test("a closed standard error costs what is said, not the process", async () => {
+  // What is wrong with a variable is said at start.
+  const service = new Service("closed-stderr.mjs", sink.url, { env: { OTEL_BSP_SCHEDULE_DELAY: "soon" } });
+  service.child.stderr?.destroy();
+  expect(await service.ended).toMatchObject({ code: 5, signal: null });
+});

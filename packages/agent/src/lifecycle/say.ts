@@ -30,10 +30,18 @@ export class Voice {
 
 const RANKS: Readonly<Record<LogLevel, number>> = { silent: 0, warn: 1, info: 2, debug: 3 };
 
+/**
+ * Standard error may be closed, which ends the process by an `error` event where nobody listens to it. Each write that fails
+ * has its own event, and is listened to for that one alone: what the service writes there fails as it would.
+ */
 function writeError(line: string): void {
+  const { stderr } = process;
+  const ignore = (): void => {};
   try {
-    process.stderr.write(line);
+    stderr.write(line, (error) => {
+      if (error !== null && error !== undefined) stderr.once("error", ignore);
+    });
   } catch {
-    // Standard error may be closed.
+    // A stream that says so at once is as closed.
   }
 }
