@@ -188,12 +188,13 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     const { traces, metrics, logs } = settings.destinations;
     if ((traces ?? metrics ?? logs) === undefined) report.introduceAnyway(others.places);
   };
-  // Exporters other than the agent's can only be flushed while the event loop still turns.
-  const flushOthers = (): void => {
+  // What can only be read or sent while the event loop still turns: metrics of the API and prom-client's, others' exporters.
+  const flushAtLast = (): void => {
+    if (exporters.metrics.own !== undefined) void reader.forceFlush().catch(() => undefined);
     for (const processor of settings.spanProcessors) void processor.forceFlush().catch(() => undefined);
     void others.flush(EXIT_BUDGET_MS).then(introduce);
   };
-  if (processors.length > 0 || others.places.length > 0) process.once("beforeExit", flushOthers);
+  process.once("beforeExit", flushAtLast);
   const closeMetrics =
     settings.metricsPort === undefined
       ? () => {}
@@ -211,7 +212,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     close: async () => {
       forget();
       undoExit();
-      process.off("beforeExit", flushOthers);
+      process.off("beforeExit", flushAtLast);
       clearTimeout(introduction);
       closeMetrics();
       instrumented.close();
@@ -281,8 +282,8 @@ function resourceOf(settings: Settings): Attributes {
 
 function promGatherer(registries: PromRegistries, startMs: number, hasExemplars: boolean) {
   let lastMs = Number.NEGATIVE_INFINITY;
-  return async (nowMs: number) => {
-    if (nowMs - lastMs < PROM_INTERVAL_MS || registries.list().length === 0) return [];
+  return async (nowMs: number, isLast = false) => {
+    if ((!isLast && nowMs - lastMs < PROM_INTERVAL_MS) || registries.list().length === 0) return [];
     lastMs = nowMs;
     const metrics = await registries.gather(hasExemplars);
     return [promToScopeMetrics({ name: "prom-client" }, metrics, startMs, nowMs)];

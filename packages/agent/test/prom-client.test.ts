@@ -82,3 +82,14 @@ test("a single registry is scraped in its own form", async () => {
     await other.stop();
   }
 });
+
+test("a job that is over has told its last counts, of prom-client and of the Metrics API", async () => {
+  const own = await Sink.open();
+  const job = new Service("brief.cjs", own.url);
+  await own.until(() => own.metrics.get("jobs_total")?.points[0]?.value === 1);
+  job.child.send("go on");
+  expect((await job.ended).code).toBe(0);
+  await own.close();
+  expect(own.metrics.get("jobs_total")?.points).toMatchObject([{ value: 2 }]);
+  expect(own.metrics.get("pages")?.points).toMatchObject([{ value: 20 }]);
+});

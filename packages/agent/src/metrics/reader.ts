@@ -14,8 +14,8 @@ export interface ReaderDeps {
   readonly intervalMs: number;
   /** The agent's own metrics. */
   readonly sources: readonly MetricSource[];
-  /** Metrics that can only be read asynchronously, prom-client's. */
-  readonly gather: (nowMs: number) => Promise<readonly EncodableScope[]>;
+  /** Metrics that can only be read asynchronously, prom-client's; nothing when it is not their turn, unless it is the last. */
+  readonly gather: (nowMs: number, isLast: boolean) => Promise<readonly EncodableScope[]>;
   readonly send: (scopes: readonly EncodableScope[]) => void;
   readonly temporality: Temporality;
   /** Whether histograms of the Metrics API are exponential unless a view says otherwise. */
@@ -52,12 +52,12 @@ export class AgentMetricReader extends MetricReader {
   }
 
   protected override async onForceFlush(): Promise<void> {
-    await this.export();
+    await this.export(true);
   }
 
   protected override async onShutdown(): Promise<void> {
     clearInterval(this.timer);
-    await this.export();
+    await this.export(true);
   }
 
   /** The last export, from an `exit` handler: only what can be read at once. */
@@ -74,10 +74,10 @@ export class AgentMetricReader extends MetricReader {
     return this.deltas?.convert(scopes) ?? scopes;
   }
 
-  private async export(): Promise<void> {
+  private async export(isLast = false): Promise<void> {
     const { resourceMetrics } = await this.collect();
     const nowMs = this.deps.now();
-    const gathered = await this.deps.gather(nowMs);
+    const gathered = await this.deps.gather(nowMs, isLast);
     this.deps.send([...this.own(nowMs, gathered), ...resourceMetrics.scopeMetrics]);
   }
 }
