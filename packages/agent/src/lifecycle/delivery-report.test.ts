@@ -90,7 +90,7 @@ test.each([
   },
   {
     note: { kind: "crashed", signal: "traces", why: "out of memory", isLast: true },
-    line: "the thread that delivers failed too often (out of memory); nothing is sent any more.",
+    line: "the thread that delivers cannot be started any more (out of memory); nothing is sent.",
   },
 ] as const)("$note.kind is said once a minute", ({ note, line }) => {
   const { made, lines, state } = report();

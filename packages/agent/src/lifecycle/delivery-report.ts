@@ -76,7 +76,7 @@ export class DeliveryReport {
       case "crashed":
         this.warnOnceAMinute(`crashed ${note.isLast}`, () =>
           note.isLast
-            ? `the thread that delivers failed too often (${note.why}); nothing is sent any more.`
+            ? `the thread that delivers cannot be started any more (${note.why}); nothing is sent.`
             : `the thread that delivers failed (${note.why}) and is started again; ${this.lostInAll()}.`,
         );
     }

@@ -39,7 +39,12 @@ async function collector(answers: (attempt: number) => { status: number; headers
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies, until };
 }
 
-function sender(url: string, limitBytes = 1 << 20): { sender: Sender; notes: Note[] } {
+function sender(
+  url: string,
+  limitBytes = 1 << 20,
+  // Threads run built files only.
+  workerUrl = new URL("../../dist/worker.cjs", import.meta.url),
+): { sender: Sender; notes: Note[] } {
   const notes: Note[] = [];
   const destination: Destination = {
     url: `${url}/v1/metrics`,
@@ -56,8 +61,7 @@ function sender(url: string, limitBytes = 1 << 20): { sender: Sender; notes: Not
     redaction: { deny: [], allow: [] },
     limitBytes,
     note: (note) => notes.push(note),
-    // Threads run built files only.
-    workerUrl: new URL("../../dist/worker.cjs", import.meta.url),
+    workerUrl,
   });
   senders.push(made);
   return { sender: made, notes };
@@ -137,4 +141,15 @@ test("starts its thread again after a crash; what it held is counted as lost", a
   });
   expect(own.shared.delivered("metrics")).toBe(2);
   expect(own.shared.pendingBytes).toBe(0);
+});
+
+test("a thread that cannot be started is said once, and everything is counted as lost", () => {
+  // Node starts no thread from the network.
+  const { sender: own, notes } = sender("http://127.0.0.1:9", 1000, new URL("http://127.0.0.1:9/worker.cjs"));
+  own.postMetrics(body(10), 3);
+  own.postMetrics(body(10), 4);
+  expect(notes).toEqual([
+    { kind: "crashed", signal: "traces", why: expect.stringContaining("file"), isLast: true },
+  ]);
+  expect(own.shared.dropped("metrics", "worker_lost")).toBe(7);
 });

@@ -122,6 +122,18 @@ export class Sender {
   private ensureWorker(): Worker | undefined {
     if (this.worker !== undefined) return this.worker;
     if (this.restarts > RESTARTS_MAX) return undefined;
+    try {
+      return this.startWorker();
+    } catch (error) {
+      // Node's permission model may forbid threads, and the machine may have none left.
+      this.restarts = RESTARTS_MAX + 1;
+      const why = error instanceof Error ? error.message : String(error);
+      this.deps.note({ kind: "crashed", signal: "traces", why, isLast: true });
+      return undefined;
+    }
+  }
+
+  private startWorker(): Worker {
     const { port1, port2 } = new MessageChannel();
     const { destinations, resource, logScope, logLimits, redaction, workerUrl } = this.deps;
     const worker = new Worker(workerUrl ?? new URL("./worker.cjs", import.meta.url), {
