@@ -64,6 +64,10 @@ visits{shop="north"} 1
 visits{shop="south"} 2
 `,
   );
+  // The service's own server is watched as any other, the agent's is not.
+  const { attributes } = await sink.span("GET");
+  expect(attributes["server.port"]).toBe(Number(new URL(url).port));
+  expect(sink.spans.filter((span) => span.attributes["server.port"] === port)).toEqual([]);
   await expect
     .poll(() => service.stderr.match(/rows .*/g))
     .toEqual(["rows is left out: the table is locked"]);

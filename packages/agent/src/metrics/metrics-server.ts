@@ -1,4 +1,5 @@
 import cluster from "node:cluster";
+import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import { metricsHandler } from "./metrics-handler.js";
 import type { Exposition } from "./prom-registries.js";
@@ -18,6 +19,8 @@ export function serveMetrics({ port, read, warn }: MetricsServerDeps): () => voi
     response.statusCode = 404;
     response.end("the metrics are at /metrics\n");
   });
+  // Scrapes are no traffic of the service: the server's requests do not pass where those of others are watched.
+  server.emit = EventEmitter.prototype.emit;
   const failed = (error: NodeJS.ErrnoException): void => {
     // In a cluster the primary process answers for its workers.
     if (cluster.isWorker && error.code === "EADDRINUSE") return;
