@@ -10,12 +10,14 @@ import { unstableNames } from "./support/stable-names.js";
 
 const DIR = installed("libraries", {
   "cassandra-driver": "4.10.0",
+  connect: "3.7.0",
   knex: "3.3.0",
   "lru-memoizer": "3.0.0",
   memcached: "2.2.2",
   mongoose: "9.12.1",
   openai: "6.49.0",
   pg: "8.23.1",
+  restify: "11.1.0",
   "socket.io": "4.8.4",
   "socket.io-client": "4.8.4",
   tedious: "19.2.2",
@@ -81,4 +83,30 @@ describe.skipIf(DIR === undefined)("libraries that this repository has no use fo
     { library: "tedious", names: [] },
     { library: "cassandra-driver", names: [] },
   ])("$library", ({ library, names }) => use(library, "", names));
+
+  test.each([
+    { library: "restify", name: "GET /orders/:id", events: [] },
+    {
+      library: "connect",
+      name: "GET",
+      events: [{ name: "exception", attributes: { "exception.type": "TypeError" } }],
+    },
+  ])("$library: requests are seen as those of http, as $name", async ({ library, name, events }) => {
+    const service = new Service(fixture, sink.url, { args: [library], env: { OTEL_SERVICE_NAME: library } });
+    try {
+      expect(await (await fetch(await service.listening())).text()).toBe("done");
+      const span = await sink.until(() =>
+        sink.spans.find(
+          (one) =>
+            one.resource["service.name"] === library &&
+            one.kind === 2 &&
+            one.name === name &&
+            one.attributes["url.path"] !== "/",
+        ),
+      );
+      expect(span.events).toMatchObject(events);
+    } finally {
+      await service.stop();
+    }
+  });
 });
