@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** The agent patches modules and ends processes; its tests, and those of services with it, each get a process of their own. */
-const withAgent = ["packages/agent/{src,test}/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
+/** Tests that run the agent, or services with it, each get a process of their own; those of its parts put back what they patch. */
+const withAgent = ["packages/agent/test/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
 const exclude = ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"];
 const testTimeout = 20_000;
 
