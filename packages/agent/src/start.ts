@@ -19,7 +19,8 @@ import { AgentMetrics } from "./metrics/agent-metrics.js";
 import { readLimits } from "./metrics/cgroup.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
 import { serveMetrics } from "./metrics/metrics-server.js";
-import { promToScopeMetrics, withoutSummaries } from "./metrics/prom-metrics.js";
+import { promGatherer } from "./metrics/prom-gatherer.js";
+import { withoutSummaries } from "./metrics/prom-metrics.js";
 import { PromRegistries } from "./metrics/prom-registries.js";
 import { AgentMetricReader } from "./metrics/reader.js";
 import { RuntimeMetrics } from "./metrics/runtime-metrics.js";
@@ -98,9 +99,8 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
-  const gather = (): ReturnType<typeof promGatherer> =>
-    promGatherer(registries, startMs, settings.hasExemplars);
-  const gatherForOthers = gather();
+  const ofProm = { registries, startMs, hasExemplars: settings.hasExemplars };
+  const gatherForOthers = promGatherer(ofProm);
   const producer: MetricProducer = {
     collect: async () => {
       const nowMs = Date.now();
@@ -136,7 +136,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
     sources,
-    gather: gather(),
+    gather: promGatherer(ofProm),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: settings.temporality,
     isExponential: settings.isExponential,
@@ -260,9 +260,6 @@ function startSdk({ logLimits }: Settings, options: ConstructorParameters<typeof
 const SHUTDOWN_MS = 5000;
 /** When the line at start is said where nothing that is sent tells how it went. */
 const INTRODUCTION_MS = 1000;
-/** prom-client's registries are larger than the agent's own metrics and less urgent. */
-const PROM_INTERVAL_MS = 5000;
-
 function resourceOf(settings: Settings): Attributes {
   const detected = detectResource(settings.env, {
     pid: process.pid,
@@ -277,16 +274,6 @@ function resourceOf(settings: Settings): Attributes {
     ...(settings.serviceName === undefined ? {} : { "service.name": settings.serviceName }),
     ...(settings.serviceVersion === undefined ? {} : { "service.version": settings.serviceVersion }),
     ...(isMainThread ? {} : { "thread.name": "worker" }),
-  };
-}
-
-function promGatherer(registries: PromRegistries, startMs: number, hasExemplars: boolean) {
-  let lastMs = Number.NEGATIVE_INFINITY;
-  return async (nowMs: number, isLast = false) => {
-    if ((!isLast && nowMs - lastMs < PROM_INTERVAL_MS) || registries.list().length === 0) return [];
-    lastMs = nowMs;
-    const metrics = await registries.gather(hasExemplars);
-    return [promToScopeMetrics({ name: "prom-client" }, metrics, startMs, nowMs)];
   };
 }
 

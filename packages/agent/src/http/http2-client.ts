@@ -15,11 +15,9 @@ import { ClientSpan } from "./client-span.js";
 import { splitHost } from "./connection.js";
 import { loadedHttp2 } from "./http2-module.js";
 
-type Request = (
-  this: ClientHttp2Session,
-  headers?: OutgoingHttpHeaders,
-  ...rest: unknown[]
-) => ClientHttp2Stream;
+/** Headers as Node takes them: by name, or, since Node 22, as a flat list of names and values. */
+type Headers = OutgoingHttpHeaders | readonly string[];
+type Request = (this: ClientHttp2Session, headers?: Headers, ...rest: unknown[]) => ClientHttp2Stream;
 type Connect = (...args: unknown[]) => unknown;
 
 /**
@@ -96,12 +94,12 @@ function wrapRequest(prototype: { request: Request }, deps: ClientDeps): () => v
 }
 
 /** Where the span of a request belongs; nothing when there is to be none. */
-function placeOf(deps: ClientDeps, headers: OutgoingHttpHeaders = {}): SpanPlace | undefined {
+function placeOf(deps: ClientDeps, headers: Headers = {}): SpanPlace | undefined {
   try {
-    if (Array.isArray(headers) || isTracingSuppressed(deps.contexts.active())) return undefined;
-    if (headers.traceparent !== undefined || String(headers["content-type"]).startsWith("application/grpc"))
+    if (isTracingSuppressed(deps.contexts.active()) || valueIn(headers, "traceparent") !== undefined)
       return undefined;
-    const method = String(headers[":method"] ?? "GET");
+    if (String(valueIn(headers, "content-type")).startsWith("application/grpc")) return undefined;
+    const method = String(valueIn(headers, ":method") ?? "GET");
     return deps.placer.outgoing(method, () => ({ "http.request.method": method }));
   } catch {
     return undefined;
@@ -109,12 +107,22 @@ function placeOf(deps: ClientDeps, headers: OutgoingHttpHeaders = {}): SpanPlace
 }
 
 /** The headers and those that propagate the span, which the caller's own win over. */
-function withPropagation(headers: OutgoingHttpHeaders | undefined, place: SpanPlace): OutgoingHttpHeaders {
+function withPropagation(headers: Headers | undefined, place: SpanPlace): Headers {
   const { traceId, spanId, traceFlags, traceState } = place;
   const span: SpanContext = { traceId, spanId, traceFlags, ...(traceState && { traceState }) };
   const carrier: Record<string, string> = {};
   propagation.inject(trace.setSpanContext(context.active(), span), carrier);
-  return { ...carrier, ...headers };
+  return isList(headers) ? [...headers, ...Object.entries(carrier).flat()] : { ...carrier, ...headers };
+}
+
+function valueIn(headers: Headers, name: string): unknown {
+  if (!isList(headers)) return headers[name];
+  const at = headers.findIndex((item, index) => index % 2 === 0 && item.toLowerCase() === name);
+  return at < 0 ? undefined : headers[at + 1];
+}
+
+function isList(headers: Headers | undefined): headers is readonly string[] {
+  return Array.isArray(headers);
 }
 
 /** Makes the span of a request that has been sent off, and ends it with the stream. No listener of ours hears errors. */
