@@ -1,8 +1,15 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-/** Tests that run the agent, or services with it, each get a process of their own; those of its parts put back what they patch. */
-const withAgent = ["packages/agent/test/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
+/**
+ * Tests that run the agent, or services with it, and those of how a process ends each get a process of their own; those of
+ * its other parts put back what they patch.
+ */
+const withAgent = [
+  "packages/agent/test/**/*.test.ts",
+  "packages/agent/src/lifecycle/**/*.test.ts",
+  "examples/*/{src,test}/**/*.test.ts",
+];
 const exclude = ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"];
 const testTimeout = 20_000;
 
