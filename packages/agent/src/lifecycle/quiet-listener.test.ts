@@ -36,6 +36,16 @@ test("what process tells of its listeners is what it would tell without the quie
   expect(othersListening("SIGHUP")).toBe(1);
 });
 
+test("is none of those that Node warns of when they become many", () => {
+  quietly("SIGHUP", () => {}, { place: "first", isAlone: true });
+  const warned: unknown[] = [];
+  const { emitWarning } = process;
+  process.emitWarning = ((warning: unknown) => void warned.push(warning)) as typeof emitWarning;
+  for (let i = 0; i < EventEmitter.defaultMaxListeners; i++) loudly(() => {});
+  process.emitWarning = emitWarning;
+  expect(warned).toEqual([]);
+});
+
 test("goes first or last, whatever is added later and however", async () => {
   const order: string[] = [];
   quietly("SIGHUP", () => order.push(`first of ${1 + othersListening("SIGHUP")}`), {

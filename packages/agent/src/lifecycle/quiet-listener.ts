@@ -22,10 +22,12 @@ export function listenQuietly(event: Event, listener: Listener, options: QuietOp
   const entry: Entry = { event, listener, ...options };
   if (entries.size === 0) hide();
   entries.add(entry);
+  makeRoom(1);
   settle(entry);
   return () => {
     if (!entries.delete(entry)) return;
     emitter.off(event, listener);
+    makeRoom(-1);
     if (entries.size === 0) reveal();
   };
 }
@@ -50,14 +52,14 @@ interface Entry extends QuietOptions {
 const entries = new Set<Entry>();
 
 /** Adds, moves or removes the listener, as the others are by now. */
-function settle({ event, listener, place, isAlone }: Entry, isAnew = false): void {
+function settle({ event, listener, place, isAlone }: Entry): void {
   const all = plain.rawListeners.call(emitter, event);
   const isPresent = all.includes(listener);
   if (!isAlone && foreign(event).length === 0) {
     if (isPresent) move(() => emitter.off(event, listener));
     return;
   }
-  if (isPresent && !isAnew && all.at(place === "first" ? 0 : -1) === listener) return;
+  if (isPresent && all.at(place === "first" ? 0 : -1) === listener) return;
   move(() => {
     if (isPresent) emitter.off(event, listener);
     if (place === "first") emitter.prependListener(event, listener);
@@ -113,6 +115,12 @@ function reveal(): void {
   for (const name of Object.keys(plain)) Reflect.deleteProperty(emitter, name);
 }
 
+/** Node warns of listeners that become many, and counts the agent's. */
+function makeRoom(count: number): void {
+  const most = emitter.getMaxListeners();
+  if (most > 0) emitter.setMaxListeners(most + count);
+}
+
 const HOOKS = { newListener: true, removeListener: true };
 
 function define(name: keyof typeof plain, value: (event: string | symbol, listener?: unknown) => unknown) {
@@ -132,15 +140,18 @@ function onNewListener(event: string | symbol, added: unknown): void {
 
 /**
  * Told after a listener was removed. Company is left at once: Node may ask for listeners again before anything else runs.
- * A listener that is now alone is added anew, since Node stops watching a signal that it counts no listeners of.
+ *
+ * Node stops watching a signal that it counts no listeners of, and starts when it hears of a new one: so it is told of the
+ * one that is still there, at once too, since a signal may be sent on the next line. The list itself is left alone, for
+ * somebody may be about to remove all that is in it.
  */
 function onRemoveListener(event: string | symbol, removed: unknown): void {
   if (isMoving) return;
   for (const entry of entries) {
     if (entry.event !== event) continue;
-    // Together with all others; who removes them is not done yet.
     if (entry.listener === removed) settleSoon(entry);
-    else if (!entry.isAlone || foreign(event).length === 0) settle(entry, true);
+    else if (!entry.isAlone) settle(entry);
+    else if (foreign(event).length === 0) move(() => emitter.emit("newListener", event, entry.listener));
   }
 }
 

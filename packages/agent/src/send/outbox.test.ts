@@ -79,6 +79,19 @@ test.each([
   expect(notes).toEqual([{ kind: "unreachable", signal: "traces", why: "answered 503", retryMs: ms }]);
 });
 
+test("a long wait that the collector asks for is told of each minute", async () => {
+  const { notes, send, answer, waits, pass } = outbox();
+  send();
+  await answer(later(130_000));
+  waits.splice(0, waits.length, ...waits.filter(({ ms }) => ms !== 5000));
+  expect(waits.map(({ ms }) => ms)).toEqual([60_000]);
+  await pass(60_000);
+  await pass(60_000);
+  expect(waits.map(({ ms }) => ms)).toEqual([10_000]);
+  const seen = notes.map((note) => (note.kind === "unreachable" ? note.retryMs : note.kind));
+  expect(seen).toEqual([130_000, 70_000, 10_000]);
+});
+
 test("a collector that refuses everything is not said to be reached", async () => {
   const { notes, send, answer, shared } = outbox();
   send();

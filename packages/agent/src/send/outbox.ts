@@ -153,12 +153,18 @@ export class Outbox {
     this.failingSinceMs ??= now();
     note({ kind: "unreachable", signal, why, retryMs: delayMs });
     if (this.lastChance !== undefined) return;
-    await Promise.race([
-      wait(delayMs),
-      new Promise<void>((resolve) => {
-        this.hurry = resolve;
-      }),
-    ]);
+    let isHurried = false;
+    const hurried = new Promise<void>((resolve) => {
+      this.hurry = () => {
+        isHurried = true;
+        resolve();
+      };
+    });
+    // Somebody should hear of it while it lasts, also where the collector asks for long waits.
+    for (let leftMs = delayMs; leftMs > 0 && !isHurried; leftMs -= TELL_MS) {
+      if (leftMs < delayMs) note({ kind: "unreachable", signal, why, retryMs: leftMs });
+      await Promise.race([wait(Math.min(leftMs, TELL_MS)), hurried]);
+    }
     this.hurry = undefined;
   }
 }
@@ -170,6 +176,7 @@ const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 30_000;
 const RETRY_AFTER_MAX_MS = 600_000;
 const SILENCE_MS = 5000;
+const TELL_MS = 60_000;
 
 function totals(parcels: readonly Parcel[]): { count: number; pendingBytes: number } {
   let count = 0;
