@@ -2,14 +2,10 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Tests that run the agent, or services with it, and those of how a process ends each get a process of their own; those of
- * its other parts put back what they patch.
+ * Tests of how a process ends, and those of services that may load the agent, each get a process of their own. The agent's
+ * own run it in processes that they start, and those of its parts put back what they patch.
  */
-const withAgent = [
-  "packages/agent/test/**/*.test.ts",
-  "packages/agent/src/lifecycle/**/*.test.ts",
-  "examples/*/{src,test}/**/*.test.ts",
-];
+const withAgent = ["packages/agent/src/lifecycle/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
 const exclude = ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"];
 const testTimeout = 20_000;
 
