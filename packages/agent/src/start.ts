@@ -260,6 +260,7 @@ function startSdk({ logLimits }: Settings, options: ConstructorParameters<typeof
 const SHUTDOWN_MS = 5000;
 /** When the line at start is said where nothing that is sent tells how it went. */
 const INTRODUCTION_MS = 1000;
+
 function resourceOf(settings: Settings): Attributes {
   const detected = detectResource(settings.env, {
     pid: process.pid,

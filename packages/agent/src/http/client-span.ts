@@ -53,7 +53,12 @@ export class ClientSpan extends LeanSpan {
     this.target = target;
   }
 
-  /** Reads the headers that were asked for, if any were. */
+  /** Whether headers were asked for, so that {@link capture} has anything to do. */
+  get isCapturing(): boolean {
+    return this.deps.captureHeaders !== undefined;
+  }
+
+  /** Reads the headers that were asked for. */
   capture(request: ReadHeader, response: ReadHeader): void {
     if (this.ended || this.deps.captureHeaders === undefined) return;
     this.captured = {};

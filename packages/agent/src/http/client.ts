@@ -130,10 +130,11 @@ function closed(this: WatchedRequest): void {
   const response = this.res;
   const error = this[ERROR] ?? (response === undefined || !response.complete ? cutShort(this) : undefined);
   const socket = response?.socket ?? this.socket;
-  span.capture(
-    (name) => this.getHeader(name),
-    (name) => response?.headers[name],
-  );
+  if (span.isCapturing)
+    span.capture(
+      (name) => this.getHeader(name),
+      (name) => response?.headers[name],
+    );
   span.finish({
     status: response?.statusCode,
     version: response?.httpVersion,

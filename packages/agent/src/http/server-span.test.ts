@@ -105,10 +105,10 @@ test("a request is counted once, whoever ends its span", () => {
   expect(Array.from(cells, ({ histogram }) => histogram.count)).toEqual([1]);
 });
 
-test("a processor that throws does not reach the request", () => {
+test("what fails when a span has ended does not reach the request", () => {
   const { request, response } = exchange();
   const failing = depsWith(new RequestCells(), () => {
-    throw new Error("processor failed");
+    throw new Error("nobody takes it");
   });
   const span = new ServerSpan(failing, PLACE, request, response, "http");
   expect(() => span.finish(true)).not.toThrow();

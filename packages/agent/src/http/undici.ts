@@ -152,10 +152,11 @@ function end(
   if (exchange === undefined) return;
   if (exchange.socket !== undefined) deps.connections.free(exchange.socket);
   exchange.socket = undefined;
-  exchange.span.capture(
-    (name) => headerOf(request.headers, name),
-    (name) => answeredHeader(exchange.response?.headers, name),
-  );
+  if (exchange.span.isCapturing)
+    exchange.span.capture(
+      (name) => headerOf(request.headers, name),
+      (name) => answeredHeader(exchange.response?.headers, name),
+    );
   exchange.span.finish({
     status: exchange.status,
     version: exchange.status === undefined ? undefined : exchange.version,

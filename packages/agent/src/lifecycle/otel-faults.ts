@@ -15,7 +15,8 @@ export function tellOtelFaults(voice: Voice, now: () => number): void {
     // How exporters fare is said where they are watched.
     if (told.includes("export failed")) return;
     const lastMs = saidMs.get(text);
-    if ((lastMs !== undefined && now() - lastMs < REPEAT_MS) || saidMs.size >= TOPICS_MAX) return;
+    const isDue = lastMs === undefined ? saidMs.size < TOPICS_MAX : now() - lastMs >= REPEAT_MS;
+    if (!isDue) return;
     saidMs.set(text, now());
     voice.warn(text);
   };

@@ -64,7 +64,7 @@ export interface SpanPlace {
  *
  * It is an API span like any other (children, attributes, events, span processors), but what HTTP sets itself is kept in
  * plain fields and turned into OTLP bytes only once, when the span ends. `describe` gives the same attributes as an
- * object to whoever asks for them.
+ * object to whoever asks for them. One piece: the two interfaces are met by the same few fields.
  */
 export abstract class LeanSpan implements Span, ReadableSpan {
   abstract readonly kind: SpanKind;
@@ -210,7 +210,7 @@ export abstract class LeanSpan implements Span, ReadableSpan {
       this.endMs = endMs;
       if ((this.place.traceFlags & TraceFlags.SAMPLED) !== 0) this.runtime.sink.ended(this);
     } catch (error) {
-      // A span processor of the service's must not end the service, whose request this is.
+      // What is said of a request must not fail the request.
       this.endMs = endMs;
       globalErrorHandler(error as Error);
     }

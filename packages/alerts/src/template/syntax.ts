@@ -1,4 +1,4 @@
-// The grammar of Go's text/template, read by one recursive descent: lexer and parser share the position in the
+// The grammar of Go's text/template, read by one recursive descent. One piece: lexer and parser share the position in the
 // text, because what a character means depends on whether we are inside an action.
 import { AlertsError } from "../errors.js";
 

@@ -64,7 +64,7 @@ const LONGEST_EXPORT_MS = 60_000;
 /**
  * Golden signals of every service, computed as data arrives, before any sampling. It is handed decoded requests in the
  * order of the spool and keeps its state in memory; `snapshot` and `restore` carry over what must not be counted
- * twice. No clock: the time is that of the records. Long as the folder's only door: most methods hand on to one of its
+ * twice. No clock: the time is that of the records. One piece as the folder's only door: most methods hand on to one of its
  * parts, and what is counted must be placed in all of them at once.
  */
 export class Signals {
