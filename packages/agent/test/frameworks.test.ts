@@ -1,25 +1,17 @@
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { express4App } from "./support/express-4.js";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
-const MODULES = fileURLToPath(new URL("../../../node_modules/", import.meta.url));
-
 let sink: Sink;
-let express4Dir: string;
+let express4: ReturnType<typeof express4App>;
 beforeAll(async () => {
   sink = await Sink.open();
-  // Express 4 is installed under another name beside express 5; a service has it under its own.
-  express4Dir = mkdtempSync(join(tmpdir(), "tocsin-express-4-"));
-  cpSync(join(MODULES, "express-4"), join(express4Dir, "node_modules", "express"), { recursive: true });
-  cpSync(fileURLToPath(new URL("./fixtures/frameworks.cjs", import.meta.url)), join(express4Dir, "app.cjs"));
+  express4 = express4App();
 });
 afterAll(async () => {
   await sink.close();
-  rmSync(express4Dir, { recursive: true });
+  express4.remove();
 });
 
 const braces = (route: string): string => route.replaceAll(/:(\w+)/g, "{$1}");
@@ -37,13 +29,11 @@ describe.concurrent.each([
   let url: string;
   beforeAll(async () => {
     const isOld = framework === "express4";
-    service = new Service(isOld ? join(express4Dir, "app.cjs") : "frameworks.cjs", sink.url, {
+    service = new Service(isOld ? express4.file : "frameworks.cjs", sink.url, {
       args: [framework],
       env: {
         OTEL_SERVICE_NAME: framework,
-        ...(isOld
-          ? { NODE_PATH: [join(MODULES, "express-4", "node_modules"), MODULES].join(delimiter) }
-          : {}),
+        ...(isOld ? express4.env : {}),
       },
     });
     url = await service.listening();

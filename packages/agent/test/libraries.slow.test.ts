@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { HAS_COLLECTOR, type Json, RunningCollector } from "./support/collector.js";
 import {
@@ -11,6 +14,7 @@ import {
   startRabbitmq,
   startRedis,
 } from "./support/debian.js";
+import { express4App } from "./support/express-4.js";
 import { startKafkaBroker } from "./support/kafka-broker.js";
 import { startMongo } from "./support/mongo-server.js";
 import { Service } from "./support/service.js";
@@ -32,7 +36,16 @@ const kafka = async (): Promise<Running> => {
   return { url: address, close };
 };
 
+/** A server that is not watched. */
+const web = async (): Promise<Running> => {
+  const server = createServer((_request, response) => response.end("here"));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close: async () => void server.close() };
+};
+
 const CASES: readonly Case[] = [
+  { library: "undici", span: /^GET$/, kind: "client", start: web },
   {
     library: "pg",
     span: /^pg\.query/,
@@ -66,10 +79,14 @@ const CASES: readonly Case[] = [
 
 describe.skipIf(!HAS_COLLECTOR)("real libraries, read back from a real collector", () => {
   let collector: RunningCollector;
+  const express4 = express4App();
   beforeAll(async () => {
     collector = await RunningCollector.start();
   }, 60_000);
-  afterAll(() => collector?.close());
+  afterAll(async () => {
+    express4.remove();
+    await collector?.close();
+  });
 
   /** The trace of the one request, once its span of that name is there, and what the collector counted. */
   async function readBack(service: string, isIt: (name: string) => boolean): Promise<Json[]> {
@@ -111,12 +128,13 @@ describe.skipIf(!HAS_COLLECTOR)("real libraries, read back from a real collector
     });
   });
 
-  test.each(["fastify", "fastify4", "koa", "hapi", "nest"])(
+  test.each(["express4", "fastify", "fastify4", "koa", "hapi", "nest"])(
     "%s: its route names span and series",
     async (framework) => {
-      const service = new Service("frameworks.cjs", collector.otlpUrl, {
+      const isOld = framework === "express4";
+      const service = new Service(isOld ? express4.file : "frameworks.cjs", collector.otlpUrl, {
         args: [framework],
-        env: { OTEL_SERVICE_NAME: framework },
+        env: { OTEL_SERVICE_NAME: framework, ...(isOld ? express4.env : {}) },
       });
       try {
         await fetch(`${await service.listening()}/orders/7`);
