@@ -3,12 +3,15 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { failuresIn } from "./failures.mjs";
 import { root } from "./prepare.mjs";
 
 const scratch = mkdtempSync(join(tmpdir(), "tocsin-ci-"));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 let passed = 0;
 let failed = 0;
+/** What failed and why in short: told again at the end, where a reader of a long log looks first. */
+const failures = [];
 
 // The README's test command; it installs and builds first.
 tests("fast tests", "npm", ["test", "--", ...reporters("fast")], "fast");
@@ -31,6 +34,7 @@ for (const [script, args] of [
 check("the main job", "npm", ["start", "--", "--once"]);
 
 rmSync(scratch, { recursive: true, force: true });
+if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join("\n")}\n`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
@@ -39,6 +43,7 @@ function check(name, command, args) {
   const { ok, seconds } = runStep(name, command, args);
   if (ok) passed++;
   else failed++;
+  if (!ok) failures.push(`✗ ${name}: its output is above`);
   console.log(`${ok ? "✓" : "✗"} ${name} (${seconds} s)`);
 }
 
@@ -49,6 +54,7 @@ function tests(name, command, args, report) {
   const result = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : undefined;
   passed += result?.numPassedTests ?? 0;
   failed += ok ? 0 : Math.max(1, result?.numFailedTests ?? 0);
+  if (!ok) failures.push(...failuresIn(name, result));
   console.log(`${ok ? "✓" : "✗"} ${name}: ${result?.numPassedTests ?? 0} passed (${seconds} s)`);
 }
 
@@ -66,9 +72,10 @@ function audit() {
     ...installed,
     ...Object.fromEntries(Object.entries(all).filter(([name]) => bundled.has(name))),
   }).filter(({ severity }) => severity === "high" || severity === "critical");
+  const names = serious.map(({ name }) => name).join(", ");
   if (serious.length === 0) passed++;
   else failed++;
-  const names = serious.map(({ name }) => name).join(", ");
+  if (serious.length > 0) failures.push(`✗ npm audit: ${names}`);
   console.log(`${serious.length === 0 ? "✓" : "✗"} npm audit: ${serious.length} serious ${names}`);
 }
 
