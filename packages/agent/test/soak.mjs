@@ -54,7 +54,15 @@ async function serve(nodeArgs) {
     ["--expose-gc", ...nodeArgs, fileURLToPath(new URL("fixtures/soaked.cjs", import.meta.url))],
     { env: { ...env, NODE_ENV: "production", TOCSIN_URL: url }, stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
-  const service = { child, port: 0, failed: 0, lines: [], samples: [], gone: once(child, "exit") };
+  const service = {
+    child,
+    port: 0,
+    failed: 0,
+    failures: [],
+    lines: [],
+    samples: [],
+    gone: once(child, "exit"),
+  };
   child.stderr.setEncoding("utf8").on("data", (text) => service.lines.push(...text.trimEnd().split("\n")));
   [{ port: service.port }] = await once(child, "message");
   return service;
@@ -71,18 +79,22 @@ const agent = new Agent({ keepAlive: true, maxSockets: 8 });
 let requests = 0;
 let isOver = false;
 const ask = (path) => {
-  for (const service of both)
-    get({ host: "127.0.0.1", port: service.port, path, agent }, (answer) => answer.resume()).on(
-      "error",
-      () => {
-        if (!isOver) service.failed += 1;
-      },
-    );
+  for (const service of both) {
+    const request = get({ host: "127.0.0.1", port: service.port, path, agent }, (answer) => answer.resume());
+    request.on("error", ({ code, message }) => {
+      if (isOver) return;
+      service.failed += 1;
+      const { reusedSocket } = request;
+      if (service.failures.length < 20)
+        service.failures.push({ s: secondsIn(), path, code, message, reusedSocket });
+    });
+  }
 };
+const startedMs = performance.now();
+const secondsIn = () => Math.round((performance.now() - startedMs) / 1000);
 const PATHS = ["/hello", "/orders/1", "/hello", "/orders/2", "/hello", "/orders/3", "/fail"];
 const timer = setInterval(() => ask(PATHS[requests++ % PATHS.length]), 1000 / rate);
 
-const startedMs = performance.now();
 const rounds = Math.floor((minutes * 60) / sampleSeconds);
 for (let n = 1; !stop.signal.aborted && n <= rounds; n++) {
   const waitMs = startedMs + n * sampleSeconds * 1000 - performance.now();
@@ -92,7 +104,7 @@ for (let n = 1; !stop.signal.aborted && n <= rounds; n++) {
     const answer = once(child, "message");
     child.send("?");
     const [sizes] = await answer;
-    samples.push({ s: Math.round((performance.now() - startedMs) / 1000), ...sizes });
+    samples.push({ s: secondsIn(), ...sizes });
     if (n === Math.ceil(rounds / 2)) child.send("settled");
   }
 }
@@ -120,9 +132,10 @@ function slope(service, key) {
 }
 
 function figuresOf(service) {
-  const { samples, failed } = service;
+  const { samples, failed, failures } = service;
   return {
     failed,
+    failures,
     slopeMbPerHour: {
       rss: slope(service, "rssMb"),
       heap: slope(service, "heapMb"),
