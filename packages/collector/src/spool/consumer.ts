@@ -107,13 +107,14 @@ export class Consumer implements SpoolConsumer {
       this.#ledger.damaged(reading.damagedRecords, reading.damagedBytes);
       // Nothing but damage: go on behind it.
       if (reading.records.length === 0) continue;
+      // In hand from the moment they are no longer unread: whoever looks meanwhile would miss them in both.
+      this.#ledger.read(reading.records.length, start.segment < this.#source.firstOwnSegment);
       if (until === undefined) {
         this.#pending = reading.end;
         await this.#cursor.save({ position: this.#committed, pending: reading.end }, false).catch(() => {
           // Without a disk the boundary is kept in memory alone; a crash now may repeat the batch under another token.
         });
       }
-      this.#ledger.read(reading.records.length, start.segment < this.#source.firstOwnSegment);
       const token = `${reading.segmentId}-${start.segment}-${start.offset}-${reading.end.offset}`;
       return { records: reading.records, ends: reading.ends, start, position: reading.end, token };
     }

@@ -319,6 +319,27 @@ test("accounts for every record of every consumer, over a restart", async () => 
   );
 });
 
+test("a record is unread or in hand at every moment, also while it is being handed out", async () => {
+  const spool = await openSpool();
+  await spool.append(record("seen"));
+  let isDone = false;
+  const reading = spool
+    .consumer("store")
+    .read()
+    .finally(() => {
+      isDone = true;
+    });
+  for (let looks = 0; looks === 0 || !isDone; looks++) {
+    const unsettled = await Promise.all([
+      metric("tocsin_spool_consumer_unread_bytes"),
+      metric("tocsin_spool_consumer_in_hand_records"),
+    ]);
+    expect(Math.max(...unsettled), `look ${looks}`).toBeGreaterThan(0);
+    await new Promise(setImmediate);
+  }
+  await reading;
+});
+
 describe("back-pressure", () => {
   test("tells that there is no room, counting what is still in flight, and when there is again", async () => {
     const spool = await openSpool({ maxBytes: 4_000 });
