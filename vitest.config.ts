@@ -7,7 +7,8 @@ import { defineConfig } from "vitest/config";
  */
 const withAgent = ["packages/agent/src/lifecycle/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
 const exclude = ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"];
-const testTimeout = 20_000;
+/** What is waited for may take its time on a busy machine; vitest would give it a second. */
+const patience = { testTimeout: 20_000, expect: { poll: { timeout: 15_000, interval: 20 } } };
 
 export default defineConfig({
   test: {
@@ -15,13 +16,13 @@ export default defineConfig({
     // Both cores of a small machine: by default one would be left to wait.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { test: { name: "agent", include: withAgent, exclude, testTimeout } },
+      { test: { name: "agent", include: withAgent, exclude, ...patience } },
       {
         test: {
           name: "rest",
           include: ["packages/*/src/**/*.test.{ts,tsx}", "packages/*/test/**/*.test.ts"],
           exclude: [...exclude, ...withAgent],
-          testTimeout,
+          ...patience,
           // Nothing here changes what is shared by a process, and to load the same modules for each file took half of the time.
           isolate: false,
         },

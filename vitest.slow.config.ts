@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** A service that lacks the processor is rolled back for its slowness, which is right, and another story than the one told. */
 const story = "packages/collector/test/loop.slow.test.ts";
-const options = { testTimeout: 300_000, hookTimeout: 120_000 };
+const options = { testTimeout: 300_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };
 
 /** Tests that start whole systems, kill them or need a browser. Most of their time is waiting, so that two go side by side. */
 export default defineConfig({

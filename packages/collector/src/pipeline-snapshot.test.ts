@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { silentLogger } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import { Registry } from "prom-client";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { tracesBody } from "../test/otlp-data.js";
 import { SignalsPipeline, type Stateful } from "./pipeline.js";
 import { Spool } from "./spool/index.js";
@@ -83,10 +83,10 @@ test("records that come while a snapshot is being written are in the next one, a
   const pipeline = await openPipeline(state);
   pipeline.start();
   for (let index = 0; index < 3; index++) await append();
-  await vi.waitFor(() => expect(state.counts).toEqual(all(3)));
+  await expect.poll(() => state.counts).toEqual(all(3));
   const saving = pipeline.save();
   await append();
-  await vi.waitFor(() => expect(state.counts).toEqual(all(4)));
+  await expect.poll(() => state.counts).toEqual(all(4));
   // The fourth was seen before the snapshot was made in whole.
   expect(state.piecesAtLastRecord).toBeLessThan(PIECES);
   await saving;
@@ -97,7 +97,7 @@ test("records that come while a snapshot is being written are in the next one, a
   const again = await openPipeline(after, new ManualClock(0), "state-at-crash");
   expect(after.counts).toEqual(all(3));
   again.start();
-  await vi.waitFor(() => expect(after.counts).toEqual(all(4)));
+  await expect.poll(() => after.counts).toEqual(all(4));
   await again.close();
 });
 
@@ -107,16 +107,16 @@ test("a snapshot that took long is not followed by the next at once", async () =
   const pipeline = await openPipeline(state, clock);
   pipeline.start();
   await append();
-  await vi.waitFor(() => expect(state.counts[0]).toBe(1));
+  await expect.poll(() => state.counts[0]).toBe(1);
   await pipeline.save();
   const { pieces } = state;
   await append();
-  await vi.waitFor(() => expect(state.counts[0]).toBe(2));
+  await expect.poll(() => state.counts[0]).toBe(2);
   // It took 120 ms at least, which may not be more than a fiftieth of the time.
   clock.advance(1_000);
   await turn();
   expect(state.pieces).toBe(pieces);
   clock.advance(59_000);
-  await vi.waitFor(() => expect(state.pieces).toBe(2 * pieces));
+  await expect.poll(() => state.pieces).toBe(2 * pieces);
   await pipeline.close();
 });

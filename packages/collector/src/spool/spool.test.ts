@@ -38,7 +38,7 @@ async function readAll(spool: Spool, name = "store", maxBytes = 1 << 20): Promis
   const texts: string[] = [];
   while (comparePositions(consumer.position, spool.end) < 0) {
     // The end of the log may be damage, behind which nothing comes.
-    const batch = await consumer.read({ maxBytes, signal: AbortSignal.timeout(20) });
+    const batch = await consumer.read({ maxBytes, wait: false });
     if (!batch) break;
     for (const { body } of batch.records) texts.push(body.toString());
     await consumer.commit(batch.position);
