@@ -34,6 +34,7 @@ import { readSettings, type Settings } from "./settings/settings.js";
 import { CurrentNames } from "./trace/current-names.js";
 import { guardedProcessor } from "./trace/guarded.js";
 import { readPropagator } from "./trace/propagators.js";
+import { RoutesTold } from "./trace/routes-told.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { SecretAttributes } from "./trace/secret-attributes.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
@@ -154,6 +155,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     textMapPropagator: settings.propagator ?? readPropagator(settings.env),
     spanProcessors: [
       new CurrentNames(),
+      new RoutesTold(),
       new SecretAttributes(urlRedactor(settings.redaction), settings.redaction),
       // Those of the service first: what they make of a span is what is sent.
       ...processors,

@@ -12,7 +12,7 @@ afterAll(() => sink.close());
 
 // Side by side: each waits for its process, most of which is Node starting.
 // The slow suite does the rest of them, and many more.
-describe.concurrent.each([WAYS[0], WAYS[1], WAYS[4]])("a process that ends by $how $kill", (way) => {
+describe.concurrent.each([WAYS[0], WAYS[1], WAYS[4], WAYS[6]])("a process that ends by $how $kill", (way) => {
   test("ends as it does without the agent, with everything delivered", AT_THE_END, async () => {
     const name = `${way.how}-${"kill" in way ? way.kill : ""}-${performance.now()}`;
     const seen = await end(way, sink.url, { env: { ...SLOW, OTEL_SERVICE_NAME: name } });

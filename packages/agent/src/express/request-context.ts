@@ -10,6 +10,8 @@ export interface RequestContext {
   readonly route: string | undefined;
   /** Puts an attribute on the request's span, from however deep down, e.g. the customer it is for. */
   setAttribute(key: string, value: string | number | boolean): void;
+  /** Names the route, as a pattern, where the framework is one that the agent cannot ask: `/orders/:id`. */
+  setRoute(route: string): void;
 }
 
 /**
@@ -22,15 +24,17 @@ export function requestContext(): RequestContext | undefined {
   if (span === undefined) return undefined;
   const server = requestSpan(active) ?? span;
   const { traceId, spanId } = span.spanContext();
+  const setAttribute = (key: string, value: string | number | boolean): void => {
+    if (server instanceof ServerSpan) server.setAttribute(key, value);
+    else span.setAttribute(key, value);
+  };
   return {
     traceId,
     spanId,
+    setAttribute,
+    setRoute: (route) => setAttribute("http.route", route),
     get route() {
       return server instanceof ServerSpan ? server.route : undefined;
-    },
-    setAttribute: (key, value) => {
-      if (server instanceof ServerSpan) server.setAttribute(key, value);
-      else span.setAttribute(key, value);
     },
   };
 }

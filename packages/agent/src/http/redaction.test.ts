@@ -61,16 +61,20 @@ test("spans of libraries are held to the same", () => {
     "url.full": "https://ana:pw@shop.example/a?token=b",
     "url.query": "api_key=a",
     "http.url": "http://shop.example/?sig=a",
+    "next.span_name": "fetch GET http://shop.example/?token=a",
     "http.request.header.authorization": ["Bearer a"],
     "http.response.header.location": ["/a?token=b"],
     "http.request.method": "GET",
     "db.query.text": "SELECT a FROM b WHERE token=?",
   };
-  new SecretAttributes(urlRedactor(NONE), NONE).onEnd({ attributes } as ReadableSpan);
+  const span = { name: "fetch GET http://shop.example/?token=a", attributes };
+  new SecretAttributes(urlRedactor(NONE), NONE).onEnd(span as unknown as ReadableSpan);
+  expect(span.name).toBe("fetch GET http://shop.example/?token=REDACTED");
   expect(attributes).toEqual({
     "url.full": "https://REDACTED:REDACTED@shop.example/a?token=REDACTED",
     "url.query": "api_key=REDACTED",
     "http.url": "http://shop.example/?sig=REDACTED",
+    "next.span_name": "fetch GET http://shop.example/?token=REDACTED",
     "http.request.header.authorization": ["REDACTED"],
     "http.response.header.location": ["/a?token=REDACTED"],
     "http.request.method": "GET",

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Attributes, SpanKind } from "@opentelemetry/api";
+import { type Attributes, type AttributeValue, SpanKind } from "@opentelemetry/api";
 import { writeAttribute } from "../otlp/attributes.js";
 import type { ByteWriter } from "../otlp/byte-writer.js";
 import { SPAN_ATTRIBUTE_TAG } from "../otlp/encode-span.js";
@@ -79,6 +79,13 @@ export class ServerSpan extends LeanSpan {
   setRoute(path: string, base = ""): void {
     this.routePath = path;
     this.routeBase = base;
+  }
+
+  /** A route that is given as an attribute, as frameworks that know OpenTelemetry do, is that of name and metrics too. */
+  override setAttribute(key: string, value: AttributeValue): this {
+    if (key !== "http.route" || typeof value !== "string") return super.setAttribute(key, value);
+    if (!this.ended) this.setRoute(value);
+    return this;
   }
 
   /** Records the error that a framework was handed; the same one is recorded once. */

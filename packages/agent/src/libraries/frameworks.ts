@@ -94,7 +94,7 @@ function wrapKoaErrors(context: KoaContext): void {
 }
 
 /** Whether an error with this HTTP status is the server's own; "not found" and the like are answers as any other. */
-function isFailure(status: unknown): boolean {
+export function isFailure(status: unknown): boolean {
   return typeof status !== "number" || status >= 500;
 }
 
@@ -134,30 +134,3 @@ interface HapiRequest {
   readonly response?: { readonly _error?: Error & { readonly output?: { readonly statusCode?: number } } };
 }
 const NOT_FOUND = "/{p*}";
-
-/** Learns the error from Nest, which catches it before express sees it. Its routes are express's or fastify's. */
-export function watchNest(hook: ModuleHook, patched: Patched): void {
-  hook.on("@nestjs/core", (exports, loaded) => {
-    if (loaded.file !== "exceptions/exceptions-handler.js") return;
-    const { prototype } =
-      (exports as { ExceptionsHandler?: { prototype: NestHandler } }).ExceptionsHandler ?? {};
-    const original = prototype?.next;
-    if (prototype === undefined || typeof original !== "function") return;
-    prototype.next = function next(error, host, ...rest) {
-      const { getStatus } = (error ?? {}) as { getStatus?: () => unknown };
-      const status = typeof getStatus === "function" ? getStatus.call(error) : undefined;
-      const request = host.getType?.() === "http" ? host.getArgByIndex(0) : undefined;
-      if (request !== undefined && isFailure(status)) serverSpanOf(request.raw ?? request)?.failed(error);
-      return original.call(this, error, host, ...rest);
-    };
-    patched("nest", loaded);
-  });
-}
-
-interface NestHandler {
-  next?: (this: unknown, error: unknown, host: NestHost, ...rest: unknown[]) => unknown;
-}
-interface NestHost {
-  getType?(): string;
-  getArgByIndex(index: number): (IncomingMessage & { readonly raw?: IncomingMessage }) | undefined;
-}

@@ -15,7 +15,10 @@ export interface BeforeEnd {
  * service decides when the process ends. Returns what undoes it.
  */
 export function beforeSignalEnds(wish: BeforeEnd): () => void {
-  if (wishes.size === 0) undo = SIGNALS.filter((signal) => !isIgnored(signal)).map(watch);
+  if (wishes.size === 0) {
+    const watched = SIGNALS.filter((signal) => !isIgnored(signal));
+    undo = [...watched.map(watch), watchOwnKill(watched)];
+  }
   wishes.add(wish);
   return () => {
     wishes.delete(wish);
@@ -46,6 +49,28 @@ function watch(signal: EndingSignal): () => void {
   });
 }
 
+/**
+ * Has a process that ends itself by a signal, as frameworks do once they have closed all that was open, end at that very call,
+ * as Node would have it: with the agent's listener there, the signal would come a turn of the event loop later, in which there
+ * may be nothing left to do, so that the process ends by that instead.
+ */
+function watchOwnKill(watched: readonly EndingSignal[]): () => void {
+  const original = process.kill;
+  let isWatching = true;
+  const kill: typeof process.kill = (pid, signal = "SIGTERM") => {
+    const ending = watched.find((name) => signal === name || signal === constants.signals[name]);
+    const isEnd = ending !== undefined && othersListening(ending) === 0 && !isDrained(ending);
+    if (!isWatching || pid !== process.pid || !isEnd) return original.call(process, pid, signal);
+    end(ending);
+    return true;
+  };
+  process.kill = kill;
+  return () => {
+    isWatching = false;
+    if (process.kill === kill) process.kill = original;
+  };
+}
+
 function unwatch(): void {
   for (const step of undo) step();
   undo = [];
@@ -56,14 +81,21 @@ function onSignal(signal: EndingSignal, number: unknown): void {
   if (signal !== "SIGHUP") (globalThis as { [TERMINATING]?: boolean })[TERMINATING] = true;
   // An event that somebody has emitted by hand, which has no number, ends nothing.
   if (othersListening(signal) > 0 || typeof number !== "number") return;
-  const drains = [...wishes].flatMap(({ drain }) => drain ?? []);
-  // Who asks a second time will not wait.
-  if (signal !== "SIGTERM" || isDraining || drains.length === 0) {
+  if (!isDrained(signal)) {
     end(signal);
     return;
   }
   isDraining = true;
-  void Promise.allSettled(drains.map((drain) => drain())).then(() => end(signal));
+  void Promise.allSettled(drains().map((drain) => drain())).then(() => end(signal));
+}
+
+/** Whether there is something to wait for first. Who asks a second time will not wait. */
+function isDrained(signal: EndingSignal): boolean {
+  return signal === "SIGTERM" && !isDraining && drains().length > 0;
+}
+
+function drains(): readonly (() => Promise<void>)[] {
+  return [...wishes].flatMap(({ drain }) => drain ?? []);
 }
 
 function end(signal: EndingSignal): void {

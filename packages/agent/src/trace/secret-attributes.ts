@@ -18,7 +18,9 @@ export class SecretAttributes implements SpanProcessor {
 
   onStart(): void {}
 
-  onEnd({ attributes }: ReadableSpan): void {
+  onEnd(span: ReadableSpan): void {
+    const { attributes, name } = span;
+    if (name.includes("://")) (span as { name: string }).name = this.urls.text(name);
     for (const key in attributes) {
       const value = attributes[key];
       if (key.startsWith("http.re")) {
@@ -33,7 +35,8 @@ export class SecretAttributes implements SpanProcessor {
   async shutdown(): Promise<void> {}
 
   private hide(attributes: Attributes, key: string, value: string): void {
-    attributes[key] = key === "url.query" ? this.urls.query(value) : this.urls.url(value);
+    if (key === "next.span_name") attributes[key] = this.urls.text(value);
+    else attributes[key] = key === "url.query" ? this.urls.query(value) : this.urls.url(value);
   }
 }
 
@@ -46,6 +49,8 @@ const URL_KEYS: ReadonlySet<string> = new Set([
   "http.url",
   "http.target",
   "db.connection_string",
+  // Next.js names the span of a fetch by its whole URL, and says the name again.
+  "next.span_name",
 ]);
 
 function hidden(value: AttributeValue): AttributeValue {

@@ -17,6 +17,7 @@ export const WAYS = [
   { how: "idle", code: 0, signal: null },
   { how: "wait", kill: "SIGTERM", code: null, signal: "SIGTERM" },
   { how: "wait", kill: "SIGINT", code: null, signal: "SIGINT" },
+  { how: "again", code: null, signal: "SIGTERM" },
   { how: "own", kill: "SIGTERM", code: 7, signal: null },
 ] as const;
 
