@@ -21,6 +21,11 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** When the timers that wait fall due, the next one first. */
+  dueMs(): readonly UnixMs[] {
+    return this.#timers.map(({ atMs }) => atMs).sort((a, b) => a - b);
+  }
+
   /** Moves time forward, running what falls due in order; promises settle between timers. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#nowMs + byMs;

@@ -309,15 +309,9 @@ test("stop-all holds everything back, outlives a restart and needs a person", as
 test("429: waits as long as asked, then tries again with the same key", async () => {
   const { runner, target, clock, until } = await bench();
   let isBusy = true;
-  const asked = new Promise<void>((resolve) => {
-    target.answer = () => {
-      resolve();
-      return isBusy ? { status: 429, headers: { "retry-after": "20" } } : { status: 200 };
-    };
-  });
+  target.answer = () => (isBusy ? { status: 429, headers: { "retry-after": "20" } } : { status: 200 });
   await runner.alertChanged(firing, ["rollback"]);
-  await asked;
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await expect.poll(() => clock.dueMs()).toContain(clock.now() + 20_000);
   isBusy = false;
   await clock.advance(19_000);
   expect(target.requests).toHaveLength(1);

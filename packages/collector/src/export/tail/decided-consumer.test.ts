@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Cancel, silentLogger } from "@tocsin/model";
+import { silentLogger } from "@tocsin/model";
 import { ManualClock } from "@tocsin/model/testing";
 import fc from "fast-check";
 import { Registry } from "prom-client";
@@ -53,38 +53,16 @@ function request(spans: readonly TestSpan[]): Buffer {
   );
 }
 
-/** A clock that tells when the next timer falls due. */
-class TellingClock extends ManualClock {
-  readonly #due = new Set<{ atMs: number }>();
-
-  override after(delayMs: number, callback: () => void): Cancel {
-    const timer = { atMs: this.now() + delayMs };
-    this.#due.add(timer);
-    const cancel = super.after(delayMs, () => {
-      this.#due.delete(timer);
-      callback();
-    });
-    return () => {
-      this.#due.delete(timer);
-      cancel();
-    };
-  }
-
-  dueMs(): number | undefined {
-    return this.#due.size === 0 ? undefined : Math.min(...[...this.#due].map(({ atMs }) => atMs));
-  }
-}
-
 /** A collector's tail sampling over a real spool; `crash` leaves everything as kill -9 would. */
 class Collector {
-  readonly clock: TellingClock;
+  readonly clock: ManualClock;
   readonly sent: string[] = [];
   readonly spool: Spool;
   readonly consumer: DecidedConsumer;
   readonly #sampler: TailSampler;
   readonly #book: DecisionBook;
 
-  private constructor(clock: TellingClock, spool: Spool, book: DecisionBook, config: TailConfig) {
+  private constructor(clock: ManualClock, spool: Spool, book: DecisionBook, config: TailConfig) {
     this.clock = clock;
     this.spool = spool;
     this.#book = book;
@@ -100,7 +78,7 @@ class Collector {
     });
   }
 
-  static async start(folder: string, clock: TellingClock, config: object = {}): Promise<Collector> {
+  static async start(folder: string, clock: ManualClock, config: object = {}): Promise<Collector> {
     const spool = await Spool.open({ dir: join(folder, "spool"), consumers: ["traces", "ahead"] });
     const book = await DecisionBook.open({ file: join(folder, "book"), keptSize: 1_000, droppedSize: 1_000 });
     return new Collector(clock, spool, book, TailConfig.parse({ policies: [ERRORS], ...config }));
@@ -129,7 +107,7 @@ class Collector {
     });
     while (!isDone) {
       await new Promise((resolve) => setImmediate(resolve));
-      const dueMs = this.clock.dueMs();
+      const [dueMs] = this.clock.dueMs();
       if (dueMs !== undefined) await this.clock.advance(dueMs - this.clock.now());
     }
     return reading;
@@ -151,7 +129,7 @@ class Collector {
   }
 }
 
-const clockAt = (ms = START_MS) => new TellingClock(ms);
+const clockAt = (ms = START_MS) => new ManualClock(ms);
 
 describe("waiting", () => {
   test("a record is handed out when its traces are decided on, one second's worth at a time", async () => {
