@@ -132,15 +132,14 @@ export class ClientSpan extends LeanSpan {
     const method = knownMethod(target.method);
     const status = outcome?.status;
     const errorType = outcome === undefined ? undefined : errorTypeOf(outcome);
-    const key = `${method} ${status} ${outcome?.version} ${errorType} ${target.port} ${target.host}`;
-    const cell = this.deps.cells.find(key, () => ({
+    const cell = this.deps.cells.find(target.host, {
       "http.request.method": method,
       "server.address": target.host,
       "server.port": target.port,
       "network.protocol.version": outcome?.version,
       "http.response.status_code": status,
       "error.type": errorType,
-    }));
+    });
     if (outcome !== undefined) this.cell = cell;
     return cell;
   }

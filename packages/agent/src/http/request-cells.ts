@@ -19,7 +19,8 @@ export interface RequestCell {
  * `otel.metric.overflow`, as OpenTelemetry has it, and spans go on as before.
  */
 export class RequestCells {
-  private readonly byKey = new Map<string, RequestCell>();
+  private readonly groups = new Map<string, RequestCell[]>();
+  private size = 0;
   private readonly limit: number;
   private readonly isExponential: boolean;
   private overflow: RequestCell | undefined;
@@ -29,25 +30,36 @@ export class RequestCells {
     this.limit = options.limit ?? 2000;
   }
 
-  /** The cell of `key`, made from `describe()` when it is new. `key` must tell the attributes apart. */
-  find(key: string, describe: () => Attributes): RequestCell {
-    const found = this.byKey.get(key);
-    if (found !== undefined) return found;
-    const attributes = describe();
-    if (this.byKey.size >= this.limit) {
+  /**
+   * The cell of these attributes, which always come with the same keys.
+   *
+   * @param group what most cells differ in, the route or the host: the few cells of one group are compared one by one, which
+   *   takes less than to make a key of all attributes
+   */
+  find(group: string, attributes: Attributes): RequestCell {
+    const cells = this.groups.get(group);
+    for (const cell of cells ?? []) if (isSame(cell.attributes, attributes)) return cell;
+    if (this.size >= this.limit) {
       this.overflow ??= makeCell({ "otel.metric.overflow": true }, new DurationHistogram(this.isExponential));
       return makeCell(attributes, this.overflow.histogram);
     }
     const made = makeCell(attributes, new DurationHistogram(this.isExponential));
-    this.byKey.set(key, made);
+    this.size++;
+    if (cells === undefined) this.groups.set(group, [made]);
+    else cells.push(made);
     return made;
   }
 
   /** Every cell that has counted something. */
   *[Symbol.iterator](): Iterator<RequestCell> {
-    yield* this.byKey.values();
+    for (const cells of this.groups.values()) yield* cells;
     if (this.overflow !== undefined) yield this.overflow;
   }
+}
+
+function isSame(known: Attributes, attributes: Attributes): boolean {
+  for (const key in attributes) if (known[key] !== attributes[key]) return false;
+  return true;
 }
 
 function makeCell(attributes: Attributes, histogram: DurationHistogram): RequestCell {

@@ -71,7 +71,7 @@ test("an ended span holds nothing of the request, and says the same as before", 
     "http",
   );
   const [name, attributes] = [span.name, span.attributes];
-  span.finish(true);
+  span.finish();
   expect(Object.values(span)).not.toContain(request);
   expect(Object.values(span)).not.toContain(response);
   expect(span.name).toBe(name);
@@ -100,7 +100,7 @@ test("a request is counted once, whoever ends its span", () => {
     "http",
   );
   span.end();
-  span.finish(true);
+  span.finish();
   span.end();
   expect(Array.from(cells, ({ histogram }) => histogram.count)).toEqual([1]);
 });
@@ -111,6 +111,6 @@ test("what fails when a span has ended does not reach the request", () => {
     throw new Error("nobody takes it");
   });
   const span = new ServerSpan(failing, PLACE, request, response, "http");
-  expect(() => span.finish(true)).not.toThrow();
+  expect(() => span.finish()).not.toThrow();
   expect(span.ended).toBe(true);
 });

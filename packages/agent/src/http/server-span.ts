@@ -49,8 +49,11 @@ export class ServerSpan extends LeanSpan {
   private readonly scheme: string;
   private readonly url: string;
   private readonly method: string;
+  private readonly version: string;
+  private readonly connection: ConnectionDescription;
   private request: Served | undefined;
   private response: Answer | undefined;
+  private statusCode: number | undefined;
   private routeBase = "";
   private routePath: string | undefined;
   /** Asked for the route when the request ends, for frameworks that tell it only then. */
@@ -58,6 +61,8 @@ export class ServerSpan extends LeanSpan {
   /** The class of the error that ended the request, when one is known. */
   private errorType: string | undefined;
   private failure: unknown;
+  /** Where the request is, when the way there had parameters in it; express's routers note it down. */
+  mount: Mount | undefined;
   private outcome: Outcome | undefined;
 
   constructor(deps: ServerSpanDeps, place: SpanPlace, request: Served, response: Answer, scheme: string) {
@@ -68,6 +73,10 @@ export class ServerSpan extends LeanSpan {
     this.scheme = scheme;
     this.url = deps.urls.target(request.url ?? "/");
     this.method = request.method ?? "GET";
+    // Read now, for later each reading may take a microsecond: express gives requests and answers other prototypes, after which
+    // each of them has a hidden class of its own in V8 up to Node 22.
+    this.version = request.httpVersion;
+    this.connection = Connection.of(request.socket, scheme).describe(request.headers);
   }
 
   /**
@@ -104,12 +113,15 @@ export class ServerSpan extends LeanSpan {
     return path === "/" ? this.routeBase : this.routeBase + path;
   }
 
-  /** Counts the request and ends the span. `isComplete` is false when the client left before the answer was out. */
-  finish(isComplete: boolean): void {
-    if (this.response === undefined) return;
-    const status = statusOf(this.response);
-    if (!isComplete && status === undefined) this.errorType ??= "aborted";
-    if (status !== undefined && status >= 500 && this.status.code === 0) this.setStatus({ code: 2 });
+  /** Counts the request and ends the span. `isCutShort` says that there will be no answer, whatever the answer says itself. */
+  finish(isCutShort = false): void {
+    const { response } = this;
+    if (response === undefined) return;
+    const status = statusOf(response);
+    this.statusCode = status;
+    if (status === undefined) {
+      if (isCutShort || !response.writableFinished) this.errorType ??= "aborted";
+    } else if (status >= 500 && this.status.code === 0) this.setStatus({ code: 2 });
     this.end();
   }
 
@@ -131,11 +143,11 @@ export class ServerSpan extends LeanSpan {
   }
 
   protected override describe(): Attributes {
-    const { cell, connection, captured } = this.outcome ?? this.look();
+    const { cell, captured } = this.outcome ?? this.look();
     const { path, query, otherMethod } = this.parts();
     return {
       ...cell.attributes,
-      ...connection?.attributes,
+      ...this.connection.attributes,
       "url.path": path,
       ...(query === undefined ? {} : { "url.query": query }),
       ...(otherMethod === undefined ? {} : { "http.request.method_original": otherMethod }),
@@ -144,10 +156,10 @@ export class ServerSpan extends LeanSpan {
   }
 
   override writeOwnAttributes(writer: ByteWriter): void {
-    const { cell, connection, captured } = this.outcome ?? this.look();
+    const { cell, captured } = this.outcome ?? this.look();
     const { path, query, otherMethod } = this.parts();
     writer.raw(cell.spanBytes);
-    if (connection !== undefined) writer.raw(connection.bytes);
+    writer.raw(this.connection.bytes);
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.path", path);
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "url.query", query);
     writeAttribute(writer, SPAN_ATTRIBUTE_TAG, "http.request.method_original", otherMethod);
@@ -156,22 +168,17 @@ export class ServerSpan extends LeanSpan {
 
   /** What the request and its answer say by now. */
   private look(): Outcome {
-    const { request, response, scheme, errorType, route } = this;
-    const method = knownMethod(this.method);
-    const status = response === undefined ? undefined : statusOf(response);
-    const version = request?.httpVersion;
-    const key = `${method} ${status} ${scheme}${version} ${errorType ?? ""} ${route ?? ""}`;
-    const cell = this.deps.cells.find(key, () => ({
-      "http.request.method": method,
+    const { response, scheme, version, errorType, route } = this;
+    const status = this.statusCode ?? (response === undefined ? undefined : statusOf(response));
+    const cell = this.deps.cells.find(route ?? "", {
+      "http.request.method": knownMethod(this.method),
       "url.scheme": scheme,
       "network.protocol.version": version,
       "http.response.status_code": status,
       "http.route": route,
       "error.type": errorType ?? (status !== undefined && status >= 500 ? String(status) : undefined),
-    }));
-    const connection =
-      request === undefined ? undefined : Connection.of(request.socket, scheme).describe(request.headers);
-    return { cell, connection, route, captured: this.captured() };
+    });
+    return { cell, route, captured: this.captured() };
   }
 
   private captured(): Attributes | undefined {
@@ -197,17 +204,22 @@ export class ServerSpan extends LeanSpan {
   }
 }
 
-/** All that a span says of its request beyond the URL. */
+/** Where a request is below mounted routers: as asked for, and as a pattern. */
+export interface Mount {
+  readonly actual: string;
+  readonly pattern: string;
+}
+
+/** What is known once a request has ended. */
 interface Outcome {
   readonly cell: RequestCell;
-  readonly connection: ConnectionDescription | undefined;
   readonly route: string | undefined;
   readonly captured: Attributes | undefined;
 }
 
 /** Nothing while no answer has begun. */
-function statusOf({ headersSent, statusCode }: Answer): number | undefined {
-  return headersSent ? statusCode : undefined;
+function statusOf(response: Answer): number | undefined {
+  return response.headersSent ? response.statusCode : undefined;
 }
 
 /** What express leaves on the request: the way to learn of routes where its files could not be watched, as in bundles. */

@@ -75,17 +75,16 @@ export function beginRequest(
 ): Context {
   const { base, place } = deps.placer.incoming(request, scheme);
   const span = new ServerSpan(deps, place, request, response, scheme);
+  const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
+  // Before the span can be found by it: the listener needs no context.
+  response.on("close", () => {
+    gauge.value--;
+    span.finish();
+  });
+  gauge.value++;
   markSpan(span, request, response);
   if (also !== undefined) markSpan(span, also, also);
   deps.runtime.sink.started?.(span, base);
-  const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
-  gauge.value++;
-  // The listener belongs to the answer, so that it does not keep the request alive.
-  response.on("close", also === undefined ? closed : () => closed.call(response));
-  function closed(this: Answer): void {
-    gauge.value--;
-    serverSpanOf(this)?.finish(this.writableFinished);
-  }
   return new SpanScope(base, span);
 }
 

@@ -1,4 +1,5 @@
 import { serverSpanOf } from "../http/server.js";
+import type { ServerSpan } from "../http/server-span.js";
 import type { LibraryReport } from "./frameworks.js";
 import { LATE, type ModuleHook } from "./module-hook.js";
 
@@ -35,16 +36,8 @@ export function watchExpress(hook: ModuleHook, report: LibraryReport): void {
 
 interface RouterRequest {
   baseUrl?: string;
-  [MOUNT]?: Mount;
 }
 
-/** Where a request is, when the way there had parameters in it. */
-interface Mount {
-  readonly actual: string;
-  readonly pattern: string;
-}
-
-const MOUNT = Symbol("tocsin.mount");
 const WRAPPED = Symbol("tocsin.wrapped");
 
 type Dispatch = (this: { path?: unknown }, request: RouterRequest, ...rest: unknown[]) => unknown;
@@ -55,7 +48,7 @@ function wrapDispatch(prototype: { dispatch?: Dispatch; [WRAPPED]?: true }): voi
   prototype[WRAPPED] = true;
   prototype.dispatch = function dispatch(request, response, done) {
     const span = serverSpanOf(request);
-    if (span !== undefined) span.setRoute(patternText(this.path), basePattern(request));
+    if (span !== undefined) span.setRoute(patternText(this.path), basePattern(request, span));
     return original.call(this, request, response, done);
   };
 }
@@ -89,9 +82,8 @@ function wrapFinal(original: FinalHandler): FinalHandler {
 }
 
 /** The mount point as a pattern: what was matched, with parametric parts put back. */
-function basePattern(request: RouterRequest): string {
+function basePattern(request: RouterRequest, { mount }: ServerSpan): string {
   const base = request.baseUrl ?? "";
-  const mount = request[MOUNT];
   if (mount === undefined || !base.startsWith(mount.actual)) return base;
   return mount.pattern + base.slice(mount.actual.length);
 }
@@ -126,13 +118,15 @@ function markMount(layer: Layer, path: string): void {
   // Error handlers are told from others by their number of parameters, and have no routes below them.
   if (original.length > 3) return;
   layer.handle = function mounted(request, response, next) {
-    const outer = request[MOUNT];
+    const span = serverSpanOf(request);
+    if (span === undefined) return original.call(this, request, response, next);
+    const outer = span.mount;
     const actual = request.baseUrl ?? "";
     const above =
       outer === undefined
         ? parentOf(actual, path)
         : outer.pattern + parentOf(actual.slice(outer.actual.length), path);
-    request[MOUNT] = { actual, pattern: above + path };
+    span.mount = { actual, pattern: above + path };
     return original.call(this, request, response, next);
   };
 }

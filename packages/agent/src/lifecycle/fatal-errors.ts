@@ -81,7 +81,7 @@ function tell(span: Span, error: unknown, isFatal: boolean): void {
     if (!isFatal) return;
     span.setAttribute("error.type", error instanceof Error ? error.name : typeof error);
     span.setStatus({ code: SpanStatusCode.ERROR });
-    span.finish(false);
+    span.finish(true);
   } else if (span.isRecording()) {
     span.recordException(error instanceof Error ? error : String(error));
     span.setStatus({ code: SpanStatusCode.ERROR });

@@ -98,11 +98,9 @@ export class ByteWriter {
 
   /** An even number of lower-case hexadecimal digits as bytes. */
   hex(digits: string): void {
-    const { bytes } = this;
-    let at = this.at;
-    for (let i = 0; i < digits.length; i += 2)
-      bytes[at++] = (nibble(digits.charCodeAt(i)) << 4) | nibble(digits.charCodeAt(i + 1));
-    this.at = at;
+    const size = digits.length / 2;
+    this.view.write(digits, this.at, size, "hex");
+    this.at += size;
   }
 
   /** Tag, length and UTF-8 bytes. Reserves for itself. */
@@ -140,45 +138,33 @@ export class ByteWriter {
   }
 
   /**
-   * Opens a nested message: its tag and three bytes for its length (up to 2 MiB). Reserves for itself.
+   * Opens a nested message: its tag and one byte for its length, which is what most need. Reserves for itself.
    * Returns what {@link close} needs.
    */
   open(tag: number): number {
-    this.reserve(4);
+    this.reserve(2);
     this.bytes[this.at] = tag;
-    this.at += 4;
+    this.at += 2;
     return this.at;
   }
 
-  /** Closes what {@link open} opened, moving the content when it did not fit three bytes of length. */
+  /** Closes what {@link open} opened; content whose length takes more than a byte makes room for it. */
   close(start: number): void {
     const size = this.at - start;
-    const { bytes } = this;
     if (size < 128) {
-      // Short content moves down by two so that the output stays canonical and small.
-      bytes[start - 3] = size;
-      bytes.copyWithin(start - 2, start, this.at);
-      this.at -= 2;
+      this.bytes[start - 1] = size;
       return;
     }
-    if (size < 1 << 21) {
-      bytes[start - 3] = (size & 127) | 128;
-      bytes[start - 2] = ((size >> 7) & 127) | 128;
-      bytes[start - 1] = size >> 14;
-      return;
-    }
-    const content = bytes.slice(start, this.at);
-    this.at = start - 3;
-    this.reserve(content.length + 10);
-    this.varint(content.length);
-    this.raw(content);
+    const more = Math.floor(Math.log2(size) / 7);
+    this.reserve(more);
+    this.bytes.copyWithin(start + more, start, this.at);
+    const end = this.at + more;
+    this.at = start - 1;
+    this.varint(size);
+    this.at = end;
   }
 }
 
 const SHORT_TEXT = 64;
 const scratch = new Float64Array(1);
 const scratchBytes = new Uint8Array(scratch.buffer);
-
-function nibble(code: number): number {
-  return code < 58 ? code - 48 : code - 87;
-}
