@@ -19,7 +19,7 @@ import { AgentMetrics } from "./metrics/agent-metrics.js";
 import { readLimits } from "./metrics/cgroup.js";
 import { HttpMetrics } from "./metrics/http-metrics.js";
 import { serveMetrics } from "./metrics/metrics-server.js";
-import { promGatherer } from "./metrics/prom-gatherer.js";
+import { PromGatherer } from "./metrics/prom-gatherer.js";
 import { withoutSummaries } from "./metrics/prom-metrics.js";
 import { PromRegistries } from "./metrics/prom-registries.js";
 import { AgentMetricReader } from "./metrics/reader.js";
@@ -101,12 +101,12 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
   const ofProm = { registries, startMs, hasExemplars: settings.hasExemplars };
-  const gatherForOthers = promGatherer(ofProm);
+  const promForOthers = new PromGatherer(ofProm);
   const producer: MetricProducer = {
     collect: async () => {
       const nowMs = Date.now();
       const own = sources.flatMap((source) => source.collect(nowMs));
-      const gathered = (await gatherForOthers(nowMs)).map(withoutSummaries);
+      const gathered = (await promForOthers.gather(nowMs)).map(withoutSummaries);
       return { resourceMetrics: { resource: sdkResource, scopeMetrics: [...own, ...gathered] }, errors: [] };
     },
   };
@@ -137,7 +137,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   const reader = new AgentMetricReader({
     intervalMs: settings.metricIntervalMs,
     sources,
-    gather: promGatherer(ofProm),
+    prom: new PromGatherer(ofProm),
     send: (scopes) => pipeline.sendMetrics(scopes),
     temporality: settings.temporality,
     isExponential: settings.isExponential,

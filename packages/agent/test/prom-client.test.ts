@@ -87,13 +87,22 @@ test("a single registry is scraped in its own form", async () => {
   }
 });
 
-test("a job that is over has told its last counts, of prom-client and of the Metrics API", async () => {
-  const own = await Sink.open();
-  const job = new Service("brief.cjs", own.url);
-  await own.until(() => own.metrics.get("jobs_total")?.points[0]?.value === 1);
-  job.child.send("go on");
-  expect((await job.ended).code).toBe(0);
-  await own.close();
-  expect(own.metrics.get("jobs_total")?.points).toMatchObject([{ value: 2 }]);
-  expect(own.metrics.get("pages")?.points).toMatchObject([{ value: 20 }]);
-});
+test.concurrent.each([
+  ["no more work", { code: 0 }],
+  ["process.exit", { code: 3 }],
+  ["an error", { code: 1 }],
+  ["a signal", { signal: "SIGTERM" }],
+])(
+  "a job that ends by %s has told its last counts, of prom-client and of the Metrics API",
+  async (way, end) => {
+    const own = await Sink.open();
+    const job = new Service("brief.cjs", own.url);
+    await own.until(() => own.metrics.get("jobs_total")?.points[0]?.value === 1);
+    job.child.send(way);
+    expect(await job.ended).toMatchObject(end);
+    await own.close();
+    expect(own.metrics.get("jobs_total")?.points).toMatchObject([{ value: 2 }]);
+    expect(own.metrics.get("job_seconds")?.points).toMatchObject([{ value: 2, sum: 4 }]);
+    expect(own.metrics.get("pages")?.points).toMatchObject([{ value: 20 }]);
+  },
+);

@@ -13,7 +13,8 @@ export interface PromMetric {
   readonly values: readonly PromValue[];
 }
 
-interface PromValue {
+/** One of its values. */
+export interface PromValue {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number | undefined>>;
   readonly metricName?: string;

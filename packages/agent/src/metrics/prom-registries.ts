@@ -1,4 +1,6 @@
 import cluster from "node:cluster";
+import { guarded } from "../trace/guarded.js";
+import { heldBy } from "./prom-held.js";
 import type { PromMetric } from "./prom-metrics.js";
 
 /** The part of a prom-client metric that is used here. */
@@ -74,14 +76,18 @@ export class PromRegistries {
         this.bounded(metric, async () => withLabels(await metric.get(), registry._defaultLabels ?? {})),
       ),
     );
-    const byName = new Map<string, PromMetric>();
-    for (const metric of read) {
-      if (metric === undefined) continue;
-      const same = byName.get(metric.name);
-      byName.set(metric.name, same === undefined ? metric : joined(same, metric));
-    }
-    const metrics = Array.from(byName.values());
-    return hasExemplars ? metrics : metrics.map(withoutExemplars);
+    return merged(read, hasExemplars);
+  }
+
+  /** The same without waiting, for the end of the process: what can be read only by waiting is left out. */
+  gatherNow(hasExemplars = true): PromMetric[] {
+    const read = this.unique().map(({ registry, metric }) =>
+      guarded(() => {
+        const held = heldBy(metric);
+        return held && withLabels(held, registry._defaultLabels ?? {});
+      }),
+    );
+    return merged(read, hasExemplars);
   }
 
   /**
@@ -145,6 +151,18 @@ export class PromRegistries {
 
 const TIMEOUT_MS = 1000;
 const TEXT = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Those that were read; of one name there is one. */
+function merged(read: readonly (PromMetric | undefined)[], hasExemplars: boolean): PromMetric[] {
+  const byName = new Map<string, PromMetric>();
+  for (const metric of read) {
+    if (metric === undefined) continue;
+    const same = byName.get(metric.name);
+    byName.set(metric.name, same === undefined ? metric : joined(same, metric));
+  }
+  const metrics = Array.from(byName.values());
+  return hasExemplars ? metrics : metrics.map(withoutExemplars);
+}
 
 function withLabels(metric: PromMetric, labels: Readonly<Record<string, string>>): PromMetric {
   if (Object.keys(labels).length === 0) return metric;

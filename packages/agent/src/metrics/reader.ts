@@ -2,20 +2,23 @@ import {
   AggregationTemporality,
   AggregationType,
   InstrumentType,
+  type MetricProducer,
   MetricReader,
 } from "@opentelemetry/sdk-metrics";
 import type { EncodableScope } from "../otlp/encode-metrics.js";
 import type { Temporality } from "../settings/settings.js";
+import { collectNow } from "./collect-now.js";
 import { DeltaConverter } from "./delta.js";
 import type { MetricSource } from "./metric-data.js";
+import type { PromGatherer } from "./prom-gatherer.js";
 
 /** What the reader needs. */
 export interface ReaderDeps {
   readonly intervalMs: number;
   /** The agent's own metrics. */
   readonly sources: readonly MetricSource[];
-  /** Metrics that can only be read asynchronously, prom-client's; nothing when it is not their turn, unless it is the last. */
-  readonly gather: (nowMs: number, isLast: boolean) => Promise<readonly EncodableScope[]>;
+  /** Reads prom-client's metrics. */
+  readonly prom: Pick<PromGatherer, "gather" | "gatherNow">;
   readonly send: (scopes: readonly EncodableScope[]) => void;
   readonly temporality: Temporality;
   /** Whether histograms of the Metrics API are exponential unless a view says otherwise. */
@@ -31,6 +34,7 @@ export class AgentMetricReader extends MetricReader {
   private readonly deps: ReaderDeps;
   private readonly deltas: DeltaConverter | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private producer: MetricProducer | undefined;
 
   constructor(deps: ReaderDeps) {
     super({
@@ -44,6 +48,11 @@ export class AgentMetricReader extends MetricReader {
     });
     this.deps = deps;
     this.deltas = deps.temporality === "cumulative" ? undefined : new DeltaConverter();
+  }
+
+  override setMetricProducer(producer: MetricProducer): void {
+    this.producer = producer;
+    super.setMetricProducer(producer);
   }
 
   protected override onInitialized(): void {
@@ -60,13 +69,16 @@ export class AgentMetricReader extends MetricReader {
     await this.export(true);
   }
 
-  /** The last export, from an `exit` handler: only what can be read at once. */
+  /** The last export, from an `exit` handler: what can be read at once. */
   exportSync(): void {
     const nowMs = this.deps.now();
-    this.deps.send(this.own(nowMs));
+    this.deps.send([
+      ...this.own(nowMs, this.deps.prom.gatherNow(nowMs)),
+      ...collectNow(this.producer, nowMs),
+    ]);
   }
 
-  private own(nowMs: number, gathered: readonly EncodableScope[] = []): readonly EncodableScope[] {
+  private own(nowMs: number, gathered: readonly EncodableScope[]): readonly EncodableScope[] {
     const scopes: EncodableScope[] = [
       ...this.deps.sources.flatMap((source) => source.collect(nowMs)),
       ...gathered,
@@ -77,7 +89,7 @@ export class AgentMetricReader extends MetricReader {
   private async export(isLast = false): Promise<void> {
     const { resourceMetrics } = await this.collect();
     const nowMs = this.deps.now();
-    const gathered = await this.deps.gather(nowMs, isLast);
+    const gathered = await this.deps.prom.gather(nowMs, isLast);
     this.deps.send([...this.own(nowMs, gathered), ...resourceMetrics.scopeMetrics]);
   }
 }

@@ -28,12 +28,13 @@ export function guardedSampler(sampler: Sampler): Sampler {
   };
 }
 
-/** Calls back; what is thrown is told of. */
-export function guarded(step: () => void): void {
+/** What the callback gives; what it throws is told of. */
+export function guarded<T>(step: () => T): T | undefined {
   try {
-    step();
+    return step();
   } catch (error) {
     globalErrorHandler(error as Error);
+    return undefined;
   }
 }
 
