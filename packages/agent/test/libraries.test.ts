@@ -114,7 +114,7 @@ test.concurrent("mysql2: a query is a client span with its statement, under the 
     attributes: {
       "db.system.name": "mysql",
       "db.namespace": "shop",
-      "db.query.text": "SELECT 42 AS answer",
+      "db.query.text": "SELECT ? AS answer",
       "server.address": "127.0.0.1",
     },
   });
@@ -127,7 +127,7 @@ test.concurrent("mysql: a query is a client span, under the request", async () =
   expect(rest.find(({ name }) => name === "SELECT")).toMatchObject({
     kind: CLIENT,
     parentSpanId: server.spanId,
-    attributes: { "db.query.text": "SELECT 42 AS answer" },
+    attributes: { "db.query.text": "SELECT ? AS answer" },
   });
 });
 
@@ -176,9 +176,15 @@ test.concurrent("graphql: an operation and its resolvers are spans under the req
   expect(operation).toMatchObject({
     parentSpanId: server.spanId,
     // The id in the query was a value, and values are left out.
-    attributes: { "graphql.operation.type": "query", "graphql.source": "query Order { order(id: *) }" },
+    attributes: {
+      "graphql.operation.type": "query",
+      "graphql.source": "query Order { order(id: *) items { name size } }",
+    },
   });
   expect(rest.find(({ name }) => name === "graphql.resolve order")?.parentSpanId).toBe(operation?.spanId);
+  // One for all items of a list, and none where nothing but a property is read.
+  const resolved = rest.flatMap(({ name }) => /^graphql\.resolve (.+)/.exec(name)?.[1] ?? []);
+  expect(resolved.sort()).toEqual(["items", "items.*.name", "order"]);
 });
 
 test.concurrent("aws-sdk 3: a message to SQS is a producer span with the HTTP request under it", async () => {

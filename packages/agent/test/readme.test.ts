@@ -69,6 +69,13 @@ test.concurrent("own-spans.mjs", async () => {
   await service.stop();
 });
 
+test.concurrent("own-routes.mjs", async () => {
+  const service = run("own-routes.mjs", { registered: true });
+  expect(await (await fetch(`${await service.listening()}/books/7`)).text()).toBe("7");
+  expect((await sink.until(() => spansOf("own-routes.mjs")[0])).name).toBe("GET /books/:isbn");
+  await service.stop();
+});
+
 test.concurrent("health.mjs", async () => {
   const service = run("health.mjs", { registered: true });
   const url = await service.listening();
@@ -277,6 +284,7 @@ test("every block of the README is run", () => {
     [
       "started.mjs",
       "own-spans.mjs",
+      "own-routes.mjs",
       "health.mjs",
       "first-import.mjs",
       "prom-client.mjs",

@@ -33,7 +33,11 @@ export const CONTRIB: readonly ContribEntry[] = [
   },
   entry(["amqplib"], "amqplib", "AmqplibInstrumentation"),
   entry(["@grpc/grpc-js"], "grpc", "GrpcInstrumentation"),
-  entry(["graphql"], "graphql", "GraphQLInstrumentation"),
+  {
+    ...entry(["graphql"], "graphql", "GraphQLInstrumentation"),
+    // By default there is a span for each field of each item of a list, named by the item's number.
+    config: { mergeItems: true, ignoreTrivialResolveSpans: true },
+  },
   {
     ...entry(
       [

@@ -19,11 +19,23 @@ test("what is missed before the line at start is left to it", () => {
   expect([...watched.missed]).toEqual([["mysql", "too old"]]);
 });
 
-test("what is missed after it is told once", () => {
+const allLoaded = () => new Promise<void>((resolve) => queueMicrotask(resolve));
+
+test("what is missed after it is told once", async () => {
+  watched.noteMissed("pg", "too old");
   watched.introduced();
   watched.noteMissed("mysql", "too old");
   watched.noteMissed("mysql", "too old");
+  await allLoaded();
   expect(said).toEqual(["not mysql: too old"]);
+});
+
+test("a library of which the next file is known is not told to be missed", async () => {
+  watched.introduced();
+  watched.noteMissed("redis", "a part is too new");
+  watched.note("redis");
+  await allLoaded();
+  expect(said).toEqual([]);
 });
 
 test("a library of which a part is watched is not missed, and one that is watched later no longer is", () => {

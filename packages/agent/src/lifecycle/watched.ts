@@ -12,6 +12,7 @@ interface Versioned {
 export class Watched {
   readonly patched = new Set<string>();
   readonly missed = new Map<string, string>();
+  private readonly told = new Set<string>();
   private readonly voice: { info(text: string): void; readonly isDebug: boolean; debug(text: string): void };
   private isIntroduced = false;
 
@@ -31,12 +32,22 @@ export class Watched {
   noteMissed(name: string, why: string): void {
     if (this.patched.has(name) || this.missed.has(name)) return;
     this.missed.set(name, why);
-    if (this.isIntroduced) this.voice.info(missedText(name, why));
+    // Its other files follow at once, and may be known.
+    queueMicrotask(() => {
+      if (this.isIntroduced && this.missed.has(name)) this.tell(name, why);
+    });
   }
 
-  /** The line at start has been said. */
+  private tell(name: string, why: string): void {
+    if (this.told.has(name)) return;
+    this.told.add(name);
+    this.voice.info(missedText(name, why));
+  }
+
+  /** The line at start is being said, and tells of all that was found out so far. */
   introduced(): void {
     this.isIntroduced = true;
+    for (const name of this.missed.keys()) this.told.add(name);
   }
 }
 

@@ -2,9 +2,10 @@ import type { Attributes, AttributeValue } from "@opentelemetry/api";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { isSecretHeader } from "../http/capture-headers.js";
 import { REDACTED, type Redaction, type UrlRedactor } from "../http/redact-url.js";
+import { hideQueryValues } from "./query-values.js";
 
 /**
- * Hides what is secret in URLs and headers on spans of libraries and of the service's own, as the agent does on its own
+ * Hides what is secret in URLs, headers and SQL on spans of libraries and of the service's own, as the agent does on its own
  * ones: when a span has ended, before anyone else sees it.
  */
 export class SecretAttributes implements SpanProcessor {
@@ -21,6 +22,7 @@ export class SecretAttributes implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     const { attributes, name } = span;
     if (name.includes("://")) (span as { name: string }).name = this.urls.text(name);
+    hideQueryValues(attributes);
     for (const key in attributes) {
       const value = attributes[key];
       if (key.startsWith("http.re")) {
