@@ -111,7 +111,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 /** A batch is handed over early at this size, so that no single message is large. */
-const BATCH_BYTES = 128 << 10;
+const BATCH_BYTES = 512 << 10;
 
 function resourceBytes(attributes: Attributes): Uint8Array {
   const writer = new ByteWriter(1024);

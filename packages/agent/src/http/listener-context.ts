@@ -39,14 +39,11 @@ export class ListenerContext {
     const original = prototype[name];
     const isOwn = Object.hasOwn(prototype, name);
     const wrapped: Add = function add(event, listener) {
-      const context = serverSpanOf(this) === undefined ? ROOT_CONTEXT : contexts.active();
-      return original.call(
-        this,
-        event,
-        context === ROOT_CONTEXT || typeof listener !== "function"
-          ? listener
-          : inContext(contexts, context, event, listener),
-      );
+      // In this order: Node's own listeners come outside any context, and asking for the span takes longer.
+      const context = contexts.active();
+      const isBound =
+        context !== ROOT_CONTEXT && typeof listener === "function" && serverSpanOf(this) !== undefined;
+      return original.call(this, event, isBound ? inContext(contexts, context, event, listener) : listener);
     };
     prototype[name] = wrapped;
     return () => {

@@ -76,14 +76,13 @@ export function beginRequest(
   const { base, place } = deps.placer.incoming(request, scheme);
   const span = new ServerSpan(deps, place, request, response, scheme);
   const gauge = deps.inFlight.of(knownMethod(request.method ?? "GET"), scheme);
-  // Before the span can be found by it: the listener needs no context.
+  gauge.value++;
+  markSpan(span, request, response);
+  if (also !== undefined) markSpan(span, also, also);
   response.on("close", () => {
     gauge.value--;
     span.finish();
   });
-  gauge.value++;
-  markSpan(span, request, response);
-  if (also !== undefined) markSpan(span, also, also);
   deps.runtime.sink.started?.(span, base);
   return new SpanScope(base, span);
 }

@@ -98,9 +98,14 @@ export class ByteWriter {
 
   /** An even number of lower-case hexadecimal digits as bytes. */
   hex(digits: string): void {
-    const size = digits.length / 2;
-    this.view.write(digits, this.at, size, "hex");
-    this.at += size;
+    const { bytes } = this;
+    let at = this.at;
+    for (let i = 0; i < digits.length; i += 2) {
+      const high = NIBBLES[digits.charCodeAt(i)] as number;
+      const low = NIBBLES[digits.charCodeAt(i + 1)] as number;
+      bytes[at++] = (high << 4) | low;
+    }
+    this.at = at;
   }
 
   /** Tag, length and UTF-8 bytes. Reserves for itself. */
@@ -155,7 +160,8 @@ export class ByteWriter {
       this.bytes[start - 1] = size;
       return;
     }
-    const more = Math.floor(Math.log2(size) / 7);
+    let more = 0;
+    for (let rest = size; rest > 127; rest >>>= 7) more++;
     this.reserve(more);
     this.bytes.copyWithin(start + more, start, this.at);
     const end = this.at + more;
@@ -166,5 +172,8 @@ export class ByteWriter {
 }
 
 const SHORT_TEXT = 64;
+/** What each hexadecimal digit stands for, by its character code. */
+const NIBBLES = new Uint8Array(128);
+for (let value = 0; value < 16; value++) NIBBLES[value.toString(16).charCodeAt(0)] = value;
 const scratch = new Float64Array(1);
 const scratchBytes = new Uint8Array(scratch.buffer);

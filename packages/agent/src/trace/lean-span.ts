@@ -116,7 +116,10 @@ export abstract class LeanSpan implements Span, ReadableSpan {
   spanContext(): SpanContext {
     if (this.ownContext === undefined) {
       const { traceId, spanId, traceFlags, traceState } = this.place;
-      this.ownContext = { traceId, spanId, traceFlags, ...(traceState === undefined ? {} : { traceState }) };
+      this.ownContext =
+        traceState === undefined
+          ? { traceId, spanId, traceFlags }
+          : { traceId, spanId, traceFlags, traceState };
     }
     return this.ownContext;
   }
