@@ -98,6 +98,8 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     onUnreadable: (name, why) => voice.warn(`prom-client's metric ${name} is left out: ${why}`),
   });
   const pipeline: Pipeline = new Pipeline(settings, resource, (note) => report.take(note));
+  // A function's start has a whole processor, its invocations may have a fourteenth of one, and wait for what is sent.
+  if (resource["faas.name"] !== undefined) pipeline.sender.start();
   const sdkResource = resourceFromAttributes(resource);
   const { exporters, sampler } = settings;
   const ofProm = { registries, startMs, hasExemplars: settings.hasExemplars };

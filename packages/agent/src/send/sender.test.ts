@@ -153,3 +153,12 @@ test("a thread that cannot be started is said once, and everything is counted as
   ]);
   expect(own.shared.dropped("metrics", "worker_lost")).toBe(7);
 });
+
+test("its thread is there before there is anything to send where that is asked for", async () => {
+  const { sender: early } = sender("http://127.0.0.1:9");
+  await early.flush(15_000);
+  expect(early.shared.flushed).toBe(0);
+  early.start();
+  await early.flush(15_000);
+  expect(early.shared.flushed).toBe(1);
+});

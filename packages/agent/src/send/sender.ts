@@ -28,7 +28,7 @@ export interface SenderDeps {
 /**
  * Hands encoded telemetry to a worker thread that delivers it.
  *
- * The thread is started with the first request, never keeps the process alive, and is started again should it crash.
+ * The thread is started with the first request unless `start()` has been called, never keeps the process alive, and is started again should it crash.
  * Because it works on while the main thread waits, telemetry can be flushed from within an `exit` handler.
  */
 export class Sender {
@@ -43,6 +43,11 @@ export class Sender {
 
   constructor(deps: SenderDeps) {
     this.deps = deps;
+  }
+
+  /** Starts the thread before there is anything to send. */
+  start(): void {
+    this.ensureWorker();
   }
 
   /** Takes bytes that have a buffer of their own each; they are gone from this thread afterwards. */
