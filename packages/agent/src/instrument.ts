@@ -41,6 +41,8 @@ export interface InstrumentDeps {
   readonly processors: readonly SpanProcessor[];
   /** Learns what is watched and what is not. */
   readonly watched: Watched;
+  /** Tells the user something. */
+  readonly advise: (text: string) => void;
   /** Learns of prom-client's registries. */
   readonly registries: PromRegistries;
 }
@@ -60,7 +62,7 @@ export interface Instrumented {
 
 /** Puts the agent's own instrumentation in place: HTTP both ways, express, pino, prom-client. */
 export function instrument(deps: InstrumentDeps): Instrumented {
-  const { settings, pipeline, resource, processors, watched, registries } = deps;
+  const { settings, pipeline, resource, processors, watched, registries, advise } = deps;
   const contexts = new AgentContextManager();
   const isW3c = usesW3c(settings);
   const placer = new SpanPlacer({ contexts, sampler: settings.sampler, isW3c });
@@ -131,6 +133,7 @@ export function instrument(deps: InstrumentDeps): Instrumented {
       contexts,
       now: Date.now,
       nodeArgs: [process.env.NODE_OPTIONS ?? "", ...process.execArgv],
+      advise,
     }),
   );
   watchPromClient(hook, registries, note);

@@ -12,6 +12,7 @@ import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { detailsOf } from "./lifecycle/details.js";
 import { EXIT_BUDGET_MS, flushAtExit } from "./lifecycle/exit.js";
 import { tellOtelFaults } from "./lifecycle/otel-faults.js";
+import { isLauncher, type Started, serviceOf } from "./lifecycle/program.js";
 import { Voice } from "./lifecycle/say.js";
 import { summaryOf } from "./lifecycle/summary.js";
 import { Watched } from "./lifecycle/watched.js";
@@ -68,7 +69,8 @@ function tellInVain(options: AgentOptions): void {
 const RUNNING = Symbol.for("tocsin.agent");
 
 function startFresh(options: AgentOptions, forget: () => void): Agent {
-  const settings = readSettings(options);
+  const service = serviceOf({ script: process.argv[1], cwd: process.cwd(), env: process.env });
+  const settings = readSettings({ ...options, env: options.env ?? service.env });
   const voice = new Voice(settings.logLevel);
   if (settings.isDisabled) {
     voice.info("off, because OTEL_SDK_DISABLED is true.");
@@ -80,7 +82,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
   }
   const giveUpGlobals = rememberGlobals();
   tellOtelFaults(voice, () => performance.now());
-  const resource = resourceOf(settings);
+  const resource = resourceOf(settings, service);
   const startMs = Date.now();
   const report = new DeliveryReport({
     voice,
@@ -89,7 +91,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     dropped: () => pipeline.sender.shared.droppedInAll(),
     summary: () => {
       watched.introduced();
-      return summaryOf(resource, process.argv[1], watched);
+      return summaryOf(resource, service.script, watched);
     },
   });
   const watched = new Watched(voice);
@@ -127,6 +129,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     resource: sdkResource,
     processors,
     watched,
+    advise: (text) => voice.warn(text),
     registries,
   });
   const runtime = new RuntimeMetrics({ scope: AGENT_SCOPE, startMs, limits: readLimits() });
@@ -265,12 +268,12 @@ const SHUTDOWN_MS = 5000;
 /** When the line at start is said where nothing that is sent tells how it went. */
 const INTRODUCTION_MS = 1000;
 
-function resourceOf(settings: Settings): Attributes {
+function resourceOf(settings: Settings, { script, cwd }: Started): Attributes {
   const detected = detectResource(settings.env, {
     pid: process.pid,
-    argv: process.argv,
+    script,
     execPath: process.execPath,
-    cwd: process.cwd(),
+    cwd,
     nodeVersion: process.versions.node,
   });
   return {
@@ -284,7 +287,7 @@ function resourceOf(settings: Settings): Attributes {
 
 /** What `@tocsin/agent/register` does: starts where the service's own code runs, and never fails the service. */
 export function startByImport(): void {
-  if (!isMainThread && isToolThread()) return;
+  if (isMainThread ? isLauncher(process.argv[1]) : isToolThread()) return;
   try {
     start();
   } catch (error) {

@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AT_THE_END, end, SLOW, WAYS } from "./support/ends.js";
-import { Service } from "./support/service.js";
+import { REGISTER, Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
 
 let sink: Sink;
@@ -88,6 +91,16 @@ test("a broken collector URL is named at start, without what may be secret in it
     "tocsin: OTEL_BSP_SCHEDULE_DELAY must be a number of at least 10; using 500.",
   );
   expect(seen.stderr).not.toContain("hunter2");
+});
+
+test("what --import keeps from loaders that are required is told with the cure", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "tocsin-loader-"));
+  writeFileSync(join(dir, "app.coffee"), "");
+  const nodeArgs = ["--import", REGISTER, "-r", "path"];
+  const service = new Service(join(dir, "app.coffee"), sink.url, { nodeArgs });
+  expect((await service.ended).code).toBe(1);
+  rmSync(dir, { recursive: true });
+  expect(service.stderr).toContain("start the agent by -r @tocsin/agent/register instead.");
 });
 
 test("OTEL_SDK_DISABLED turns everything off and says so", async () => {

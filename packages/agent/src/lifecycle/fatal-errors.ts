@@ -11,6 +11,8 @@ export interface FatalErrorDeps {
   readonly now: () => number;
   /** Node's own arguments, which may say what is done about rejections. */
   readonly nodeArgs: readonly string[];
+  /** Tells what to do about an error that comes of how the agent was started. */
+  readonly advise: (text: string) => void;
 }
 
 /**
@@ -28,6 +30,7 @@ export function recordFatalErrors(deps: FatalErrorDeps): () => void {
         seen.add(error);
       }
       record(deps, error, message, isFatal);
+      if (isForeignFile(error, deps.nodeArgs)) deps.advise(REQUIRE_INSTEAD);
     } catch {
       // The error that ends the process must stay the one that is reported.
     }
@@ -49,6 +52,20 @@ export function recordFatalErrors(deps: FatalErrorDeps): () => void {
 
 const EXCEPTION = "uncaught exception";
 const REJECTION = "unhandled promise rejection";
+
+/** Whether Node would have asked a loader that is required to read the file, had nothing been given by `--import`. */
+function isForeignFile(error: unknown, nodeArgs: readonly string[]): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  const args = nodeArgs.join(" ");
+  return (
+    code === "ERR_UNKNOWN_FILE_EXTENSION" &&
+    /--import[= ]/.test(args) &&
+    /(?:^| )(?:-r|--require)[= ]/.test(args)
+  );
+}
+
+const REQUIRE_INSTEAD =
+  "Node does not ask loaders that are required, such as ts-node/register, where anything is given by --import; start the agent by -r @tocsin/agent/register instead.";
 
 function isCaught(): boolean {
   return process.listenerCount("uncaughtException") > 0 || process.hasUncaughtExceptionCaptureCallback();

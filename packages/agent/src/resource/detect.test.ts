@@ -6,7 +6,7 @@ import { gitCommit, serviceIdentity } from "./service.js";
 
 const FACTS = {
   pid: 7,
-  argv: ["node", "/srv/app/dist/server.js"],
+  script: "/srv/app/dist/server.js",
   execPath: "/n",
   cwd: "/srv",
   nodeVersion: "20.20.2",
@@ -85,7 +85,7 @@ test("a service that a tool of its packages starts is what its folder says", () 
     "/srv/package.json": `{"name":"shop","version":"2.0.0"}`,
     "/srv/node_modules/next/package.json": `{"name":"next","version":"15.0.0"}`,
   });
-  const facts = { ...FACTS, argv: ["node", "/srv/node_modules/next/dist/bin/next", "start"] };
+  const facts = { ...FACTS, script: "/srv/node_modules/next/dist/bin/next" };
   expect(detectResource(new EnvReader({}), facts, read)).toMatchObject({
     "service.name": "shop",
     "service.version": "2.0.0",

@@ -13,7 +13,7 @@ import { gitCommit, type ReadText, serviceIdentity } from "./service.js";
 /** What the process knows of itself, as a parameter. */
 export interface ProcessFacts {
   readonly pid: number;
-  readonly argv: readonly string[];
+  readonly script: string | undefined;
   readonly execPath: string;
   readonly cwd: string;
   readonly nodeVersion: string;
@@ -27,7 +27,7 @@ export interface ProcessFacts {
  */
 export function detectResource(env: EnvReader, facts: ProcessFacts, read: ReadText = readText): Attributes {
   const given = env.pairs("OTEL_RESOURCE_ATTRIBUTES");
-  const script = facts.argv[1];
+  const { script } = facts;
   const home = homeOf(script, facts.cwd);
   const service = serviceIdentity(home, read);
   const commit =
