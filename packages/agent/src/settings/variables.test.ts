@@ -78,7 +78,7 @@ const BESIDE: Readonly<Record<string, Record<string, string>>> = {
 /** All that the agent goes by with these variables set, as text; and what it says of them. */
 function outcome(env: Record<string, string>): { seen: string; faults: readonly string[] } {
   const { env: reader, ...settings } = readSettings({ env });
-  const facts = { pid: 1, argv: ["node"], execPath: "node", cwd: "/", nodeVersion: "20" };
+  const facts = { pid: 1, script: "app.js", execPath: "node", cwd: "/", nodeVersion: "20" };
   const { "service.instance.id": _, ...resource } = detectResource(reader, facts, () => undefined);
   const seen = inspect([settings, resource, readPropagator(reader)], { depth: 8 });
   return { seen, faults: reader.faults };
