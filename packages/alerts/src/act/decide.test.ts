@@ -119,9 +119,17 @@ test.each([
     want: ["in-progress"],
   },
   {
-    name: "a dry run counts as done, so that it shows what auto would do",
-    situation: { history: historyOf([decidedRecord({ id: "a", state: "dry-run", atMs: nowMs - 1 })]) },
+    name: "a dry run counts as done for the next dry run, so that it shows what auto would do",
+    situation: {
+      config: action({ mode: "dry-run" }),
+      history: historyOf([decidedRecord({ id: "a", state: "dry-run", atMs: nowMs - 1 })]),
+    },
     want: ["cooldown"],
+  },
+  {
+    name: "a dry run holds up nothing that is real",
+    situation: { history: historyOf([decidedRecord({ id: "a", state: "dry-run", atMs: nowMs - 1 })]) },
+    want: [],
   },
   {
     name: "the run does not stand in its own way",

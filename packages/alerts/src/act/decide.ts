@@ -117,7 +117,7 @@ function notInProgress({ config, history, runId }: Situation): GuardResult {
 
 function cooldown({ config, history, runId, nowMs }: Situation): GuardResult {
   const { cooldownMs } = config.limits;
-  const lastMs = Math.max(...countedTimes(history, config.name, runId));
+  const lastMs = Math.max(...countedTimes(history, config, runId));
   const agoMs = nowMs - lastMs;
   const limit = `the cooldown is ${formatDuration(cooldownMs)}`;
   if (lastMs === Number.NEGATIVE_INFINITY)
@@ -126,7 +126,7 @@ function cooldown({ config, history, runId, nowMs }: Situation): GuardResult {
 }
 
 function maxPerDay({ config, history, runId, nowMs }: Situation): GuardResult {
-  const times = countedTimes(history, config.name, runId).filter((atMs) => nowMs - atMs < DAY_MS);
+  const times = countedTimes(history, config, runId).filter((atMs) => nowMs - atMs < DAY_MS);
   const { maxPerDay: limit } = config.limits;
   return {
     guard: "max-per-day",
@@ -146,10 +146,10 @@ function blastRadius({ config, history, runId }: Situation): GuardResult {
   };
 }
 
-function countedTimes(history: ActionHistory, action: string, runId: string): UnixMs[] {
+function countedTimes(history: ActionHistory, { name, mode }: ActionConfig, runId: string): UnixMs[] {
   return [...history.runs.values()]
-    .filter((run) => run.action === action && run.id !== runId)
-    .map(countedAtMs)
+    .filter((run) => run.action === name && run.id !== runId)
+    .map((run) => countedAtMs(run, mode))
     .filter((atMs) => atMs !== undefined);
 }
 

@@ -1,5 +1,6 @@
 import type { UnixMs } from "@tocsin/model";
 import type { JournalRecord } from "../journal.js";
+import type { ActionConfig } from "./config.js";
 import { type ActionHistory, ActionRecord, type ActionRun, type ActionState } from "./run.js";
 
 const DAY_MS = 86_400_000;
@@ -129,9 +130,12 @@ export function isInProgress(state: ActionState): boolean {
   return state === "acting" || state === "verifying" || state === "reverting";
 }
 
-/** When the run counts against cooldown and the daily limit: when it started, or would have in a dry run. */
-export function countedAtMs(run: ActionRun): UnixMs | undefined {
-  return run.startedAtMs ?? (run.state === "dry-run" ? run.decidedAtMs : undefined);
+/**
+ * When the run counts against cooldown and daily limit: when it started. Dry runs count among themselves, so that they show
+ * what `auto` would do, and hold up nothing that is real.
+ */
+export function countedAtMs(run: ActionRun, mode: ActionConfig["mode"]): UnixMs | undefined {
+  return run.startedAtMs ?? (run.state === "dry-run" && mode === "dry-run" ? run.decidedAtMs : undefined);
 }
 
 /** How long finished runs are kept in the journal. */
