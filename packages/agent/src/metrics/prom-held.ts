@@ -7,32 +7,23 @@ import type { PromMetric, PromValue } from "./prom-metrics.js";
  * Read from where versions 12 to 15 keep it; nothing for a metric that keeps it elsewhere.
  */
 export function heldBy(metric: object): PromMetric | undefined {
-  const { name, help, type, hashMap, upperBounds, percentiles } = metric as Partial<HoldingMetric>;
+  const { name, help, hashMap, upperBounds, percentiles } = metric as Partial<HoldingMetric>;
   if (name === undefined || help === undefined || hashMap === undefined) return undefined;
   const cells = Object.values(hashMap);
-  switch (type) {
-    case "counter":
-    case "gauge":
-      return { name, help, type, values: cells as PromValue[] };
-    case "histogram":
-      if (upperBounds === undefined) return undefined;
-      return {
-        name,
-        help,
-        type,
-        values: (cells as HistogramCell[]).flatMap((cell) => bucketsOf(name, upperBounds, cell)),
-      };
-    case "summary":
-      if (percentiles === undefined) return undefined;
-      return {
-        name,
-        help,
-        type,
-        values: (cells as SummaryCell[]).flatMap((cell) => quantilesOf(name, percentiles, cell)),
-      };
-    default:
-      return undefined;
-  }
+  const held = (type: string, values: readonly PromValue[]): PromMetric => ({ name, help, type, values });
+  // Only the latest version says of what kind it is.
+  if (upperBounds !== undefined)
+    return held(
+      "histogram",
+      (cells as HistogramCell[]).flatMap((cell) => bucketsOf(name, upperBounds, cell)),
+    );
+  if (percentiles !== undefined)
+    return held(
+      "summary",
+      (cells as SummaryCell[]).flatMap((cell) => quantilesOf(name, percentiles, cell)),
+    );
+  if ("inc" in metric) return held("dec" in metric ? "gauge" : "counter", cells as PromValue[]);
+  return undefined;
 }
 
 type Labels = PromValue["labels"];
@@ -41,7 +32,6 @@ type Labels = PromValue["labels"];
 interface HoldingMetric {
   readonly name: string;
   readonly help: string;
-  readonly type: string;
   /** By labels. */
   readonly hashMap: Readonly<Record<string, unknown>>;
   readonly upperBounds: readonly number[];
