@@ -175,24 +175,29 @@ async function bundle() {
  * by `index`, which has nothing else to offer.
  */
 function writeEntries() {
-  const names = Object.keys(require(join(dist, "agent.cjs"))).filter((name) => name !== "startByImport");
+  const { BUNDLED, startByImport: _, ...exported } = require(join(dist, "agent.cjs"));
+  // By the whole module: webpack would take in what a named `createRequire` loads, Next.js's tracing follows both.
   const load = `import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import module from "node:module";
 const isWhole = Boolean(import.meta.url) && existsSync(new URL("./agent.cjs", import.meta.url));
-const bundled =
-  "@tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent).";
+const bundled = ${JSON.stringify(BUNDLED)};
 `;
-  const agent = 'createRequire(import.meta.url)("./agent.cjs")';
+  const agent = 'module.createRequire(import.meta.url)("./agent.cjs")';
   writeFileSync(
     join(dist, "index.js"),
     `${load}if (!isWhole) throw new Error(bundled);
-export const { ${names.sort().join(", ")} } = ${agent};
+export const { ${Object.keys(exported).sort().join(", ")} } = ${agent};
 `,
   );
   writeFileSync(
     join(dist, "register.js"),
-    `${load}if (isWhole) ${agent}.startByImport();
-else process.stderr.write(\`tocsin: could not start, the service runs without it: \${bundled}\\n\`);
+    `${load}try {
+  if (!isWhole) throw new Error(bundled);
+  ${agent}.startByImport();
+} catch (error) {
+  const why = error.code === "MODULE_NOT_FOUND" ? bundled : error.message;
+  process.stderr.write(\`tocsin: could not start, the service runs without it: \${why}\\n\`);
+}
 `,
   );
 }

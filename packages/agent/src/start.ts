@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { isMainThread, workerData } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -289,10 +290,19 @@ function resourceOf(settings: Settings, { script, cwd }: Started): Attributes {
 export function startByImport(): void {
   if (isMainThread ? isLauncher(process.argv[1]) : isToolThread()) return;
   try {
+    if (!existsSync(new URL("./worker.cjs", import.meta.url))) throw new Error(BUNDLED);
     start();
   } catch (error) {
-    new Voice("warn").warn(`could not start, the service runs without it: ${String(error)}`);
+    new Voice("warn").warn(`could not start, the service runs without it: ${messageOf(error)}`);
   }
+}
+
+/** What a service is told that has the agent within itself, where the files that it loads are not beside it. */
+export const BUNDLED =
+  "@tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent; webpack: externals; Next.js: serverExternalPackages).";
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Whether this thread is the agent's own, or one in which pino's transports write: neither has anything to watch. */

@@ -136,6 +136,6 @@ test.concurrent("a bundle that has taken the agent in says so, and the service i
   expect(await service.ended).toMatchObject({ code: 0 });
   expect(service.stdout).toBe("served");
   expect(service.stderr).toBe(
-    "tocsin: could not start, the service runs without it: @tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent).\n",
+    "tocsin: could not start, the service runs without it: @tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent; webpack: externals; Next.js: serverExternalPackages).\n",
   );
 });
