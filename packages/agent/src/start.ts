@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { isMainThread, workerData } from "node:worker_threads";
+import * as threads from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { MetricProducer } from "@opentelemetry/sdk-metrics";
@@ -40,6 +40,8 @@ import { RoutesTold } from "./trace/routes-told.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { SecretAttributes } from "./trace/secret-attributes.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
+
+const { isMainThread, workerData } = threads;
 
 /**
  * Starts the agent, once per process: a second call returns the one that runs, and what it asks for on top is told to be
@@ -305,8 +307,14 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether this thread is the agent's own, or one in which pino's transports write: neither has anything to watch. */
+/**
+ * Whether this thread is the agent's own, one in which pino's transports write, or the one in which Node runs module loaders:
+ * none has anything to watch.
+ */
 function isToolThread(): boolean {
   if ((workerData as { kind?: string } | null)?.kind === "tocsin-sender") return true;
-  return /[\\/]node_modules[\\/]thread-stream[\\/]/.test(process.argv[1] ?? "");
+  if (/[\\/]node_modules[\\/]thread-stream[\\/]/.test(process.argv[1] ?? "")) return true;
+  // Older versions of Node do not tell, but give no other thread `null`.
+  const { isInternalThread } = threads as { isInternalThread?: boolean };
+  return isInternalThread ?? workerData === null;
 }

@@ -34,6 +34,7 @@ const SECRET_PARAMETERS: readonly string[] = [
   "jsessionid",
   "phpsessid",
   "sessionid",
+  "sid",
   "session_id",
 ];
 
