@@ -1,4 +1,4 @@
-import { type Attributes, type Context, context, type Span, SpanKind } from "@opentelemetry/api";
+import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { ServerSpan } from "../http/server-span.js";
 import { requestSpan } from "./context-manager.js";
@@ -10,11 +10,13 @@ import { requestSpan } from "./context-manager.js";
  * themselves by OpenTelemetry's API (Next.js, SvelteKit, Hono) and say there which route they serve.
  */
 export class RoutesTold implements SpanProcessor {
-  onStart(span: Span & { readonly kind: SpanKind; readonly attributes: Attributes }, parent: Context): void {
+  onStart(span: Span & Told, parent: Context): void {
     const route = routeOf(span);
     if (route === undefined) return;
     const server = requestSpan(parent);
-    if (server instanceof ServerSpan) server.setRoute(route);
+    if (!(server instanceof ServerSpan)) return;
+    // Next.js says it further down; elsewhere what is further down may be a call of the service to itself.
+    if (trace.getSpan(parent) === server || "next.route" in span.attributes) server.setRoute(route);
   }
 
   /** Where the route was found on the way. */
@@ -30,8 +32,14 @@ export class RoutesTold implements SpanProcessor {
   async shutdown(): Promise<void> {}
 }
 
+/** As much of a span as tells of routes. */
+interface Told {
+  readonly kind: SpanKind;
+  readonly attributes: Attributes;
+}
+
 /** Next.js says the page before it begins to answer, and `http.route` only when the answer may be out. */
-function routeOf({ kind, attributes }: { readonly kind: SpanKind; readonly attributes: Attributes }) {
+function routeOf({ kind, attributes }: Told): string | undefined {
   const route = attributes["http.route"] ?? attributes["next.route"];
   if (kind === SpanKind.CLIENT || typeof route !== "string" || !route.startsWith("/")) return undefined;
   // What answers where there is no route, and errors.
