@@ -8,7 +8,11 @@ import { defineConfig } from "vitest/config";
 const withAgent = ["packages/agent/src/lifecycle/**/*.test.ts", "examples/*/{src,test}/**/*.test.ts"];
 const exclude = ["**/node_modules/**", "**/dist/**", "**/*.slow.test.ts"];
 /** What is waited for may take its time on a busy machine; vitest would give it a second. */
-const patience = { testTimeout: 20_000, expect: { poll: { timeout: 15_000, interval: 20 } } };
+const patience = {
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  expect: { poll: { timeout: 15_000, interval: 20 } },
+};
 
 export default defineConfig({
   test: {

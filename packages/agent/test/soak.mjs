@@ -75,7 +75,8 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abort());
 for (const { child } of both) child.once("exit", () => stop.abort());
 
-const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+// In turns, so that no connection idles until the service closes it, which a request that is under way may meet.
+const agent = new Agent({ keepAlive: true, maxSockets: 8, scheduling: "fifo" });
 let requests = 0;
 let isOver = false;
 const ask = (path) => {
