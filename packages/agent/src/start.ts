@@ -34,6 +34,7 @@ import { AGENT_SCOPE } from "./scope.js";
 import type { AgentOptions } from "./settings/options.js";
 import { readSettings, type Settings } from "./settings/settings.js";
 import { CurrentNames } from "./trace/current-names.js";
+import { GrpcFailures } from "./trace/grpc-failures.js";
 import { guardedProcessor } from "./trace/guarded.js";
 import { readPropagator } from "./trace/propagators.js";
 import { RoutesTold } from "./trace/routes-told.js";
@@ -164,6 +165,7 @@ function startFresh(options: AgentOptions, forget: () => void): Agent {
     spanProcessors: [
       new CurrentNames(),
       new RoutesTold(),
+      new GrpcFailures(),
       new SecretAttributes(urlRedactor(settings.redaction), settings.redaction),
       // Those of the service first: what they make of a span is what is sent.
       ...processors,

@@ -204,10 +204,16 @@ test.concurrent("grpc-js: client and server spans share the trace of the request
   const { server, rest } = await use(
     "grpc",
     "",
-    (names) => names.filter((name) => name.includes("test.Echo/Say")).length === 2,
+    (names) => names.filter((name) => name.includes("test.Echo/Say")).length === 4,
   );
-  const kinds = rest.filter(({ traceId }) => traceId === server.traceId).map(({ kind }) => kind);
-  expect(kinds.sort()).toEqual([SERVER, CLIENT]);
+  const calls = rest.filter(({ traceId }) => traceId === server.traceId);
+  expect(calls.map(({ kind }) => kind).sort()).toEqual([SERVER, SERVER, CLIENT, CLIENT]);
+  // The second call fails by an error without a code, at both ends.
+  const failed = calls.filter(({ attributes }) => attributes["rpc.grpc.status_code"] === 2);
+  expect(failed.map(({ kind, status }) => [kind, status.code]).sort()).toEqual([
+    [SERVER, 2],
+    [CLIENT, 2],
+  ]);
 });
 
 test.concurrent("undici: a request by the package itself is a client span", async () => {
