@@ -191,9 +191,10 @@ export const { ${Object.keys(exported).sort().join(", ")} } = ${agent};
   );
   writeFileSync(
     join(dist, "register.js"),
-    `${load}try {
-  if (!isWhole) throw new Error(bundled);
-  ${agent}.startByImport();
+    `${load}const isRunning = Symbol.for("tocsin.agent") in globalThis;
+try {
+  if (!isRunning && !isWhole) throw new Error(bundled);
+  if (!isRunning) ${agent}.startByImport();
 } catch (error) {
   const why = error.code === "MODULE_NOT_FOUND" ? bundled : error.message;
   process.stderr.write(\`tocsin: could not start, the service runs without it: \${why}\\n\`);

@@ -146,4 +146,7 @@ test.concurrent("a bundle that has taken the agent in says so, and the service i
   expect(service.stderr).toBe(
     "tocsin: could not start, the service runs without it: @tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent; webpack: externals; Next.js: serverExternalPackages).\n",
   );
+  const watched = new Service(outfile, sink.url, { env: { TOCSIN_LOG: "warn" } });
+  expect(await watched.ended).toMatchObject({ code: 0 });
+  expect(watched.stderr).toBe("");
 });
