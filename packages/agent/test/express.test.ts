@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Service } from "./support/service.js";
 import { Sink } from "./support/sink.js";
@@ -208,4 +210,36 @@ test("an express 5 service in ES modules sends the same", async () => {
     await service.stop();
     await own.close();
   }
+});
+
+describe("a service that answers what clients expect", () => {
+  let service: Service;
+  let url: string;
+  beforeAll(async () => {
+    service = new Service("expecting.mjs", sink.url, { env: { OTEL_SERVICE_NAME: "expecting" } });
+    url = await service.listening();
+  });
+  afterAll(() => service.stop());
+
+  test.each([
+    { path: "/own", expectation: "100-continue", status: 200 },
+    { path: "/handed-on", expectation: "100-continue", status: 200 },
+    { path: "/odd", expectation: "tea", status: 417 },
+  ])("$path is one request", async ({ path, expectation, status }) => {
+    const asked = request(url + path, { method: "POST", headers: { expect: expectation } });
+    asked.on("continue", () => asked.end("body"));
+    asked.flushHeaders();
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    answer.resume();
+    await once(answer, "end");
+    asked.destroy();
+    await sink.until(() => seen(path).length === 1);
+    expect(seen(path)).toMatchObject([{ attributes: { "http.response.status_code": status } }]);
+  });
+
+  const seen = (path: string) =>
+    sink.spans.filter(
+      ({ resource, attributes }) =>
+        resource["service.name"] === "expecting" && attributes["url.path"] === path,
+    );
 });

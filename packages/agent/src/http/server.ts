@@ -47,7 +47,9 @@ function wrapEmit(prototype: object, scheme: string, deps: ServerDeps): () => vo
   const original = holder.emit;
   const isOwn = Object.hasOwn(prototype, "emit");
   holder.emit = function emit(event, ...args) {
-    if (event !== "request") return Reflect.apply(original, this, [event, ...args]);
+    // The other two come first, where the service itself answers what a client expects before it sends its body.
+    const isRequest = event === "request" || event === "checkContinue" || event === "checkExpectation";
+    if (!isRequest) return Reflect.apply(original, this, [event, ...args]);
     const request = args[0] as Served;
     // A proxy in front (a second `emit` of the same request by user code) is no second request.
     if (serverSpanOf(request) !== undefined) return Reflect.apply(original, this, [event, ...args]);
