@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cpuThrottlingReader } from "./cpu-throttling.js";
+import { readCpuThrottling } from "./cpu-throttling.js";
 
 const V2 = `usage_usec 81520432
 user_usec 60000000
@@ -46,5 +46,5 @@ test.each([
   },
   { name: "no cgroups", files: {}, want: undefined },
 ])("$name", ({ files, want }) => {
-  expect(cpuThrottlingReader((path) => (files as Record<string, string>)[path])()).toEqual(want);
+  expect(readCpuThrottling((path) => (files as Record<string, string>)[path])).toEqual(want);
 });

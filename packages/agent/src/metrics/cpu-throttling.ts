@@ -11,26 +11,20 @@ export interface CpuThrottling {
 }
 
 /**
- * Builds what reads `cpu.stat` of cgroup v2 (`throttled_usec`), else of v1 (`throttled_time`, nanoseconds). Where the file is
- * found is looked up once.
+ * Reads `cpu.stat` of cgroup v2 (`throttled_usec`), else of v1 (`throttled_time`, nanoseconds).
  *
- * @returns a reader that gives undefined without a quota: nothing can be throttled then
+ * @returns undefined without a quota: nothing can be throttled then
  * @see Linux, "Control Group v2", CPU interface files; "CFS Bandwidth Control".
  */
-export function cpuThrottlingReader(read: ReadText = readText): () => CpuThrottling | undefined {
-  const files = [...cgroupFolders(read, ""), ...cgroupFolders(read, "cpu")]
-    .map((folder) => `${folder}/cpu.stat`)
-    .filter((file) => read(file) !== undefined);
-  return () => {
-    for (const file of files) {
-      const stat = fieldsOf(read(file) ?? "");
-      const periods = stat.get("nr_periods") ?? 0;
-      if (periods <= 0) continue;
-      const micros = stat.get("throttled_usec") ?? (stat.get("throttled_time") ?? 0) / 1000;
-      return { periods, throttledPeriods: stat.get("nr_throttled") ?? 0, throttledSeconds: micros / 1e6 };
-    }
-    return undefined;
-  };
+export function readCpuThrottling(read: ReadText = readText): CpuThrottling | undefined {
+  for (const folder of [...cgroupFolders(read, ""), ...cgroupFolders(read, "cpu")]) {
+    const stat = fieldsOf(read(`${folder}/cpu.stat`) ?? "");
+    const periods = stat.get("nr_periods") ?? 0;
+    if (periods <= 0) continue;
+    const micros = stat.get("throttled_usec") ?? (stat.get("throttled_time") ?? 0) / 1000;
+    return { periods, throttledPeriods: stat.get("nr_throttled") ?? 0, throttledSeconds: micros / 1e6 };
+  }
+  return undefined;
 }
 
 /** Lines of "name number". */

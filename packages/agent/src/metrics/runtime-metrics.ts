@@ -8,7 +8,7 @@ import {
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 import type { MetricData, ScopeMetrics } from "@opentelemetry/sdk-metrics";
 import type { Limits } from "./cgroup.js";
-import { cpuThrottlingReader } from "./cpu-throttling.js";
+import { readCpuThrottling } from "./cpu-throttling.js";
 import { DELAY_RESOLUTION_MS, eventLoopDelay } from "./event-loop-delay.js";
 import { DurationHistogram } from "./histogram.js";
 import {
@@ -34,7 +34,6 @@ export class RuntimeMetrics implements MetricSource {
     for (const entry of list.getEntries()) this.observeCollection(entry);
   });
   private readonly threadPool = new ThreadPoolProbe();
-  private readonly readThrottling = cpuThrottlingReader();
   private lastLoop: EventLoopUtilization = performance.eventLoopUtilization();
   private lastCpu = process.cpuUsage();
   private lastCpuMs = performance.now();
@@ -230,7 +229,7 @@ export class RuntimeMetrics implements MetricSource {
 
   /** How the container's CPU quota held the process back; nothing where there is no quota. */
   private throttling(span: Span): MetricData[] {
-    const throttling = this.readThrottling();
+    const throttling = readCpuThrottling();
     if (throttling === undefined) return [];
     const counter = (what: string, unit: string, description: string, value: number): MetricData =>
       sum({ name: `tocsin.process.cpu.${what}`, unit, description }, span, [{ attributes: {}, value }], true);
