@@ -60,16 +60,13 @@ test.concurrent("an error that ends a worker thread is recorded, and its parent 
 /** Node 22 takes no ES module that imports others by `-r` where a loader is given, the agent's or not. */
 const isLoaderTaken = !/^v22\./.test(spawnSync(NODE, ["--version"]).stdout.toString());
 
-test.concurrent.runIf(isLoaderTaken)(
-  "the thread in which Node runs module loaders has no agent",
-  async ({ expect }) => {
-    const loader = `data:text/javascript,process._rawDebug("has it: " + (Symbol.for("tocsin.agent") in globalThis))`;
-    const nodeArgs = ["-r", fileURLToPath(REGISTER), "--experimental-loader", loader];
-    const service = new Service("ends.mjs", sink.url, { nodeArgs, args: ["idle"] });
-    expect((await service.ended).code).toBe(0);
-    expect(service.stderr).toContain("has it: false");
-  },
-);
+test.runIf(isLoaderTaken)("the thread in which Node runs module loaders has no agent", async () => {
+  const loader = `data:text/javascript,process._rawDebug("has it: " + (Symbol.for("tocsin.agent") in globalThis))`;
+  const nodeArgs = ["-r", fileURLToPath(REGISTER), "--experimental-loader", loader];
+  const service = new Service("ends.mjs", sink.url, { nodeArgs, args: ["idle"] });
+  expect((await service.ended).code).toBe(0);
+  expect(service.stderr).toContain("has it: false");
+});
 
 test.concurrent("options for an agent that runs already are told to have no effect", async ({ expect }) => {
   const file = join(dir, "twice.mjs");
