@@ -1,4 +1,4 @@
 // `node --import @tocsin/agent/register server.js`, or the first import of a service.
-import { startByImport } from "./start.js";
+import { startByImport } from "./start-by-import.js";
 
 startByImport();

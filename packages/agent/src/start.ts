@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import * as threads from "node:worker_threads";
+import { isMainThread } from "node:worker_threads";
 import type { Attributes } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import type { MetricProducer } from "@opentelemetry/sdk-metrics";
@@ -13,7 +12,7 @@ import { DeliveryReport } from "./lifecycle/delivery-report.js";
 import { detailsOf } from "./lifecycle/details.js";
 import { EXIT_BUDGET_MS, flushAtExit } from "./lifecycle/exit.js";
 import { tellOtelFaults } from "./lifecycle/otel-faults.js";
-import { isLauncher, type Started, serviceOf } from "./lifecycle/program.js";
+import { type Started, serviceOf } from "./lifecycle/program.js";
 import { Voice } from "./lifecycle/say.js";
 import { summaryOf } from "./lifecycle/summary.js";
 import { Watched } from "./lifecycle/watched.js";
@@ -41,8 +40,6 @@ import { RoutesTold } from "./trace/routes-told.js";
 import { ParentOrRootSampler } from "./trace/sampler.js";
 import { SecretAttributes } from "./trace/secret-attributes.js";
 import { BatchingSpanProcessor } from "./trace/span-processor.js";
-
-const { isMainThread, workerData } = threads;
 
 /**
  * Starts the agent, once per process: a second call returns the one that runs, and what it asks for on top is told to be
@@ -288,35 +285,4 @@ function resourceOf(settings: Settings, { script, cwd }: Started): Attributes {
     ...(settings.serviceVersion === undefined ? {} : { "service.version": settings.serviceVersion }),
     ...(isMainThread ? {} : { "thread.name": "worker" }),
   };
-}
-
-/** What `@tocsin/agent/register` does: starts where the service's own code runs, and never fails the service. */
-export function startByImport(): void {
-  if (isMainThread ? isLauncher(process.argv[1]) : isToolThread()) return;
-  try {
-    if (!existsSync(new URL("./worker.cjs", import.meta.url))) throw new Error(BUNDLED);
-    start();
-  } catch (error) {
-    new Voice("warn").warn(`could not start, the service runs without it: ${messageOf(error)}`);
-  }
-}
-
-/** What a service is told that has the agent within itself, where the files that it loads are not beside it. */
-export const BUNDLED =
-  "@tocsin/agent was bundled into the service, where it cannot work; leave it out and installed (esbuild: --external:@tocsin/agent; webpack: externals; Next.js: serverExternalPackages).";
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/**
- * Whether this thread is the agent's own, one in which pino's transports write, or the one in which Node runs module loaders:
- * none has anything to watch.
- */
-function isToolThread(): boolean {
-  if ((workerData as { kind?: string } | null)?.kind === "tocsin-sender") return true;
-  if (/[\\/]node_modules[\\/]thread-stream[\\/]/.test(process.argv[1] ?? "")) return true;
-  // Older versions of Node do not tell, but give no other thread `null`.
-  const { isInternalThread } = threads as { isInternalThread?: boolean };
-  return isInternalThread ?? workerData === null;
 }

@@ -151,10 +151,11 @@ function follow(deps: ClientDeps, stream: ClientHttp2Stream, place: SpanPlace): 
   });
   stream.once("close", () => {
     const status = answer?.[":status"];
-    span.capture(
-      (name) => sent[name],
-      (name) => answer?.[name],
-    );
+    if (span.isCapturing)
+      span.capture(
+        (name) => sent[name],
+        (name) => answer?.[name],
+      );
     span.finish({
       status: status === undefined ? undefined : Number(status),
       version: answer === undefined ? undefined : "2",

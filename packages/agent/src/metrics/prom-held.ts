@@ -4,14 +4,14 @@ import type { PromMetric, PromValue } from "./prom-metrics.js";
  * What a metric of prom-client holds at this moment, for the last export of a process that ends without another turn of its
  * event loop: prom-client's own `get()` answers by a promise alone. A `collect()` of the metric is not called.
  *
- * Read from where versions 12 to 15 keep it; nothing for a metric that keeps it elsewhere.
+ * Read from where prom-client keeps it; nothing for a metric that keeps it elsewhere.
  */
 export function heldBy(metric: object): PromMetric | undefined {
   const { name, help, hashMap, upperBounds, percentiles } = metric as Partial<HoldingMetric>;
   if (name === undefined || help === undefined || hashMap === undefined) return undefined;
   const cells = Object.values(hashMap);
   const held = (type: string, values: readonly PromValue[]): PromMetric => ({ name, help, type, values });
-  // Only the latest version says of what kind it is.
+  // By its shape: versions before 15 do not say of what kind it is.
   if (upperBounds !== undefined)
     return held(
       "histogram",

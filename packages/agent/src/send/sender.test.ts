@@ -40,19 +40,16 @@ async function collector(answers: (attempt: number) => { status: number; headers
 }
 
 function sender(
-  url: string,
+  url: string | undefined,
   limitBytes = 1 << 20,
   // Threads run built files only.
   workerUrl = new URL("../../dist/worker.cjs", import.meta.url),
 ): { sender: Sender; notes: Note[] } {
   const notes: Note[] = [];
-  const destination: Destination = {
-    url: `${url}/v1/metrics`,
-    headers: {},
-    timeoutMs: 5000,
-    isGzip: false,
-    tls: {},
-  };
+  const destination: Destination | undefined =
+    url === undefined
+      ? undefined
+      : { url: `${url}/v1/metrics`, headers: {}, timeoutMs: 5000, isGzip: false, tls: {} };
   const made = new Sender({
     destinations: { traces: undefined, logs: undefined, metrics: destination },
     resource: new Uint8Array(),
@@ -161,4 +158,8 @@ test("its thread is there before there is anything to send where that is asked f
   early.start();
   await early.flush(15_000);
   expect(early.shared.flushed).toBe(1);
+  const { sender: idle } = sender(undefined);
+  idle.start();
+  await idle.flush(15_000);
+  expect(idle.shared.flushed).toBe(0);
 });

@@ -28,8 +28,8 @@ export interface SenderDeps {
 /**
  * Hands encoded telemetry to a worker thread that delivers it.
  *
- * The thread is started with the first request unless `start()` has been called, never keeps the process alive, and is started again should it crash.
- * Because it works on while the main thread waits, telemetry can be flushed from within an `exit` handler.
+ * The thread is started with the first request unless `start()` has been called, never keeps the process alive, and is started
+ * again should it crash. Because it works on while the main thread waits, telemetry can be flushed from within an `exit` handler.
  */
 export class Sender {
   readonly shared = new Shared();
@@ -45,9 +45,10 @@ export class Sender {
     this.deps = deps;
   }
 
-  /** Starts the thread before there is anything to send. */
+  /** Starts the thread before there is anything to send, if there ever will be. */
   start(): void {
-    this.ensureWorker();
+    if (Object.values(this.deps.destinations).some((destination) => destination !== undefined))
+      this.ensureWorker();
   }
 
   /** Takes bytes that have a buffer of their own each; they are gone from this thread afterwards. */
