@@ -1,3 +1,4 @@
+// One piece: a story and the server that tells it, which tests change together while the page is open.
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

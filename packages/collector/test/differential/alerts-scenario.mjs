@@ -1,6 +1,6 @@
 // What both sides are given: rules, routes, samples, silences and posted alerts. Time is cut into frames of ten seconds, and
 // every kind of change has its own seconds of a frame, so that the second of difference that two servers may have
-// never decides whether a change is in one notification or in the next:
+// never decides whether a change is in one notification or in the next (one piece, for all of it shares these frames):
 //   0-1.5 values change and plain alerts follow · 2-3.5 `for: 2s` · 4-5.5 groups are told · 8-9.5 keep_firing_for, late groups
 import { STALE } from "../../../promql/test/differential/data.mjs";
 
